@@ -94,7 +94,8 @@ impl FromStr for Host {
     type Err = HostError;
 
     fn from_str(text: &str) -> Result<Self, HostError> {
-        let bad = |reason| Err(HostError { kind: "host name", text: text.chars().take(80).collect(), reason });
+        let bad =
+            |reason| Err(HostError { kind: "host name", text: text.chars().take(80).collect(), reason });
         if text.is_empty() || text.len() > HOST_BYTES_MAX {
             return bad("it has 1 to 253 bytes");
         }
@@ -102,7 +103,9 @@ impl FromStr for Host {
             return bad("it is an address literal; name the host");
         }
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.') {
-            return bad("only ASCII letters, digits, `-` and `.` stand in a host name; write international names as `xn--…`");
+            return bad(
+                "only ASCII letters, digits, `-` and `.` stand in a host name; write international names as `xn--…`",
+            );
         }
         for label in text.split('.') {
             if label.is_empty() || label.len() > HOST_LABEL_BYTES_MAX {

@@ -210,9 +210,18 @@ mod tests {
     fn call(arguments: &[(&str, Value)]) -> Action {
         let arguments = arguments
             .iter()
-            .map(|(name, value)| Argument { name: (*name).into(), role: ArgumentRole::Authority, value: value.clone() })
+            .map(|(name, value)| Argument {
+                name: (*name).into(),
+                role: ArgumentRole::Authority,
+                value: value.clone(),
+            })
             .collect();
-        Action::Call(Call { tool: "mail.send".parse().unwrap(), effect: Effect::Send, arguments, targets: vec![] })
+        Action::Call(Call {
+            tool: "mail.send".parse().unwrap(),
+            effect: Effect::Send,
+            arguments,
+            targets: vec![],
+        })
     }
 
     #[test]

@@ -144,7 +144,10 @@ impl Source {
         }
         let cut = (0..=SOURCE_NAME_BYTES_MAX).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
         let digest = blake3::hash(name.as_bytes()).to_hex();
-        Self { kind, name: format!("{}…{}", name.get(..cut).unwrap_or_default(), digest.get(..16).unwrap_or_default()) }
+        Self {
+            kind,
+            name: format!("{}…{}", name.get(..cut).unwrap_or_default(), digest.get(..16).unwrap_or_default()),
+        }
     }
 
     /// What kind of place it is.
@@ -306,8 +309,10 @@ impl FromStr for Label {
             return Err(LabelError { part: "version" });
         }
         let integrity = words.next().unwrap_or_default();
-        let integrity =
-            Integrity::ALL.into_iter().find(|i| i.as_str() == integrity).ok_or(LabelError { part: "integrity" })?;
+        let integrity = Integrity::ALL
+            .into_iter()
+            .find(|i| i.as_str() == integrity)
+            .ok_or(LabelError { part: "integrity" })?;
         let tier = words.next().unwrap_or_default();
         let tier = Tier::ALL.into_iter().find(|t| t.as_str() == tier).ok_or(LabelError { part: "tier" })?;
         let sources = words.map(source_from_word).collect::<Result<_, _>>()?;
@@ -354,6 +359,11 @@ impl<T> Labelled<T> {
     #[must_use]
     pub fn label(&self) -> &Label {
         &self.label
+    }
+
+    /// The value, to look at while the label stays with it.
+    pub(crate) fn value_ref(&self) -> &T {
+        &self.value
     }
 
     /// Both halves, for a caller that keeps the label itself.

@@ -20,7 +20,9 @@ mod value;
 pub use action::{Action, Argument, ArgumentRole, AskModel, Call, Effect, Purpose, Reply, Target};
 pub use address::{Address, Host, HostError};
 pub use digest::ActionDigest;
-pub use ids::{EffectKey, IdError, MessageId, ModelName, QuestionId, SecretName, SessionId, TaskId, ToolName};
+pub use ids::{
+    EffectKey, IdError, MessageId, ModelName, QuestionId, SecretName, SessionId, TaskId, ToolName,
+};
 pub use label::{Integrity, Label, LabelError, Labelled, Source, SourceKind, Tier};
 pub use message::{Message, ModelTurn, ProposedCall, StopReason, ToolSchema, Usage};
 pub use outcome::{Blame, Done, Failure, Field, Output};

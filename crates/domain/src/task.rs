@@ -56,6 +56,14 @@ pub struct Item {
     pub body: Labelled<ItemBody>,
 }
 
+impl Item {
+    /// What it is, for a reader that keeps the item, and so its label.
+    #[must_use]
+    pub fn body_ref(&self) -> &ItemBody {
+        self.body.value_ref()
+    }
+}
+
 /// What a transcript holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ItemBody {

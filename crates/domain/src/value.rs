@@ -117,7 +117,9 @@ impl Value {
     #[must_use]
     pub fn canonical(&self) -> String {
         match self {
-            Self::Text(text) | Self::Path(text) | Self::Date(text) | Self::Url(text) | Self::Json(text) => text.clone(),
+            Self::Text(text) | Self::Path(text) | Self::Date(text) | Self::Url(text) | Self::Json(text) => {
+                text.clone()
+            }
             Self::Address(address) => address.to_string(),
             Self::Id { kind: _, id } => id.clone(),
             Self::Amount(number) | Self::Number(number) => number.normalize().to_string(),
@@ -144,7 +146,9 @@ impl Value {
             Self::Command(_) => ValueKind::Command,
             Self::Boolean(_) => ValueKind::Boolean,
             Self::Json(_) => ValueKind::Json,
-            Self::List(values) => ValueKind::List(Box::new(values.first().map_or(ValueKind::Json, Self::kind))),
+            Self::List(values) => {
+                ValueKind::List(Box::new(values.first().map_or(ValueKind::Json, Self::kind)))
+            }
         }
     }
 

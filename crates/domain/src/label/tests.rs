@@ -2,12 +2,15 @@ use super::*;
 use proptest::prelude::*;
 
 fn labels() -> impl Strategy<Value = Label> {
-    let source = (0..SourceKind::ALL.len(), "\\PC{0,8}").prop_map(|(kind, name)| Source::new(SourceKind::ALL[kind], &name));
-    (0..3_usize, 0..3_usize, proptest::collection::vec(source, 0..6)).prop_map(|(integrity, tier, sources)| {
-        sources.into_iter().fold(Label::nothing(), |label, source| {
-            label.join(&Label::new(Integrity::ALL[integrity], Tier::ALL[tier], source))
-        })
-    })
+    let source = (0..SourceKind::ALL.len(), "\\PC{0,8}")
+        .prop_map(|(kind, name)| Source::new(SourceKind::ALL[kind], &name));
+    (0..3_usize, 0..3_usize, proptest::collection::vec(source, 0..6)).prop_map(
+        |(integrity, tier, sources)| {
+            sources.into_iter().fold(Label::nothing(), |label, source| {
+                label.join(&Label::new(Integrity::ALL[integrity], Tier::ALL[tier], source))
+            })
+        },
+    )
 }
 
 proptest! {
@@ -29,7 +32,9 @@ proptest! {
 
 #[test]
 fn a_crowd_of_sources_is_widened_never_dropped() {
-    let mail = |n: usize| Label::new(Integrity::Untrusted, Tier::Medium, Source::new(SourceKind::Mail, &n.to_string()));
+    let mail = |n: usize| {
+        Label::new(Integrity::Untrusted, Tier::Medium, Source::new(SourceKind::Mail, &n.to_string()))
+    };
     let crowd = (0..2000).fold(Label::owner(), |label, n| label.join(&mail(n)));
     assert_eq!(crowd.sources().len(), 2);
     assert!((0..2000).all(|n| crowd.covers(&mail(n))));
@@ -37,7 +42,15 @@ fn a_crowd_of_sources_is_widened_never_dropped() {
 
 #[test]
 fn a_broken_line_is_an_error() {
-    for text in ["", "v2 trusted low", "v1 trusted", "v1 Trusted low", "v1 trusted low mail", "v1 trusted low spam:x", "v1 trusted low mail:%f"] {
+    for text in [
+        "",
+        "v2 trusted low",
+        "v1 trusted",
+        "v1 Trusted low",
+        "v1 trusted low mail",
+        "v1 trusted low spam:x",
+        "v1 trusted low mail:%f",
+    ] {
         assert!(text.parse::<Label>().is_err(), "{text:?}");
     }
 }

@@ -1,0 +1,29 @@
+//! Decides. Same question, same answer: no clock, no I/O, no randomness.
+//!
+//! The one crate that can make a [`Permit`]. It never carries anything out, never reads a file, and never turns an
+//! error into a yes: whatever cannot be judged is refused.
+//!
+//! A caller loads a [`Policy`] once per configuration, gathers [`Facts`] for each [`domain::Action`], and puts both to
+//! [`Policy::decide`]. The answer is a [`Decision`]: a permit, a question for the owner, or a refusal, each with the
+//! rules that decided.
+#![forbid(unsafe_code)]
+
+mod decision;
+mod facts;
+mod load;
+mod mandate;
+mod permit;
+mod provenance;
+mod settings;
+mod standing;
+
+pub use decision::{Decision, Question};
+pub use facts::{Approval, ChannelProof, Counters, Facts, IsolationLevel, Lockdown, Suspicion};
+pub use load::{Error, Places, Policy, RuleFile};
+pub use mandate::{Constraint, Grant, Mandate, MandateError, Times};
+pub use permit::{Binding, Expired, Permit, Uses};
+pub use provenance::{Provenance, QueryResult, Selection, TrustedText};
+pub use settings::{
+    Actions, Confirm, Files, Glob, Mail, Limits, ModelPlace, Models, Profile, Settings, Shell, ShellMode, Sources, Tiers, TierWord, Web, WebMode,
+};
+pub use standing::{StandingRule, StandingScope};

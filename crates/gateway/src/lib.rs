@@ -1,0 +1,27 @@
+//! Comes in: HTTP, WebSocket, sign-in, the OpenAI-compatible interface and the web page, on loopback and on a unix
+//! socket.
+//!
+//! The gateway decides who may ask, and nothing else: it never carries out an effect, never decides a policy
+//! question, never keeps or logs a secret, and listens on nothing but loopback unless TLS, authentication and an
+//! explicit `exposure = "public"` are all there.
+#![forbid(unsafe_code)]
+
+mod caller;
+mod config;
+mod error;
+mod events;
+mod house;
+mod sign_ins;
+pub mod wire;
+
+pub use caller::{Caller, Proved, Scope};
+pub use config::{Config, Exposure, Limits, PORT, TlsFiles};
+pub use error::{Missing, StartError};
+pub use events::{EVENTS_KEPT_BYTES_MAX, EVENTS_KEPT_MAX, Events};
+pub use house::{Chat, ChatMessage, ChatRole, Completion, Happening, House, HouseError, Later, Model, Piece};
+pub use sign_ins::{CredentialKind, SecretDigest, SignInRecord, SignIns, SignInsError, SignInsInMemory};
+
+/// Draws random bytes: `getrandom::fill`, or a fixed source in a test.
+pub type Random = std::sync::Arc<dyn Fn(&mut [u8]) -> Result<(), getrandom::Error> + Send + Sync>;
+/// Reads the clock.
+pub type Clock = std::sync::Arc<dyn Fn() -> domain::Timestamp + Send + Sync>;

@@ -1,0 +1,26 @@
+//! Keeps the memory of this process to itself: no core dump, no debugger of the same user, no swap.
+
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+
+/// Which of the protections the system granted. What is `false` is off, and is to be reported so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hardening {
+    /// A crash writes no core file: `RLIMIT_CORE` is 0 and cannot be raised.
+    pub core_dumps_off: bool,
+    /// Other processes of the user cannot read this one's memory or environment: `PR_SET_DUMPABLE` is 0.
+    pub undumpable: bool,
+    /// No page goes to swap: `mlockall` was granted. It is asked for only where `RLIMIT_MEMLOCK` is unlimited
+    /// (`LimitMEMLOCK=infinity`), since below a limit a later allocation would fail instead of being left unlocked.
+    pub locked: bool,
+}
+
+/// Asks for all of it, for the whole process. To be called once, before a vault is opened.
+#[must_use]
+pub fn harden_process() -> Hardening {
+    let core_dumps_off = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).is_ok();
+    let undumpable = set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok();
+    let everything = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    let unlimited = getrlimit(Resource::Memlock).current.is_none();
+    Hardening { core_dumps_off, undumpable, locked: unlimited && mlockall(everything).is_ok() }
+}

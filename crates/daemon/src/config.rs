@@ -1,0 +1,291 @@
+//! `hardshell.toml`: read once, checked whole, with line and column for whatever is wrong.
+
+mod problem;
+
+pub use problem::{ConfigProblem, Place};
+
+use models::ModelConfig;
+use policy::{Actions, Files, Limits, Mail, Models, Settings, Shell, Sources, TierWord, Tiers, Web};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The name of the file in the home.
+pub const FILE: &str = "hardshell.toml";
+/// A configuration is typed by a person; a longer file is a mistake.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What a first home's configuration says: every section with its defaults, commented.
+pub const FIRST: &str = include_str!("config/first.toml");
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The model that is asked: the `name` of one of `[[models]]`, or `builtin` for none.
+    pub model: Option<String>,
+    /// The models that can be asked.
+    pub models: Vec<ModelConfig>,
+    /// The web page and the interface for programs.
+    pub gateway: GatewaySection,
+    /// How far one task may go.
+    pub agent: AgentSection,
+    /// Commands.
+    pub shell: Shell,
+    /// Files and folders.
+    pub files: Files,
+    /// To whom it may write.
+    pub mail: Mail,
+    /// The mailboxes it reads.
+    pub mailboxes: Vec<Mailbox>,
+    /// The servers it sends mail through.
+    pub smtp: Option<Smtp>,
+    /// The web.
+    pub web: Web,
+    /// What is confirmed.
+    pub actions: Actions,
+    /// How confidential things are.
+    pub tiers: Tiers,
+    /// How far sources are believed.
+    pub sources: Sources,
+    /// How often things may happen.
+    pub limits: Limits,
+    /// The walls around commands.
+    pub sandbox: SandboxSection,
+    /// Where else it may go on this machine or the private network.
+    pub network: NetworkSection,
+}
+
+/// `[gateway]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewaySection {
+    /// The address it listens on. Anything but loopback needs `tls` and `exposure = "public"`.
+    pub address: std::net::IpAddr,
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// Who may reach it.
+    pub exposure: Exposure,
+    /// The certificate and key, in PEM files.
+    pub tls: Option<Tls>,
+    /// Further names it answers to, such as that of a proxy in front of it.
+    pub names: Vec<String>,
+}
+
+impl Default for GatewaySection {
+    fn default() -> Self {
+        let address = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        Self { address, port: 18789, exposure: Exposure::Loopback, tls: None, names: Vec::new() }
+    }
+}
+
+/// Who may reach the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Exposure {
+    /// Programs on this machine.
+    Loopback,
+    /// Anyone who can route to the address. The sign-in stands between.
+    Public,
+}
+
+/// `[gateway.tls]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key, mode 0600.
+    pub key: PathBuf,
+}
+
+/// `[agent]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentSection {
+    /// The most answers of the model in one task.
+    pub steps: u32,
+    /// The most calls in one answer.
+    pub calls_per_step: usize,
+    /// The most tokens in one task.
+    pub tokens: u64,
+    /// The most minutes of work in one task; waiting for an answer does not count.
+    pub minutes: u32,
+    /// Whether the model is asked for a plan before anything untrusted is read.
+    pub plan: bool,
+}
+
+impl Default for AgentSection {
+    fn default() -> Self {
+        Self { steps: 40, calls_per_step: 16, tokens: 1_000_000, minutes: 20, plan: true }
+    }
+}
+
+impl AgentSection {
+    /// The agent's limits.
+    #[must_use]
+    pub fn limits(&self) -> agent::Limits {
+        agent::Limits {
+            steps_max: self.steps,
+            calls_per_step_max: self.calls_per_step,
+            tokens_max: self.tokens,
+            working_time_max: Duration::from_secs(u64::from(self.minutes).saturating_mul(60)),
+        }
+    }
+}
+
+/// One of `[[mailboxes]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mailbox {
+    /// What it is called here.
+    pub name: String,
+    /// A Maildir on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maildir: Option<PathBuf>,
+    /// An IMAP server: `imaps://user@imap.example.org`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imap: Option<String>,
+    /// The password of the IMAP server, as a reference: `secret://imap`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// How confidential it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<TierWord>,
+}
+
+/// `[smtp]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// The server: `smtps://user@smtp.example.org`, `smtp://user@smtp.example.org:587` (STARTTLS), or
+    /// `smtp+plain://localhost:25` for a server on this machine.
+    pub url: String,
+    /// The address mail is sent from.
+    pub from: String,
+    /// The password, as a reference: `secret://smtp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// `[sandbox]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxSection {
+    /// The weakest walls that a command may run behind; below them nothing runs.
+    pub floor: Floor,
+    /// The most memory of a command and all it starts, in MiB.
+    pub memory_mib: u64,
+    /// The most processes of a command.
+    pub processes: u32,
+    /// The longest a command may run, in seconds.
+    pub seconds: u64,
+    /// The most that is kept of what a command prints, in KiB.
+    pub output_kib: usize,
+}
+
+impl Default for SandboxSection {
+    fn default() -> Self {
+        Self { floor: Floor::Landlock, memory_mib: 1024, processes: 256, seconds: 120, output_kib: 1024 }
+    }
+}
+
+/// A level of isolation, as the configuration writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Floor {
+    /// All namespaces, seccomp, cgroup, Landlock.
+    Full,
+    /// The same with soft limits.
+    FullSoft,
+    /// Landlock and seccomp alone.
+    Landlock,
+}
+
+/// `[network]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkSection {
+    /// Hosts on this machine or the private network that may be reached all the same: `localhost:11434`,
+    /// `192.168.1.10:8080`. Everything private that is not named here is refused.
+    pub private_hosts: Vec<String>,
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigProblem`] when it cannot be read, is too long, or says something that means nothing.
+    pub fn load(path: &Path) -> Result<Self, ConfigProblem> {
+        let unreadable = |source| ConfigProblem::Unreadable { path: path.to_path_buf(), source };
+        let size = fs::metadata(path).map_err(unreadable)?.len();
+        if size > FILE_BYTES_MAX {
+            return Err(ConfigProblem::TooLong { path: path.to_path_buf(), bytes: size, bytes_max: FILE_BYTES_MAX });
+        }
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads `text`, which errors say is at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigProblem::Malformed`] with line, column and, for a slip of the pen, what was probably meant.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigProblem> {
+        let config: Self = toml::from_str(text).map_err(|error| ConfigProblem::malformed(path, text, &error))?;
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigProblem> {
+        let wrong = |key: &str, reason: String| {
+            Err(ConfigProblem::Meaningless { path: path.to_path_buf(), key: key.to_string(), reason })
+        };
+        if let Some(model) = &self.model
+            && model != "builtin"
+            && !self.models.iter().any(|known| known.name == *model)
+        {
+            return wrong("model", format!("no `[[models]]` entry is called `{model}`"));
+        }
+        for mailbox in &self.mailboxes {
+            if mailbox.maildir.is_some() == mailbox.imap.is_some() {
+                let key = format!("mailboxes.{}", mailbox.name);
+                return wrong(&key, "it needs either `maildir` or `imap`".to_string());
+            }
+        }
+        let public = self.gateway.exposure == Exposure::Public && self.gateway.tls.is_some();
+        if !self.gateway.address.is_loopback() && !public {
+            let reason = "an address beyond this machine needs `tls` and `exposure = \"public\"`; `hardshell harden nginx` shows a better way";
+            return wrong("gateway.address", reason.to_string());
+        }
+        Ok(())
+    }
+
+    /// The part that the policy reads.
+    #[must_use]
+    pub fn policy(&self) -> Settings {
+        Settings {
+            shell: self.shell.clone(),
+            files: self.files.clone(),
+            mail: self.mail.clone(),
+            web: self.web.clone(),
+            actions: self.actions.clone(),
+            tiers: self.tiers.clone(),
+            sources: self.sources.clone(),
+            models: Models::default(),
+            limits: self.limits.clone(),
+        }
+    }
+
+    /// JSON Schema of the file, for editors.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
+#[cfg(test)]
+mod tests;

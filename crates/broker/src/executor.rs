@@ -1,8 +1,8 @@
 //! What carries effects out: models, connectors, channels. Each takes a permit that is on record, and nothing else.
 
+use crate::Intent;
 use audit::Recorded;
 use domain::{Done, EffectKey, Failure, Label, Labelled, Timestamp};
-use policy::Permit;
 use std::future::Future;
 use std::pin::Pin;
 use tokio::sync::watch;
@@ -12,12 +12,12 @@ pub type Carried<'a> = Pin<Box<dyn Future<Output = Result<Labelled<Done>, Failur
 
 /// Carries out one kind of effect.
 ///
-/// An implementation redeems the permit (`permit.into_inner().redeem(context.now)`) and does exactly what the action
+/// An implementation redeems the permit (`intent.into_inner().redeem(context.now)`) and does exactly what the action
 /// in it says. It labels what it gives back at least as the tool's manifest says; the broker joins its own part. A
 /// failure says whether the effect may have happened all the same: when in doubt, it may.
 pub trait Executor: Send + Sync {
-    /// Carries out the action that `permit` owns.
-    fn carry_out<'a>(&'a self, permit: Recorded<Permit>, context: Context<'a>) -> Carried<'a>;
+    /// Carries out the action that the permit in `intent` owns.
+    fn carry_out<'a>(&'a self, intent: Recorded<Intent>, context: Context<'a>) -> Carried<'a>;
 }
 
 /// What an executor is told besides the action.

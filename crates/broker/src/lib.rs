@@ -6,5 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod executor;
+mod intent;
 
 pub use executor::{Cancel, Carried, Context, Executor, Progress, Silent};
+pub use intent::Intent;

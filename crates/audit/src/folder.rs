@@ -1,0 +1,165 @@
+//! The log's folder: who may reach it, which segments are in it, and that one process writes it.
+
+use crate::Error;
+use rustix::fs::{FlockOperation, OFlags};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Never through a link at the end of the path.
+pub(crate) const NO_FOLLOW: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+/// The most segments a folder may hold: 250 GiB of records.
+const SEGMENTS_MAX: usize = 16 * 1024;
+
+/// One file of records.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SegmentFile {
+    pub(crate) number: u32,
+    pub(crate) path: PathBuf,
+    pub(crate) form: Form,
+}
+
+/// How a segment lies on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// JSON lines.
+    Plain,
+    /// JSON lines in gzip members.
+    Gzip,
+}
+
+/// The folder, checked, made if need be, and not yet locked.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at `path`, made if it is not there.
+    pub(crate) fn make(path: &Path) -> Result<Self, Error> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Ok(()) => {
+                if let Some(parent) = path.parent() {
+                    sync_folder(parent)?;
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("create", path, error)),
+        }
+        Self::at(path)
+    }
+
+    /// The folder at `path`, which must be there.
+    pub(crate) fn at(path: &Path) -> Result<Self, Error> {
+        let found = fs::symlink_metadata(path).map_err(|error| Error::io("open", path, error))?;
+        if !found.is_dir() {
+            return Err(Error::WrongType { path: path.to_path_buf(), wanted: "a folder" });
+        }
+        check(path, &found, 0o700)?;
+        Ok(Self { path: path.to_path_buf() })
+    }
+
+    /// Takes the log for this process, until the returned file is dropped.
+    pub(crate) fn lock(&self) -> Result<File, Error> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(NO_FOLLOW)
+            .open(&path)
+            .map_err(|error| Error::io("open", &path, error))?;
+        check_file(&path, &file)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse { path: self.path.clone() }),
+            Err(error) => Err(Error::io("lock", &path, error)),
+        }
+    }
+
+    /// Every segment, oldest first. Where a plain and a compressed file have one number, the plain one counts.
+    pub(crate) fn segments(&self) -> Result<Vec<SegmentFile>, Error> {
+        let list = |error| Error::io("list", &self.path, error);
+        let mut segments = Vec::new();
+        for file in fs::read_dir(&self.path).map_err(list)? {
+            let file = file.map_err(list)?;
+            let name = file.file_name();
+            if let Some((number, form)) = name.to_str().and_then(segment_of_name) {
+                segments.push(SegmentFile { number, path: file.path(), form });
+            }
+            if segments.len() > SEGMENTS_MAX {
+                return Err(Error::io(
+                    "list",
+                    &self.path,
+                    std::io::Error::other("there are too many segments"),
+                ));
+            }
+        }
+        segments.sort_by_key(|segment| (segment.number, segment.form));
+        segments.dedup_by_key(|segment| segment.number);
+        Ok(segments)
+    }
+
+    /// Where segment `number` is written.
+    pub(crate) fn segment_path(&self, number: u32) -> PathBuf {
+        self.path.join(format!("segment-{number:08}.jsonl"))
+    }
+
+    /// Makes the file of segment `number`, which must not be there.
+    pub(crate) fn create_segment(&self, number: u32) -> std::io::Result<File> {
+        let path = self.segment_path(number);
+        OpenOptions::new().append(true).create_new(true).mode(0o600).custom_flags(NO_FOLLOW).open(path)
+    }
+
+    /// Opens the plain file of segment `number` to append to it.
+    pub(crate) fn reopen_segment(&self, number: u32) -> Result<File, Error> {
+        let path = self.segment_path(number);
+        let file = OpenOptions::new()
+            .append(true)
+            .custom_flags(NO_FOLLOW)
+            .open(&path)
+            .map_err(|error| Error::io("open", &path, error))?;
+        check_file(&path, &file)?;
+        Ok(file)
+    }
+}
+
+fn segment_of_name(name: &str) -> Option<(u32, Form)> {
+    let rest = name.strip_prefix("segment-")?;
+    let (digits, form) = match rest.strip_suffix(".jsonl") {
+        Some(digits) => (digits, Form::Plain),
+        None => (rest.strip_suffix(".jsonl.gz")?, Form::Gzip),
+    };
+    (digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| digits.parse().ok())?
+        .map(|n| (n, form))
+}
+
+/// Refuses an open file that others may reach or that is not a plain file.
+pub(crate) fn check_file(path: &Path, file: &File) -> Result<(), Error> {
+    let found = file.metadata().map_err(|error| Error::io("open", path, error))?;
+    if !found.is_file() {
+        return Err(Error::WrongType { path: path.to_path_buf(), wanted: "a file" });
+    }
+    check(path, &found, 0o600)
+}
+
+fn check(path: &Path, found: &fs::Metadata, wanted: u32) -> Result<(), Error> {
+    let us = rustix::process::geteuid().as_raw();
+    if found.uid() != us {
+        return Err(Error::Foreign { path: path.to_path_buf(), owner: found.uid(), us });
+    }
+    let mode = found.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(Error::Exposed { path: path.to_path_buf(), found: mode, wanted });
+    }
+    Ok(())
+}
+
+/// Makes the names in `path` durable.
+pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| Error::io("flush", path, error))
+}

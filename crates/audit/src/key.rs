@@ -1,0 +1,162 @@
+//! The key that vouches for the log, apart from the vault: the log must work while the vault is locked.
+
+use crate::{Checkpoint, ContentKey, Error, folder};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use zeroize::Zeroizing;
+
+/// First line of a key file; the second holds 64 hexadecimal digits.
+const KEY_FILE_HEADER: &str = "hardshell audit key v1";
+/// The longest key file that is read, in bytes.
+const KEY_FILE_BYTES_MAX: u64 = 256;
+
+/// Where the signing key comes from.
+#[derive(Clone)]
+pub enum KeySource {
+    /// A file of mode 0600, made on first use. It must not lie in the log's folder.
+    File(PathBuf),
+    /// The 32 secret bytes themselves, such as from a systemd credential.
+    Seed(Zeroizing<[u8; 32]>),
+}
+
+/// Never shows a seed.
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Seed(_) => f.write_str("Seed(…)"),
+        }
+    }
+}
+
+/// Whether a missing key may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IfMissing {
+    Make,
+    Refuse,
+}
+
+/// The signing half, and what comes from it.
+pub(crate) struct Keys {
+    pub(crate) signing: SigningKey,
+    pub(crate) content: ContentKey,
+}
+
+impl Keys {
+    pub(crate) fn load(source: &KeySource, if_missing: IfMissing) -> Result<Self, Error> {
+        let seed = match source {
+            KeySource::Seed(seed) => seed.clone(),
+            KeySource::File(path) => match read_file(path)? {
+                Some(seed) => seed,
+                None => match if_missing {
+                    IfMissing::Make => make_file(path)?,
+                    IfMissing::Refuse => return Err(Error::KeyMissing { path: path.clone() }),
+                },
+            },
+        };
+        Ok(Self { signing: SigningKey::from_bytes(&seed), content: ContentKey::from_seed(&seed) })
+    }
+
+    pub(crate) fn public(&self) -> PublicKey {
+        PublicKey(self.signing.verifying_key())
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.signing.sign(message).to_bytes()
+    }
+}
+
+fn read_file(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
+    let file = match OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("open", path, error)),
+    };
+    folder::check_file(path, &file)?;
+    let mut text = Zeroizing::new(String::with_capacity(256));
+    let unreadable = |reason| Error::KeyUnreadable { path: path.to_path_buf(), reason };
+    file.take(KEY_FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| Error::io("read", path, error))?;
+    let mut lines = text.lines();
+    if lines.next() != Some(KEY_FILE_HEADER) {
+        return Err(unreadable("its first line is not `hardshell audit key v1`"));
+    }
+    let digits = lines.next().unwrap_or_default();
+    let seed = blake3::Hash::from_hex(digits)
+        .map_err(|_not_hex| unreadable("its second line is not 64 hexadecimal digits"))?;
+    Ok(Some(Zeroizing::new(*seed.as_bytes())))
+}
+
+/// Written beside and renamed, so that a crash leaves a whole key or none.
+fn make_file(path: &Path) -> Result<Zeroizing<[u8; 32]>, Error> {
+    let mut seed = Zeroizing::new([0_u8; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(|error| {
+        Error::io("draw random numbers for", path, std::io::Error::other(error.to_string()))
+    })?;
+    let beside = path.with_extension("new");
+    match fs::remove_file(&beside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::io("remove", &beside, error)),
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(|error| Error::io("create", &beside, error))?;
+    let text = Zeroizing::new(format!("{KEY_FILE_HEADER}\n{}\n", blake3::Hash::from_bytes(*seed).to_hex()));
+    file.write_all(text.as_bytes()).map_err(|error| Error::io("write", &beside, error))?;
+    file.sync_all().map_err(|error| Error::io("flush", &beside, error))?;
+    fs::rename(&beside, path).map_err(|error| Error::io("rename", &beside, error))?;
+    if let Some(parent) = path.parent() {
+        folder::sync_folder(parent)?;
+    }
+    Ok(seed)
+}
+
+/// The public half: whoever has it can check the log, and nobody can sign with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// Whether `checkpoint` was signed by this key.
+    #[must_use]
+    pub fn signed(&self, checkpoint: &Checkpoint) -> bool {
+        let signature = Signature::from_bytes(&checkpoint.signature);
+        self.0.verify_strict(&checkpoint.message(), &signature).is_ok()
+    }
+}
+
+/// The text is not a public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a public key: it has 64 hexadecimal digits and names a point of the curve")]
+pub struct PublicKeyError;
+
+impl FromStr for PublicKey {
+    type Err = PublicKeyError;
+
+    fn from_str(text: &str) -> Result<Self, PublicKeyError> {
+        let bytes = blake3::Hash::from_hex(text.trim()).map_err(|_not_hex| PublicKeyError)?;
+        VerifyingKey::from_bytes(bytes.as_bytes()).map(Self).map_err(|_not_a_point| PublicKeyError)
+    }
+}
+
+/// 64 hexadecimal digits.
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(*self.0.as_bytes()).to_hex())
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,34 @@
+//! Remembers. What is about to happen is on disk before it happens, and nothing on disk is ever rewritten.
+//!
+//! The log is a chain of JSON lines in append-only segments: each record carries the digest of the one before, and
+//! signed checkpoints vouch for the chain. An effect starts only with a [`Recorded`] in hand, and [`Log::record`] is
+//! the only function that makes one, after the record is on disk.
+//!
+//! This crate must never: keep content or secrets (it keeps keyed digests of content), truncate or rewrite a segment,
+//! report a record as written before it is on disk, or reach for the network.
+#![forbid(unsafe_code)]
+
+mod chain;
+mod deed;
+mod entry;
+mod error;
+mod folder;
+mod key;
+mod line;
+mod log;
+mod recover;
+mod segment;
+mod wire;
+mod words;
+mod writer;
+
+pub use chain::{Checkpoint, CheckpointError, Void};
+pub use deed::{Content, ContentKey, Deed, Target};
+pub use entry::{Ending, Entry, Event, Subject};
+pub use error::{Error, WriteFailure};
+pub use key::{KeySource, PublicKey, PublicKeyError};
+pub use line::{Hash, Malformed, Record, Seq};
+pub use log::{Log, Missed, NothingSecret, Opened, Recordable, Recorded, Redact, State, Tail};
+pub use words::{
+    Answer, BackupAct, Kind, LockdownAct, PolicyAct, ProofState, SecretAct, SettingAct, SignInAct, TargetKind,
+};

@@ -1,0 +1,224 @@
+//! Finds where the log ends: the last record of the chain, and what a crash or a stranger left behind it.
+
+use crate::chain::{Checkpoint, Header, Own, Void, is_log_name};
+use crate::folder::{Form, SegmentFile};
+use crate::line::Head;
+use crate::{Error, Hash, Kind, Opened, PublicKey, Seq, segment};
+use domain::Timestamp;
+
+/// The most that one write can leave behind when it is torn: one batch.
+pub(crate) const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// The longest header of a segment: it names at most [`VOIDS_MAX`] voids of about 60 bytes each.
+pub(crate) const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// The most voids one header closes; a disk that fails more often than this between two good writes needs a person.
+pub(crate) const VOIDS_MAX: usize = 128;
+
+/// Where the log ends.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// The log's name; none when there is no record yet.
+    pub(crate) log: Option<String>,
+    /// The last record of the chain.
+    pub(crate) last: Option<Last>,
+    /// The highest number among the segments; 0 when there is none.
+    pub(crate) segment: u32,
+    /// Records after the last checkpoint.
+    pub(crate) unsigned: u64,
+    /// The last checkpoint.
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// What follows the last record, by segment.
+    pub(crate) voids: Vec<Void>,
+    /// Whether a void is something that no crash leaves.
+    pub(crate) damaged: bool,
+}
+
+/// The last record of the chain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last {
+    pub(crate) seq: Seq,
+    pub(crate) hash: Hash,
+    pub(crate) time: Timestamp,
+    /// The segment it is in.
+    pub(crate) segment: u32,
+    /// Where the next line would begin.
+    pub(crate) offset: u64,
+    /// When its segment began.
+    pub(crate) begun: Timestamp,
+    /// Whether its segment can be appended to.
+    pub(crate) form: Form,
+}
+
+impl End {
+    pub(crate) fn opened(&self) -> Opened {
+        let (torn, damaged) =
+            if self.damaged { (Vec::new(), self.voids.clone()) } else { (self.voids.clone(), Vec::new()) };
+        let last = self.last.map(|last| last.seq);
+        Opened { last, unsigned: self.unsigned, checkpoint: self.checkpoint.clone(), torn, damaged }
+    }
+}
+
+/// Reads segments from the newest back until one holds a record.
+pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Result<End, Error> {
+    let mut end = End {
+        log: None,
+        last: None,
+        segment: segments.last().map_or(0, |segment| segment.number),
+        unsigned: 0,
+        checkpoint: None,
+        voids: Vec::new(),
+        damaged: false,
+    };
+    let mut suspects = Vec::new();
+    for file in segments.iter().rev() {
+        let bytes = segment::read(file)?;
+        if newer(&bytes) {
+            return Err(Error::Newer { path: file.path.clone() });
+        }
+        let walk = Walk::through(&bytes, file.number, public_key);
+        if let Some(found) = &walk.header
+            && found.public_key != public_key.to_string()
+        {
+            return Err(Error::KeyDiffers {
+                found: found.public_key.clone(),
+                wanted: public_key.to_string(),
+            });
+        }
+        if walk.good < bytes.len() {
+            let rest = bytes.get(walk.good..).unwrap_or_default();
+            suspects.push((walk.good, rest.to_vec(), walk.last.map(|last| last.0)));
+            let offset = u64::try_from(walk.good).unwrap_or(u64::MAX);
+            let length = u64::try_from(rest.len()).unwrap_or(u64::MAX);
+            end.voids.push(Void { segment: file.number, offset, length });
+        }
+        if let (Some((seq, hash, time)), Some(header)) = (walk.last, walk.header) {
+            end.log = Some(header.log);
+            end.unsigned = walk.unsigned;
+            end.checkpoint = walk.checkpoint;
+            let offset = u64::try_from(walk.good).unwrap_or(u64::MAX);
+            end.last = Some(Last {
+                seq,
+                hash,
+                time,
+                segment: file.number,
+                offset,
+                begun: walk.begun,
+                form: file.form,
+            });
+            break;
+        }
+        if bytes.is_empty() {
+            end.voids.push(Void { segment: file.number, offset: 0, length: 0 });
+        }
+    }
+    end.voids.reverse();
+    let log = end.log.as_deref().unwrap_or_default();
+    end.damaged =
+        suspects.iter().any(|(offset, rest, last)| !is_torn_write(rest, *offset, *last, log, public_key));
+    Ok(end)
+}
+
+/// Whether the first line is of a version that this program does not know.
+fn newer(bytes: &[u8]) -> bool {
+    let version = bytes.strip_prefix(b"{\"v\":").unwrap_or(b"1,");
+    version.first().is_some_and(u8::is_ascii_digit) && !version.starts_with(b"1,")
+}
+
+/// The good part of one segment.
+struct Walk {
+    header: Option<Header>,
+    begun: Timestamp,
+    last: Option<(Seq, Hash, Timestamp)>,
+    checkpoint: Option<Checkpoint>,
+    unsigned: u64,
+    /// How many bytes are good.
+    good: usize,
+}
+
+impl Walk {
+    fn through(bytes: &[u8], number: u32, public_key: PublicKey) -> Self {
+        let mut walk =
+            Self { header: None, begun: Timestamp(0), last: None, checkpoint: None, unsigned: 0, good: 0 };
+        for (offset, line, complete) in segment::lines(bytes) {
+            let Ok(head) = Head::read(line) else { break };
+            let follows = match walk.last {
+                None => head.kind == Kind::Segment,
+                Some((seq, hash, _)) => head.seq == seq.next() && head.prev == hash,
+            };
+            if !complete || !follows || !walk.take_own(line, &head, number, public_key) {
+                break;
+            }
+            walk.last = Some((head.seq, head.hash, head.time));
+            walk.good = offset.saturating_add(line.len()).saturating_add(1);
+        }
+        walk
+    }
+
+    fn take_own(&mut self, line: &[u8], head: &Head, number: u32, public_key: PublicKey) -> bool {
+        self.unsigned = self.unsigned.saturating_add(1);
+        match head.kind {
+            Kind::Segment if self.last.is_none() => match Own::read(line) {
+                Ok(Own::Segment(header)) if header.number == number && is_log_name(&header.log) => {
+                    self.begun = head.time;
+                    self.header = Some(header);
+                    true
+                }
+                Ok(_) | Err(_) => false,
+            },
+            Kind::Checkpoint => match (Own::read(line), &self.header) {
+                (Ok(Own::Checkpoint(signed)), Some(header)) => {
+                    match Checkpoint::of_record(&header.log, head, &signed) {
+                        Ok(checkpoint) if public_key.signed(&checkpoint) => {
+                            self.checkpoint = Some(checkpoint);
+                            self.unsigned = 0;
+                            true
+                        }
+                        Ok(_) | Err(_) => false,
+                    }
+                }
+                (Ok(_) | Err(_), _) => false,
+            },
+            Kind::Segment => false,
+            Kind::Intent
+            | Kind::Outcome
+            | Kind::Refusal
+            | Kind::Question
+            | Kind::Answer
+            | Kind::Inbound
+            | Kind::SignIn
+            | Kind::Config
+            | Kind::Policy
+            | Kind::Secret
+            | Kind::Proof
+            | Kind::Lockdown
+            | Kind::Backup
+            | Kind::Connection
+            | Kind::Open
+            | Kind::Pruned => true,
+        }
+    }
+}
+
+/// Whether `rest`, which lies at `offset` behind the last good record of a segment, can come from one write that was
+/// cut short. A header is written alone, so there is at most one line of it. A batch is signed only in a later write,
+/// so a signature for a record behind `last` means that somebody changed what lies before it.
+pub(crate) fn is_torn_write(
+    rest: &[u8],
+    offset: usize,
+    last: Option<Seq>,
+    log: &str,
+    public_key: PublicKey,
+) -> bool {
+    if offset == 0 {
+        return rest.len() <= HEADER_BYTES_MAX && memchr::memchr_iter(b'\n', rest).count() <= 1;
+    }
+    rest.len() <= BATCH_BYTES_MAX
+        && !segment::lines(rest).any(|(_, line, _)| {
+            let signed =
+                Head::read(line).ok().filter(|head| head.kind == Kind::Checkpoint).and_then(|head| {
+                    let Ok(Own::Checkpoint(signed)) = Own::read(line) else { return None };
+                    Checkpoint::of_record(log, &head, &signed).ok()
+                });
+            signed.is_some_and(|checkpoint| Some(checkpoint.seq) > last && public_key.signed(&checkpoint))
+        })
+}

@@ -1,0 +1,49 @@
+//! The bytes of one segment, and the lines in them.
+
+use crate::Error;
+use crate::folder::{self, Form, SegmentFile};
+use flate2::read::MultiGzDecoder;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+
+/// A segment is closed when it is this long, in bytes: it can then be read whole, and checked in a few hundredths of
+/// a second.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The longest segment that is read: one full one, one batch behind it, and room for a later limit.
+const READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Reads a segment whole, unpacked.
+pub(crate) fn read(file: &SegmentFile) -> Result<Vec<u8>, Error> {
+    let failed = |error| Error::io("read", &file.path, error);
+    let open =
+        OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(&file.path).map_err(failed)?;
+    folder::check_file(&file.path, &open)?;
+    let length = open.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(READ_BYTES_MAX)).unwrap_or_default());
+    let limit = READ_BYTES_MAX.saturating_add(1);
+    match file.form {
+        Form::Plain => open.take(limit).read_to_end(&mut bytes),
+        Form::Gzip => MultiGzDecoder::new(open).take(limit).read_to_end(&mut bytes),
+    }
+    .map_err(failed)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > READ_BYTES_MAX {
+        return Err(failed(std::io::Error::other("the segment is longer than 64 MiB")));
+    }
+    Ok(bytes)
+}
+
+/// Each line without its line feed: where it begins, its bytes, and whether it ended in a line feed.
+pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8], bool)> {
+    let mut start = 0_usize;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
+        let (line, complete) = match memchr::memchr(b'\n', rest) {
+            Some(end) => (rest.get(..end).unwrap_or_default(), true),
+            None => (rest, false),
+        };
+        let offset = start;
+        start = start.saturating_add(line.len()).saturating_add(usize::from(complete));
+        Some((offset, line, complete))
+    })
+}

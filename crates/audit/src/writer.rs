@@ -1,0 +1,410 @@
+//! The one thread that writes: it gathers what waits, writes it in one piece, flushes once, and only then answers.
+//!
+//! A piece that could not be written or flushed is void: the next piece goes into a new segment, whose header says
+//! which bytes do not count. Nothing is ever cut off or written over.
+
+use crate::chain::{Checkpoint, Header, OpenedBy, Own, Void, Why, genesis, hex};
+use crate::folder::{self, Folder, Form};
+use crate::key::Keys;
+use crate::line::{self, LINE_BYTES_MAX};
+use crate::recover::{BATCH_BYTES_MAX, End, VOIDS_MAX};
+use crate::segment::SEGMENT_BYTES_MAX;
+use crate::{Error, Hash, Kind, Record, Seq, State, WriteFailure};
+use domain::Timestamp;
+use std::fs::File;
+use std::io::Write;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot, watch};
+
+/// A signature is due after so many records: each costs about 30 µs and 400 bytes.
+const RECORDS_PER_CHECKPOINT: u64 = 256;
+/// A signature is due when nothing was recorded for so long, so that the unsigned end is short in time too.
+const IDLE_BEFORE_CHECKPOINT: Duration = Duration::from_secs(1);
+/// A segment is closed when its first record is this old, so that old records can be removed by the day.
+const SEGMENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// A full disk is tried again only when it has this much room, so that trying does not litter it.
+const FREE_BYTES_MIN: u64 = 2 * 1024 * 1024;
+
+/// What the thread is asked to do.
+pub(crate) enum Task {
+    /// Write one record.
+    Write(Job),
+    /// Sign what is there.
+    Checkpoint(oneshot::Sender<Result<Checkpoint, Error>>),
+}
+
+/// One record on its way to disk.
+pub(crate) struct Job {
+    pub(crate) kind: Kind,
+    pub(crate) fields: Vec<u8>,
+    pub(crate) time: Timestamp,
+    pub(crate) reply: oneshot::Sender<Result<Seq, Error>>,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// The last durable record.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    seq: Seq,
+    hash: Hash,
+    time: Timestamp,
+}
+
+/// The segment that is written.
+struct Open {
+    file: File,
+    number: u32,
+    begun: Timestamp,
+    /// How many bytes are durable.
+    length: u64,
+}
+
+pub(crate) struct Writer {
+    folder: Folder,
+    keys: Keys,
+    log: String,
+    chain: Chain,
+    segment: Option<Open>,
+    /// The highest segment number on disk.
+    number: u32,
+    /// What the next header closes.
+    voids: Vec<Void>,
+    why: Why,
+    unsigned: u64,
+    checkpoint: Option<Checkpoint>,
+    records: broadcast::Sender<Record>,
+    state: watch::Sender<State>,
+    buffer: Vec<u8>,
+    _lock: File,
+}
+
+impl Writer {
+    /// Goes on where `end` says, with an `open` record.
+    pub(crate) fn start(
+        folder: Folder,
+        lock: File,
+        keys: Keys,
+        end: End,
+        now: Timestamp,
+        records: broadcast::Sender<Record>,
+        state: watch::Sender<State>,
+    ) -> Result<Self, Error> {
+        let log = match end.log {
+            Some(log) => log,
+            None => new_log_name(&folder)?,
+        };
+        let start = Chain { seq: Seq(0), hash: genesis(&log, keys.public()), time: Timestamp(0) };
+        let chain = end.last.map_or(start, |last| Chain { seq: last.seq, hash: last.hash, time: last.time });
+        let why = match (end.last, end.damaged, end.voids.is_empty()) {
+            (_, true, _) => Why::Damaged,
+            (None, false, _) => Why::First,
+            (Some(_), false, false) => Why::Torn,
+            (Some(_), false, true) => Why::Rotated,
+        };
+        let segment = match end.last {
+            Some(last) if end.voids.is_empty() && last.form == Form::Plain && last.segment == end.segment => {
+                let file = folder.reopen_segment(last.segment)?;
+                let path = folder.segment_path(last.segment);
+                // What an earlier process wrote and did not live to flush is vouched for from here on.
+                file.sync_data().map_err(|error| Error::io("flush", &path, error))?;
+                Some(Open { file, number: last.segment, begun: last.begun, length: last.offset })
+            }
+            Some(_) | None => None,
+        };
+        let mut writer = Self {
+            folder,
+            keys,
+            log,
+            chain,
+            segment,
+            number: end.segment,
+            voids: end.voids,
+            why,
+            unsigned: end.unsigned,
+            checkpoint: end.checkpoint,
+            records,
+            state,
+            buffer: Vec::with_capacity(LINE_BYTES_MAX),
+            _lock: lock,
+        };
+        let opened =
+            Own::Open(OpenedBy { version: env!("CARGO_PKG_VERSION").to_string(), unsigned: writer.unsigned });
+        writer.write(&[(Kind::Open, opened.to_json(), now)]).map_err(Error::Write)?;
+        Ok(writer)
+    }
+
+    /// Works until every sender is gone, then signs what is left.
+    pub(crate) fn run(mut self, inbox: &Receiver<Task>) {
+        loop {
+            let task = if self.unsigned == 0 {
+                inbox.recv().map_err(|_all_gone| RecvTimeoutError::Disconnected)
+            } else {
+                inbox.recv_timeout(IDLE_BEFORE_CHECKPOINT)
+            };
+            match task {
+                Ok(Task::Write(job)) => self.write_with_what_waits(job, inbox),
+                Ok(Task::Checkpoint(reply)) => self.answer_checkpoint(reply),
+                Err(RecvTimeoutError::Timeout) => self.sign_when_idle(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.sign_when_idle();
+        self.state.send_replace(State::Closed);
+    }
+
+    fn write_with_what_waits(&mut self, first: Job, inbox: &Receiver<Task>) {
+        let mut jobs = vec![first];
+        let mut asked = Vec::new();
+        let mut bytes = jobs.first().map_or(0, |job| job.fields.len());
+        // INVARIANT: a batch, its signature included, is at most BATCH_BYTES_MAX long.
+        while bytes < BATCH_BYTES_MAX / 2 {
+            match inbox.try_recv() {
+                Ok(Task::Write(job)) => {
+                    // The head and the digest of a line take less than 512 bytes.
+                    bytes = bytes.saturating_add(job.fields.len()).saturating_add(512);
+                    jobs.push(job);
+                }
+                Ok(Task::Checkpoint(reply)) => asked.push(reply),
+                Err(_empty_or_gone) => break,
+            }
+        }
+        let mut lines = Vec::with_capacity(jobs.len());
+        let mut replies = Vec::with_capacity(jobs.len());
+        for Job { kind, fields, time, reply, place } in jobs {
+            lines.push((kind, fields, time));
+            replies.push((reply, place));
+        }
+        match self.write(&lines) {
+            Ok(first) => {
+                let mut seq = first;
+                for (reply, _place) in replies {
+                    // A caller that stopped waiting has its record all the same.
+                    let _gone = reply.send(Ok(seq));
+                    seq = seq.next();
+                }
+            }
+            Err(failure) => {
+                for (reply, _place) in replies {
+                    let _gone = reply.send(Err(Error::Write(failure.clone())));
+                }
+            }
+        }
+        asked.into_iter().for_each(|reply| self.answer_checkpoint(reply));
+    }
+
+    fn answer_checkpoint(&mut self, reply: oneshot::Sender<Result<Checkpoint, Error>>) {
+        let written = if self.unsigned == 0 { Ok(()) } else { self.write(&[]).map(|_| ()) };
+        let answer = match (written, &self.checkpoint) {
+            (Ok(()), Some(checkpoint)) => Ok(checkpoint.clone()),
+            (Ok(()), None) => Err(Error::Closed),
+            (Err(failure), _) => Err(Error::Write(failure)),
+        };
+        let _gone = reply.send(answer);
+    }
+
+    fn sign_when_idle(&mut self) {
+        if self.unsigned > 0
+            && let Err(failure) = self.write(&[])
+        {
+            tracing::error!(%failure, "the audit log could not be signed");
+            // The next record tries again; trying each second would not help a disk that is full.
+            self.unsigned = 0;
+        }
+    }
+
+    /// Writes `lines` in one piece and flushes them, with a signature over what is durable before them when one is
+    /// due or there are no lines, and returns the first line's place.
+    fn write(&mut self, lines: &[(Kind, Vec<u8>, Timestamp)]) -> Result<Seq, WriteFailure> {
+        let now = lines.first().map_or(self.chain.time, |line| line.2);
+        let result = self.ready_segment(now).and_then(|()| self.write_batch(lines));
+        match &result {
+            Ok(_) => {
+                self.state.send_if_modified(|state| {
+                    let was_failed = *state != State::Writing;
+                    *state = State::Writing;
+                    was_failed
+                });
+            }
+            Err(failure) => {
+                tracing::error!(%failure, "the audit log cannot be written");
+                self.state.send_replace(State::Failed(failure.clone()));
+            }
+        }
+        result
+    }
+
+    fn write_batch(&mut self, lines: &[(Kind, Vec<u8>, Timestamp)]) -> Result<Seq, WriteFailure> {
+        let mut batch =
+            Batch { bytes: std::mem::take(&mut self.buffer), chain: self.chain, records: Vec::new() };
+        batch.bytes.clear();
+        let due = lines.is_empty() || self.unsigned >= RECORDS_PER_CHECKPOINT;
+        let checkpoint = due.then(|| {
+            Checkpoint::sign(&self.log, self.chain.seq, self.chain.hash, self.chain.time, &self.keys)
+        });
+        if let Some(checkpoint) = &checkpoint {
+            batch.add(Kind::Checkpoint, &checkpoint.own().to_json(), checkpoint.time);
+        }
+        let first = batch.chain.seq.next();
+        lines.iter().for_each(|(kind, fields, time)| batch.add(*kind, fields, *time));
+        self.append(&batch.bytes)?;
+        let signed = u64::from(checkpoint.is_some());
+        if checkpoint.is_some() {
+            self.checkpoint = checkpoint;
+            self.unsigned = 0;
+        }
+        let count = u64::try_from(batch.records.len()).unwrap_or(u64::MAX).saturating_sub(signed);
+        self.unsigned = self.unsigned.saturating_add(count);
+        self.chain = batch.chain;
+        self.announce(&batch);
+        self.buffer = batch.bytes;
+        Ok(first)
+    }
+
+    /// Appends `bytes` to the segment and flushes them. On failure the segment is given up.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), WriteFailure> {
+        let Some(mut open) = self.segment.take() else {
+            let path = self.folder.segment_path(self.number);
+            return Err(WriteFailure::new("write", &path, &std::io::Error::other("no segment is open")));
+        };
+        let written = open.file.write_all(bytes).map_err(|error| ("write", error));
+        match written.and_then(|()| open.file.sync_data().map_err(|error| ("flush", error))) {
+            Ok(()) => {
+                open.length = open.length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                self.segment = Some(open);
+                Ok(())
+            }
+            Err((step, error)) => {
+                self.voids.push(Void { segment: open.number, offset: open.length, length: 0 });
+                self.why = Why::Failed;
+                Err(WriteFailure::new(step, &self.folder.segment_path(open.number), &error))
+            }
+        }
+    }
+
+    /// Sees to it that there is a segment to append to, that is neither full nor old.
+    fn ready_segment(&mut self, now: Timestamp) -> Result<(), WriteFailure> {
+        if let Some(open) = &self.segment {
+            if open.length < SEGMENT_BYTES_MAX && now.since(open.begun) < SEGMENT_AGE_MAX {
+                return Ok(());
+            }
+            if self.unsigned > 0 {
+                self.write_batch(&[])?;
+            }
+            self.why = Why::Rotated;
+        }
+        self.begin_segment(now)
+    }
+
+    fn begin_segment(&mut self, now: Timestamp) -> Result<(), WriteFailure> {
+        let number = self.number.saturating_add(1);
+        let path = self.folder.segment_path(number);
+        if self.voids.len() >= VOIDS_MAX {
+            let reason =
+                std::io::Error::other("the disk failed too often; start Hardshell again when it is well");
+            return Err(WriteFailure::new("create", &path, &reason));
+        }
+        if self.why == Why::Failed {
+            self.check_room()?;
+        }
+        self.measure_voids();
+        let header = Own::Segment(Header {
+            number,
+            log: self.log.clone(),
+            public_key: self.keys.public().to_string(),
+            why: self.why,
+            closes: self.voids.clone(),
+        });
+        let file =
+            self.folder.create_segment(number).map_err(|error| WriteFailure::new("create", &path, &error))?;
+        // From here on the number is taken, whatever becomes of the header.
+        self.number = number;
+        let mut batch = Batch { bytes: Vec::new(), chain: self.chain, records: Vec::new() };
+        batch.add(Kind::Segment, &header.to_json(), now);
+        let before = self.segment.take();
+        self.segment = Some(Open { file, number, begun: now, length: 0 });
+        self.append(&batch.bytes)?;
+        if let Err(error) = folder::sync_folder(&self.folder.path) {
+            self.segment = None;
+            self.voids.push(Void { segment: number, offset: 0, length: 0 });
+            self.why = Why::Failed;
+            return Err(WriteFailure::new(
+                "flush",
+                &self.folder.path,
+                &std::io::Error::other(error.to_string()),
+            ));
+        }
+        drop(before);
+        self.voids.clear();
+        self.chain = batch.chain;
+        self.unsigned = self.unsigned.saturating_add(1);
+        self.announce(&batch);
+        Ok(())
+    }
+
+    /// Fills in how long each void has become.
+    fn measure_voids(&mut self) {
+        for void in &mut self.voids {
+            let length =
+                std::fs::metadata(self.folder.segment_path(void.segment)).map_or(0, |found| found.len());
+            void.length = length.saturating_sub(void.offset);
+        }
+    }
+
+    fn check_room(&self) -> Result<(), WriteFailure> {
+        let path = &self.folder.path;
+        let failed = |error: std::io::Error| WriteFailure::new("write", path, &error);
+        let found = rustix::fs::statvfs(path).map_err(|error| failed(error.into()))?;
+        if found.f_bavail.saturating_mul(found.f_frsize) < FREE_BYTES_MIN {
+            return Err(failed(std::io::ErrorKind::StorageFull.into()));
+        }
+        Ok(())
+    }
+
+    /// Tells the followers.
+    fn announce(&self, batch: &Batch) {
+        if self.records.receiver_count() == 0 {
+            return;
+        }
+        let mut start = 0;
+        for end in &batch.records {
+            if let Some(record) =
+                batch.bytes.get(start..end.saturating_sub(1)).and_then(|line| Record::parse(line).ok())
+            {
+                // Nobody follows any more: not an error.
+                let _nobody = self.records.send(record);
+            }
+            start = *end;
+        }
+    }
+}
+
+/// Lines that are written in one piece.
+struct Batch {
+    bytes: Vec<u8>,
+    chain: Chain,
+    /// Where each line ends, its line feed included.
+    records: Vec<usize>,
+}
+
+impl Batch {
+    fn add(&mut self, kind: Kind, fields: &[u8], time: Timestamp) {
+        debug_assert!(
+            fields.starts_with(format!("{{\"kind\":\"{kind}\"").as_bytes()),
+            "a record begins with its kind"
+        );
+        let seq = self.chain.seq.next();
+        let clock = if time < self.chain.time { line::Clock::SetBack } else { line::Clock::Steady };
+        let hash = line::append(&mut self.bytes, seq, time, self.chain.hash, fields, clock);
+        self.chain = Chain { seq, hash, time };
+        self.records.push(self.bytes.len());
+    }
+}
+
+fn new_log_name(folder: &Folder) -> Result<String, Error> {
+    let mut name = [0; 16];
+    getrandom::fill(&mut name).map_err(|error| {
+        Error::io("draw random numbers for", &folder.path, std::io::Error::other(error.to_string()))
+    })?;
+    Ok(hex(&name))
+}

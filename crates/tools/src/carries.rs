@@ -26,7 +26,8 @@ pub fn url_carries_data(url: &str) -> bool {
         || url.password().is_some()
         || url.path().len() > PATH_BYTES_MAX
         || url.path().contains('%')
-        || url.path().split('/').chain(labels).any(looks_encoded)
+        || url.path().split('/').any(looks_encoded)
+        || labels.into_iter().any(label_looks_encoded)
 }
 
 /// Long, or a long run without word breaks that mixes digits or capitals into it as encodings do.
@@ -42,10 +43,16 @@ fn looks_encoded(part: &str) -> bool {
     })
 }
 
+/// Host names know no capitals, so that only digits tell an encoding; names of sites seldom have any.
+fn label_looks_encoded(label: &str) -> bool {
+    let digits = label.bytes().filter(u8::is_ascii_digit).count();
+    label.len() > NAME_BYTES_MAX || label.len() >= ENCODED_BYTES_MIN && digits > 1
+}
+
 pub(crate) fn carries_data(value: &Value) -> bool {
     match value {
         Value::Url(url) => url_carries_data(url),
-        Value::Host(host) => host.as_str().split('.').any(looks_encoded),
+        Value::Host(host) => host.as_str().split('.').any(label_looks_encoded),
         Value::List(values) => values.iter().any(carries_data),
         Value::Text(text) | Value::Json(text) => !text.is_empty(),
         Value::Address(_)

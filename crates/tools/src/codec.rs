@@ -10,9 +10,11 @@ use crate::show::{Template, TemplateError};
 use crate::{KindError, kind_from_text};
 use domain::{ArgumentRole, Effect, IdError, Integrity, SourceKind, Tier, ValueKind};
 use rust_decimal::Decimal;
-use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
+use wire::{ArgumentText, File, RaiseText, ResultText, Source, Tool};
+
+mod wire;
 
 /// The longest manifest file, in bytes: hundreds of tools, and no more than is read at once.
 const FILE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -101,81 +103,6 @@ pub enum Flaw {
         /// What is wrong.
         reason: String,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: u32,
-    #[serde(default)]
-    tool: Vec<Tool>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tool {
-    name: String,
-    about: String,
-    effect: String,
-    undo: Option<String>,
-    sinks: Vec<String>,
-    #[serde(default)]
-    data_in: Vec<String>,
-    #[serde(default)]
-    show: Vec<String>,
-    source: Source,
-    #[serde(default)]
-    raise: Vec<RaiseText>,
-    #[serde(default)]
-    argument: Vec<ArgumentText>,
-    #[serde(default)]
-    result: Vec<ResultText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Source {
-    #[serde(default)]
-    integrity: Option<String>,
-    tier: String,
-    kind: Option<String>,
-    name: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RaiseText {
-    argument: String,
-    one_of: Option<Vec<String>>,
-    effect: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArgumentText {
-    name: String,
-    about: String,
-    role: String,
-    r#type: String,
-    optional: Option<bool>,
-    default: Option<Json>,
-    bytes_max: Option<usize>,
-    items_max: Option<usize>,
-    min: Option<Json>,
-    max: Option<Json>,
-    whole: Option<bool>,
-    one_of: Option<Vec<String>>,
-    form: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResultText {
-    path: String,
-    r#type: String,
-    label: String,
-    only_of_owner: Option<String>,
-    tier: Option<String>,
 }
 
 /// Reads every manifest in `text`.
@@ -353,7 +280,11 @@ fn argument(text: ArgumentText) -> Result<ArgumentSpec, Flaw> {
         "authority" => ArgumentRole::Authority,
         "payload" => ArgumentRole::Payload,
         found => {
-            return Err(Flaw::Word { what: "role", found: found.to_string(), wanted: "authority or payload" });
+            return Err(Flaw::Word {
+                what: "role",
+                found: found.to_string(),
+                wanted: "authority or payload",
+            });
         }
     };
     let kind = kind_from_text(&text.r#type)?;

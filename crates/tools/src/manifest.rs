@@ -243,7 +243,7 @@ impl Manifest {
             .iter()
             .filter(|argument| listed(&argument.name))
             .flat_map(|argument| argument.value.leaves())
-            .any(|value| crate::carries::carries_data(value))
+            .any(crate::carries::carries_data)
     }
 
     pub(crate) fn effect_of(&self, arguments: &[domain::Argument]) -> Effect {

@@ -101,10 +101,8 @@ fn default(value: &Value) -> Json {
 }
 
 fn number(decimal: Decimal) -> Json {
-    if decimal.fract().is_zero() {
-        if let Some(whole) = decimal.to_i64() {
-            return Json::from(whole);
-        }
+    if let Some(whole) = decimal.to_i64().filter(|_| decimal.fract().is_zero()) {
+        return Json::from(whole);
     }
     decimal
         .to_f64()

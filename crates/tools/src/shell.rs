@@ -12,75 +12,14 @@
 use domain::{CommandForm, CommandLine, Connector, Pipeline};
 use std::iter::Peekable;
 use std::str::Chars;
+use words::{BUILTINS, KEYWORDS};
+
+mod words;
 
 /// The most words in all: more than a person reads in a question.
 const WORDS_MAX: usize = 2_000;
 /// The most commands in all.
 const COMMANDS_MAX: usize = 64;
-
-/// Words that begin a shell construct when they stand, unquoted, where a program is named.
-const KEYWORDS: [&str; 22] = [
-    "!", "{", "}", "[[", "]]", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for",
-    "function", "if", "in", "select", "then", "time", "until", "while",
-];
-
-/// Commands that only a shell can carry out, on itself.
-const BUILTINS: [&str; 54] = [
-    ".",
-    ":",
-    "alias",
-    "bg",
-    "bind",
-    "break",
-    "builtin",
-    "caller",
-    "cd",
-    "chdir",
-    "command",
-    "compgen",
-    "complete",
-    "continue",
-    "declare",
-    "dirs",
-    "disown",
-    "enable",
-    "eval",
-    "exec",
-    "exit",
-    "export",
-    "fc",
-    "fg",
-    "getopts",
-    "hash",
-    "help",
-    "history",
-    "jobs",
-    "let",
-    "local",
-    "logout",
-    "mapfile",
-    "popd",
-    "pushd",
-    "read",
-    "readarray",
-    "readonly",
-    "return",
-    "set",
-    "shift",
-    "shopt",
-    "source",
-    "suspend",
-    "times",
-    "trap",
-    "type",
-    "typeset",
-    "ulimit",
-    "umask",
-    "unalias",
-    "unset",
-    "wait",
-    "compopt",
-];
 
 /// Why a text is no command line at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

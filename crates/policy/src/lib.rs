@@ -20,9 +20,12 @@ mod standing;
 pub use decision::{Decision, Question};
 pub use facts::{Approval, ChannelProof, Counters, Facts, IsolationLevel, Lockdown, Suspicion};
 pub use load::{Error, Places, Policy, RuleFile};
-pub use mandate::{Constraint, Grant, Mandate, MandateError, Times};
+pub use mandate::{
+    Constraint, Expression, ExpressionError, Extension, Grant, Hole, Mandate, MandateError, PLAN_BYTES_MAX, Plan, Times,
+    grants_of_typed, mandate_from_json, mandate_to_json, plan_prompt, plan_schema,
+};
 pub use permit::{Binding, Expired, Permit, Uses};
-pub use provenance::{Provenance, QueryResult, Selection, TrustedText};
+pub use provenance::{Provenance, QueryResult, Record, Selection, TrustedText, strangers_in};
 pub use settings::{
     Actions, Confirm, Files, Glob, Mail, Limits, ModelPlace, Models, Profile, Settings, Shell, ShellMode, Sources, Tiers, TierWord, Web, WebMode,
 };

@@ -1,22 +1,54 @@
 //! What a task may do, written before the first untrusted byte is read.
+//!
+//! A mandate is a list of grants. It is empty until a planner, a slash command or an automation's definition fills it,
+//! from trusted words alone; it freezes when anything untrusted enters the session; after that only the owner's later
+//! words add to it. Each grant lapses when it is used up, and all of them with the task.
 
-use domain::{Label, ToolName};
+mod codec;
+mod expression;
+mod plan;
+mod typed;
+
+use crate::provenance::{Provenance, authority, is_default};
+use domain::{ArgumentRole, Call, Label, ToolName, Value};
+use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
+use tools::Manifest;
+
+pub use codec::{mandate_from_json, mandate_to_json};
+pub use expression::{Expression, ExpressionError};
+pub use plan::{PLAN_BYTES_MAX, Plan, plan_prompt, plan_schema};
+pub use typed::grants_of_typed;
+
+/// The most grants a mandate holds: more than a person would read before the task starts.
+const GRANTS_MAX: usize = 64;
+/// The most times one grant may be used.
+pub(crate) const TIMES_MAX: u32 = 100;
 
 /// The grants of one task. Empty means: nothing consequential without a question.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// Invariant: once frozen, grants are only ever added from the owner's own later words.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mandate {
-    grants: Vec<Grant>,
-    used: Vec<BTreeSet<[u8; 32]>>,
+    grants: Vec<Held>,
     frozen: bool,
 }
 
+/// A grant and what has been used of it.
+#[derive(Clone, Debug, PartialEq)]
+struct Held {
+    grant: Grant,
+    count: u32,
+    seen: BTreeSet<[u8; 32]>,
+}
+
 /// Leave to use one tool, within constraints, some number of times.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Grant {
     /// The tool.
     pub tool: ToolName,
-    /// What its arguments must be. An authority argument that is not here must be left out or have its default.
+    /// What its arguments must be. An authority argument that is not here must be left out or have its default;
+    /// a payload argument that is not here may be anything.
     pub arguments: BTreeMap<String, Constraint>,
     /// How often.
     pub times: Times,
@@ -36,21 +68,327 @@ pub enum Times {
 }
 
 /// What an argument must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Constraint {
     /// Exactly this; of a list, exactly these in any order.
     Is(Vec<String>),
     /// One of these; of a list, only these.
     OneOf(Vec<String>),
+    /// What the expression gives over the facts the session has by then; of a list, exactly its values.
+    Computed(Expression),
+    /// One of the values that the expression gives; of a list, only those.
+    Among(Expression),
+    /// Any value of this type: what only untrusted text can say, and harms little when it lies.
+    Hole(Hole),
 }
 
-/// The text is not a mandate.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// The types that a hole may have. Never a recipient, a path, a link, a command, an account or an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hole {
+    /// A date, or a date and time.
+    Date,
+    /// A number that is no money.
+    Number,
+    /// Yes or no.
+    Boolean,
+}
+
+/// Who adds to a mandate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// A planner, at the start of the task, in a clean session.
+    Plan,
+    /// The owner's later words, and nothing else.
+    OwnerSpoke,
+}
+
+/// A mandate could not be read or added to.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MandateError {
-    /// It is not JSON or TOML of the right shape.
+    /// It is not of the right shape.
     #[error("the mandate is malformed: {reason}")]
     Malformed {
-        /// What the parser says.
+        /// What is wrong, and where.
         reason: String,
     },
+    /// It is too long.
+    #[error("the mandate has {found} {what}, at most {limit} are read")]
+    TooMuch {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// An expression in it cannot be read.
+    #[error("the value of `{argument}` cannot be computed: {error}")]
+    Expression {
+        /// Which argument.
+        argument: String,
+        /// Why.
+        error: ExpressionError,
+    },
+    /// The session has read untrusted text since.
+    #[error("the mandate is frozen: the session has read untrusted text, and only the owner's own words add to it now")]
+    Frozen,
+    /// A grant was written from words that are not trusted.
+    #[error("a grant for `{tool}` was not written from trusted words")]
+    NotTrusted {
+        /// Its tool.
+        tool: ToolName,
+    },
 }
+
+impl Mandate {
+    /// The grants, in order; their places are what [`crate::Uses::grant`] names.
+    pub fn grants(&self) -> impl ExactSizeIterator<Item = &Grant> {
+        self.grants.iter().map(|held| &held.grant)
+    }
+
+    /// Whether untrusted text has entered the session.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Untrusted text has entered the session.
+    pub fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// Adds `grants`: all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// [`MandateError::Frozen`] for a plan after the freeze, [`MandateError::NotTrusted`] when a grant was not written
+    /// from trusted words, [`MandateError::TooMuch`] when there are too many.
+    pub fn extend(&mut self, grants: Vec<Grant>, extension: Extension) -> Result<(), MandateError> {
+        match extension {
+            Extension::Plan if self.frozen => return Err(MandateError::Frozen),
+            Extension::Plan | Extension::OwnerSpoke => {}
+        }
+        let found = self.grants.len().saturating_add(grants.len());
+        if found > GRANTS_MAX {
+            return Err(MandateError::TooMuch { what: "grants", found, limit: GRANTS_MAX });
+        }
+        if let Some(bad) = grants.iter().find(|grant| grant.label.integrity() != domain::Integrity::Trusted) {
+            return Err(MandateError::NotTrusted { tool: bad.tool.clone() });
+        }
+        self.grants.extend(grants.into_iter().map(|grant| Held { grant, count: 0, seen: BTreeSet::new() }));
+        Ok(())
+    }
+
+    /// The first grant that covers `call` and is not used up: its place and itself. Nothing where none does, or where
+    /// anything about it cannot be computed.
+    #[must_use]
+    pub fn covering(&self, call: &Call, manifest: Option<&Manifest>, known: &Provenance) -> Option<(usize, &Grant)> {
+        self.grants
+            .iter()
+            .enumerate()
+            .find(|(_place, held)| held.has_times_left(call) && held.grant.covers(call, manifest, known))
+            .map(|(place, held)| (place, &held.grant))
+    }
+
+    /// Takes one time from the grant at `place`, as [`crate::Uses::grant`] said when the call was allowed.
+    pub fn consume(&mut self, place: usize, call: &Call) {
+        if let Some(held) = self.grants.get_mut(place) {
+            held.count = held.count.saturating_add(1);
+            held.seen.insert(authority_digest(call));
+        }
+    }
+
+    /// The mandate in plain language, a line a grant.
+    #[must_use]
+    pub fn in_words(&self) -> Vec<String> {
+        self.grants.iter().map(|held| held.grant.in_words()).collect()
+    }
+}
+
+impl Held {
+    fn has_times_left(&self, call: &Call) -> bool {
+        match self.grant.times {
+            Times::AtMost(most) => self.count < most.min(TIMES_MAX),
+            Times::EachOnce(most) => self.count < most.min(TIMES_MAX) && !self.seen.contains(&authority_digest(call)),
+        }
+    }
+}
+
+impl Grant {
+    /// Whether it covers `call`, times aside.
+    fn covers(&self, call: &Call, manifest: Option<&Manifest>, known: &Provenance) -> bool {
+        if self.tool != call.tool {
+            return false;
+        }
+        let unnamed = authority(call, manifest).any(|argument| !self.arguments.contains_key(&argument.name));
+        !unnamed
+            && self.arguments.iter().all(|(name, constraint)| match call.arguments.iter().find(|given| given.name == *name) {
+                None => constraint.accepts_nothing(),
+                Some(given) if is_default(given, manifest) && constraint.accepts_nothing() => true,
+                Some(given) => {
+                    let ground = match given.role {
+                        ArgumentRole::Authority => Ground::Needed,
+                        ArgumentRole::Payload => Ground::NotNeeded,
+                    };
+                    constraint.fits(&given.value, call, known, ground)
+                }
+            })
+    }
+
+    /// In plain language: `mail.send once, where to is anna@example.org (because …)`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let times = match self.times {
+            Times::AtMost(1) => "once".to_string(),
+            Times::AtMost(most) => format!("up to {most} times"),
+            Times::EachOnce(most) => format!("once for each, up to {most}"),
+        };
+        let arguments: Vec<String> =
+            self.arguments.iter().map(|(name, constraint)| format!("{name} {}", constraint.in_words())).collect();
+        let arguments = if arguments.is_empty() { String::new() } else { format!(", where {}", arguments.join(" and ")) };
+        format!("{} {times}{arguments} (because {})", self.tool, self.why)
+    }
+}
+
+/// Whether a constant must stand in trusted words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    Needed,
+    NotNeeded,
+}
+
+impl Constraint {
+    fn fits(&self, value: &Value, call: &Call, known: &Provenance, ground: Ground) -> bool {
+        let leaves = value.leaves();
+        let grounded = || {
+            ground == Ground::NotNeeded || leaves.iter().all(|leaf| !is_target(leaf) || known.ground_in_words(leaf).is_some())
+        };
+        match self {
+            Self::Is(texts) => same_set(&leaves, texts) && grounded(),
+            Self::OneOf(texts) => leaves.iter().all(|leaf| texts.iter().any(|text| means(leaf, text))) && grounded(),
+            Self::Computed(expression) => expression.values(known, call).is_ok_and(|texts| same_set(&leaves, &texts)),
+            Self::Among(expression) => expression
+                .values(known, call)
+                .is_ok_and(|texts| !leaves.is_empty() && leaves.iter().all(|leaf| texts.iter().any(|text| means(leaf, text)))),
+            Self::Hole(hole) => leaves.len() == 1 && leaves.iter().all(|leaf| hole.takes(leaf)),
+        }
+    }
+
+    fn accepts_nothing(&self) -> bool {
+        match self {
+            Self::Is(texts) => texts.is_empty(),
+            Self::OneOf(_) | Self::Among(_) | Self::Hole(_) => true,
+            Self::Computed(_) => false,
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Self::Is(texts) => format!("is {}", texts.join(", ")),
+            Self::OneOf(texts) => format!("is one of {}", texts.join(", ")),
+            Self::Computed(expression) => format!("is what `{expression}` gives"),
+            Self::Among(expression) => format!("is one of what `{expression}` gives"),
+            Self::Hole(hole) => format!("is any {}", hole.as_str()),
+        }
+    }
+}
+
+impl Hole {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Date => "date",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+        }
+    }
+
+    fn takes(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Date, Value::Date(_)) | (Self::Number, Value::Number(_)) | (Self::Boolean, Value::Boolean(_)) => true,
+            (
+                Self::Date | Self::Number | Self::Boolean,
+                Value::Text(_)
+                | Value::Address(_)
+                | Value::Path(_)
+                | Value::Id { .. }
+                | Value::Amount(_)
+                | Value::Number(_)
+                | Value::Date(_)
+                | Value::Url(_)
+                | Value::Host(_)
+                | Value::Command(_)
+                | Value::Boolean(_)
+                | Value::Json(_)
+                | Value::List(_),
+            ) => false,
+        }
+    }
+}
+
+/// Values that decide whom or what is reached: a constant of these must stand in trusted words, so that a planner's
+/// slip, or a model that plans from memory, reaches nobody. The rest (dates, amounts, plain texts) may be worked out
+/// from trusted words.
+fn is_target(value: &Value) -> bool {
+    match value {
+        Value::Address(_) | Value::Path(_) | Value::Id { .. } | Value::Url(_) | Value::Host(_) | Value::Command(_) => true,
+        Value::Text(_)
+        | Value::Amount(_)
+        | Value::Number(_)
+        | Value::Date(_)
+        | Value::Boolean(_)
+        | Value::Json(_)
+        | Value::List(_) => false,
+    }
+}
+
+/// Whether `text`, read as the type that `value` has, means `value`.
+pub(crate) fn means(value: &Value, text: &str) -> bool {
+    match value {
+        Value::Address(address) => text.parse::<domain::Address>().is_ok_and(|parsed| parsed == *address),
+        Value::Host(host) => text.parse::<domain::Host>().is_ok_and(|parsed| parsed == *host),
+        Value::Amount(number) | Value::Number(number) => {
+            text.trim().parse::<Decimal>().is_ok_and(|parsed| parsed.normalize() == number.normalize())
+        }
+        Value::Url(url) => same_url(url, text),
+        Value::Date(date) => date.replace('T', " ") == text.trim().replace('T', " "),
+        Value::Text(_)
+        | Value::Path(_)
+        | Value::Id { .. }
+        | Value::Command(_)
+        | Value::Boolean(_)
+        | Value::Json(_)
+        | Value::List(_) => value.canonical() == text,
+    }
+}
+
+/// The same but for the scheme a bare name lacks, the letter case of the host, and a slash at the end.
+fn same_url(left: &str, right: &str) -> bool {
+    let normal = |text: &str| {
+        let text = text.trim();
+        let whole = if text.contains("://") { text.to_string() } else { format!("https://{text}") };
+        url::Url::parse(&whole).map(|url| url.to_string().trim_end_matches('/').to_string()).unwrap_or(whole)
+    };
+    let either = |text: &str| normal(text).replacen("http://", "https://", 1);
+    if left.contains("://") && right.contains("://") { normal(left) == normal(right) } else { either(left) == either(right) }
+}
+
+fn same_set(leaves: &[&Value], texts: &[String]) -> bool {
+    leaves.iter().all(|leaf| texts.iter().any(|text| means(leaf, text)))
+        && texts.iter().all(|text| leaves.iter().any(|leaf| means(leaf, text)))
+}
+
+fn authority_digest(call: &Call) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("hardshell grant use v1");
+    for argument in call.arguments.iter().filter(|argument| argument.role == ArgumentRole::Authority) {
+        for text in [argument.name.clone(), argument.value.canonical()] {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! prompt may leave the house, and never takes half an answer for a whole one.
 #![forbid(unsafe_code)]
 
+pub mod builtin;
 mod classify;
 pub mod config;
 mod estimate;

@@ -118,14 +118,15 @@ pub struct WriteFailure {
 
 impl WriteFailure {
     pub(crate) fn new(step: &'static str, path: &Path, source: &io::Error) -> Self {
-        let help = match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                " (free some space and it goes on by itself)"
-            }
-            io::ErrorKind::ReadOnlyFilesystem => " (make the disk writable again and it goes on by itself)",
-            _other_kinds_of_the_standard_library => "",
+        let kind = source.kind();
+        let help = if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            " (free some space and it goes on by itself)"
+        } else if kind == io::ErrorKind::ReadOnlyFilesystem {
+            " (make the disk writable again and it goes on by itself)"
+        } else {
+            ""
         };
-        Self { step, path: path.to_path_buf(), kind: source.kind(), reason: format!("{source}{help}") }
+        Self { step, path: path.to_path_buf(), kind, reason: format!("{source}{help}") }
     }
 }
 

@@ -1,0 +1,208 @@
+/** How everything the page knows changes. Pure: the same state and change give the same state. */
+import { plainWords } from "../text/markdown.ts";
+import { oneLine } from "../text/visible.ts";
+import type { KnownTranscript } from "../wire/decode.ts";
+import type { Answer, AuditRecord, Command, Event, Fault, Question, Session, Status, TaskState } from "../wire/schema.ts";
+import type { LinkState } from "../wire/socket.ts";
+import { afterEvent, chatEvent, chatOf, fromTranscript, saidKey } from "./chat.ts";
+import { AUDIT_RECORDS_MAX, NOTICES_MAX, RECENT_EVENTS_MAX, type Announcement, type Chat, type SignInState, type State } from "./state.ts";
+
+/** What can happen to the page. */
+export type Change =
+  | { readonly type: "sign-in"; readonly signIn: SignInState }
+  | { readonly type: "link"; readonly link: LinkState }
+  | { readonly type: "event"; readonly event: Event }
+  | { readonly type: "sessions"; readonly sessions: readonly Session[] }
+  | { readonly type: "session"; readonly session: Session }
+  | { readonly type: "transcript-asked"; readonly session: string }
+  | { readonly type: "transcript"; readonly session: string; readonly transcript: KnownTranscript }
+  | { readonly type: "transcript-failed"; readonly session: string; readonly fault: Fault }
+  | { readonly type: "questions"; readonly questions: readonly Question[] }
+  | { readonly type: "answering"; readonly question: string; readonly answer: Answer }
+  | { readonly type: "answer-failed"; readonly question: string; readonly fault: Fault }
+  | { readonly type: "question-over"; readonly question: string }
+  | { readonly type: "sending"; readonly session: string; readonly message: { readonly id: string; readonly text: string; readonly quoted?: string }; readonly time: number }
+  | { readonly type: "sent"; readonly session: string; readonly id: string }
+  | { readonly type: "send-failed"; readonly session: string; readonly id: string; readonly fault: Fault }
+  | { readonly type: "unsend"; readonly session: string; readonly id: string }
+  | { readonly type: "status"; readonly status: Status }
+  | { readonly type: "commands"; readonly commands: readonly Command[] }
+  | { readonly type: "audit"; readonly records: readonly AuditRecord[]; readonly older: boolean }
+  | { readonly type: "missed" }
+  | { readonly type: "notice"; readonly fault: Fault }
+  | { readonly type: "dismiss"; readonly id: number };
+
+/** The state after `change`. */
+export function reduce(state: State, change: Change): State {
+  switch (change.type) {
+    case "sign-in":
+      return { ...state, signIn: change.signIn };
+    case "link":
+      return { ...state, link: change.link };
+    case "event":
+      return onEvent(state, change.event);
+    case "sessions":
+      return { ...state, sessions: newestFirst(change.sessions) };
+    case "session":
+      return withSession(state, change.session);
+    case "transcript-asked":
+      return withChat(state, change.session, (chat) => ({ ...chat, loaded: chat.loaded === "yes" ? "yes" : "loading" }));
+    case "transcript":
+      return onTranscript(state, change.session, change.transcript);
+    case "transcript-failed":
+      return withChat(state, change.session, (chat) => ({ ...chat, loaded: "failed", fault: change.fault }));
+    case "questions":
+      return { ...state, pending: change.questions.map((question) => state.pending.find((known) => known.question.id === question.id) ?? { question }) };
+    case "answering":
+      return withPending(state, change.question, ({ fault: _, ...rest }) => ({ ...rest, answering: change.answer }));
+    case "answer-failed":
+      return withPending(state, change.question, ({ answering: _, ...rest }) => ({ ...rest, fault: change.fault }));
+    case "question-over":
+      return { ...state, pending: state.pending.filter((pending) => pending.question.id !== change.question) };
+    case "sending":
+      return onSending(state, change);
+    case "sent":
+      return onDelivery(state, change.session, change.id, "taken");
+    case "send-failed":
+      return onDelivery(state, change.session, change.id, "failed", change.fault);
+    case "unsend":
+      return withChat(state, change.session, (chat) => ({ ...chat, entries: chat.entries.filter((entry) => entry.key !== saidKey(change.id)) }));
+    case "status":
+      return { ...state, status: change.status };
+    case "commands":
+      return { ...state, commands: change.commands };
+    case "audit":
+      return { ...state, audit: { records: joinRecords(change.records, state.audit.records), older: change.older, loaded: true } };
+    case "missed":
+      return { ...state, recent: [], audit: { records: [], older: false, loaded: false } };
+    case "notice":
+      return withNotice(state, change.fault);
+    case "dismiss":
+      return { ...state, notices: state.notices.filter((notice) => notice.id !== change.id) };
+  }
+}
+
+function onEvent(state: State, event: Event): State {
+  const last = state.recent.at(-1);
+  if (last !== undefined && event.seq <= last.seq) return state;
+  const recorded = { ...state, recent: [...state.recent, event].slice(-RECENT_EVENTS_MAX) };
+  const found = chatEvent(event);
+  const grown = found === undefined ? recorded : withChat(recorded, found.session, (chat) => (chat.loaded === "yes" ? afterEvent(chat, found.event) : chat));
+  return onKind(grown, event);
+}
+
+function onKind(state: State, event: Event): State {
+  switch (event.kind) {
+    case "accepted":
+      return touch(state, event.session, event.time, "running");
+    case "asked": {
+      const known = state.pending.some((pending) => pending.question.id === event.question.id);
+      const pending = known ? state.pending : [...state.pending, { question: event.question }];
+      const text = `Approval needed: ${oneLine(event.question.title)}`;
+      return announce(touch({ ...state, pending }, event.question.session, event.time, "waiting"), text, "assertive");
+    }
+    case "answered": {
+      const pending = state.pending.filter((open) => open.question.id !== event.question);
+      const answered = { ...state.answered, [event.question]: event.answer ?? ("lapsed" as const) };
+      return touch({ ...state, pending, answered }, event.session, event.time, "running");
+    }
+    case "decided":
+      return event.verdict === "deny" ? announce(state, `Refused: ${oneLine(event.rules[0]?.why ?? "the policy does not allow it")}`, "polite") : state;
+    case "reply":
+      return announce(touch(state, event.session, event.time, undefined), `Hardshell says: ${plainWords(event.text, 400)}`, "polite");
+    case "ended": {
+      const ended = touch(state, event.session, event.time, event.state);
+      return event.state === "done" ? ended : announce(ended, event.state === "cancelled" ? "Stopped." : `It ended: ${oneLine(event.why)}`, "polite");
+    }
+    case "label":
+      return { ...state, ...(state.sessions === undefined ? {} : { sessions: state.sessions.map((session) => (session.id === event.session ? { ...session, label: event.label } : session)) }) };
+    case "audit":
+      return state.audit.loaded ? { ...state, audit: { ...state.audit, records: joinRecords(state.audit.records, [event.record]) } } : state;
+    case "status":
+      return event.status.lockdown && state.status?.lockdown === false
+        ? announce({ ...state, status: event.status }, "Locked down: everything is stopped.", "assertive")
+        : { ...state, status: event.status };
+    case "draft":
+    case "call":
+    case "progress":
+    case "result":
+      return state;
+  }
+}
+
+function onTranscript(state: State, session: string, transcript: KnownTranscript): State {
+  const listed = withSession(state, transcript.session);
+  return withChat(listed, session, (old) => {
+    const base = fromTranscript(transcript, old);
+    return state.recent.reduce<Chat>((chat, event) => {
+      const found = chatEvent(event);
+      return found?.session === session ? afterEvent(chat, found.event) : chat;
+    }, base);
+  });
+}
+
+function onSending(state: State, { session, message, time }: Extract<Change, { type: "sending" }>): State {
+  return withChat(state, session, (chat) => {
+    const key = saidKey(message.id);
+    const rest = chat.entries.filter((entry) => entry.key !== key);
+    const quoted = message.quoted === undefined ? {} : { quoted: message.quoted };
+    return { ...chat, entries: [...rest, { kind: "said", key, by: "owner", text: message.text, time, delivery: "sending", ...quoted }] };
+  });
+}
+
+function onDelivery(state: State, session: string, id: string, delivery: "taken" | "failed", fault?: Fault): State {
+  return withChat(state, session, (chat) => ({
+    ...chat,
+    entries: chat.entries.map((entry) => {
+      if (entry.kind !== "said" || entry.key !== saidKey(id)) return entry;
+      const { fault: _, ...rest } = entry;
+      return { ...rest, delivery, ...(fault === undefined ? {} : { fault }) };
+    }),
+  }));
+}
+
+function withChat(state: State, session: string, how: (chat: Chat) => Chat): State {
+  const old = chatOf(state.chats, session);
+  const chat = how(old);
+  return chat === old ? state : { ...state, chats: { ...state.chats, [session]: chat } };
+}
+
+function withPending(state: State, question: string, how: (pending: State["pending"][number]) => State["pending"][number]): State {
+  return { ...state, pending: state.pending.map((pending) => (pending.question.id === question ? how(pending) : pending)) };
+}
+
+function withSession(state: State, session: Session): State {
+  const others = (state.sessions ?? []).filter((known) => known.id !== session.id);
+  return { ...state, sessions: newestFirst([...others, session]) };
+}
+
+function touch(state: State, id: string, time: number, taskState: TaskState | undefined): State {
+  if (state.sessions === undefined) return state;
+  const sessions = state.sessions.map((session) =>
+    session.id === id ? { ...session, updated: Math.max(session.updated, time), ...(taskState === undefined ? {} : { state: taskState }) } : session,
+  );
+  return { ...state, sessions: newestFirst(sessions) };
+}
+
+function newestFirst(sessions: readonly Session[]): readonly Session[] {
+  return [...sessions].sort((one, other) => other.updated - one.updated || one.id.localeCompare(other.id));
+}
+
+/** Both lists as one, in order, each record once; the newest are kept. */
+function joinRecords(older: readonly AuditRecord[], newer: readonly AuditRecord[]): readonly AuditRecord[] {
+  const bySeq = new Map([...older, ...newer].map((record) => [record.seq, record]));
+  return [...bySeq.values()].sort((one, other) => one.seq - other.seq).slice(-AUDIT_RECORDS_MAX);
+}
+
+function announce(state: State, text: string, urgency: Announcement["urgency"]): State {
+  return { ...state, announcement: { id: (state.announcement?.id ?? 0) + 1, text, urgency } };
+}
+
+function withNotice(state: State, fault: Fault): State {
+  const same = state.notices.find((notice) => notice.fault.code === fault.code && notice.fault.message === fault.message);
+  if (same !== undefined) {
+    return { ...state, notices: state.notices.map((notice) => (notice === same ? { ...notice, count: notice.count + 1 } : notice)) };
+  }
+  const id = Math.max(0, ...state.notices.map((notice) => notice.id)) + 1;
+  return announce({ ...state, notices: [...state.notices, { id, fault, count: 1 }].slice(-NOTICES_MAX) }, `Could not be done: ${fault.message}`, "polite");
+}

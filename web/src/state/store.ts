@@ -1,0 +1,270 @@
+/** Holds the state, and does what changes it from outside: asking the gateway, listening to it. */
+import { createContext, useContext, useSyncExternalStore } from "react";
+import { api, ApiError, faultOf } from "../wire/api.ts";
+import type { Answer, Fault } from "../wire/schema.ts";
+import { Socket } from "../wire/socket.ts";
+import { saidKey } from "./chat.ts";
+import { reduce, type Change } from "./reduce.ts";
+import { START, type Entry, type State } from "./state.ts";
+
+/** How many audit records are asked for at once: two screens. */
+const AUDIT_PAGE_RECORDS = 200;
+
+/** The one store of the page. */
+export class Store {
+  #state: State = START;
+  readonly #watchers = new Set<() => void>();
+  readonly #socket: Socket;
+  #refreshing = false;
+
+  constructor() {
+    this.#socket = new Socket({
+      frame: (frame) => {
+        switch (frame.type) {
+          case "welcome":
+            if (!frame.resumed) void this.#reload();
+            void this.#resend();
+            return;
+          case "error":
+            this.#change({ type: "notice", fault: frame.error });
+            return;
+          case "event":
+            this.#change({ type: "event", event: frame });
+            this.#noticeStranger(frame.kind === "accepted" ? frame.session : undefined);
+            return;
+          case "pong":
+            return;
+        }
+      },
+      link: (link) => this.#change({ type: "link", link }),
+      malformed: (why) =>
+        this.#change({
+          type: "notice",
+          fault: { code: "malformed", message: `Hardshell sent something that this page cannot read (${why})`, hint: "Load the page again; if it stays, page and program are of different versions." },
+        }),
+      signedOut: () => this.#signedOut("ended"),
+    });
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  watch = (watcher: () => void): (() => void) => {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  };
+
+  /** Signs in with `token` from a link, or with the cookie that is there. */
+  async start(token: string | undefined): Promise<void> {
+    try {
+      const as = token === undefined ? await api.signedIn() : await api.signIn(token);
+      this.#change({ type: "sign-in", signIn: { kind: "in", as } });
+      this.#socket.open();
+    } catch (error) {
+      const fault = faultOf(error);
+      if (error instanceof ApiError && !error.isOffline && error.status < 500) {
+        if (token === undefined) this.#change({ type: "sign-in", signIn: { kind: "out", reason: "never" } });
+        else await this.#afterBadLink(fault);
+      } else {
+        this.#change({ type: "sign-in", signIn: { kind: "unreachable", fault } });
+      }
+    }
+  }
+
+  /** A link that is not good does not end a sign-in that is: the browser may hold one from before. */
+  async #afterBadLink(fault: Fault): Promise<void> {
+    try {
+      const as = await api.signedIn();
+      this.#change({ type: "sign-in", signIn: { kind: "in", as } });
+      this.#socket.open();
+    } catch {
+      this.#change({ type: "sign-in", signIn: { kind: "out", reason: "bad-link", fault } });
+    }
+  }
+
+  async signOut(): Promise<void> {
+    await this.#try(() => api.signOut());
+    this.#signedOut("left");
+  }
+
+  reconnect = (): void => this.#socket.nudge();
+
+  async newSession(): Promise<string | undefined> {
+    const session = await this.#try(() => api.newSession());
+    if (session !== undefined) this.#change({ type: "session", session });
+    return session?.id;
+  }
+
+  async openChat(session: string): Promise<void> {
+    this.#change({ type: "transcript-asked", session });
+    try {
+      const transcript = await api.transcript(session);
+      this.#change({ type: "transcript", session, transcript });
+    } catch (error) {
+      this.#failed(error);
+      this.#change({ type: "transcript-failed", session, fault: faultOf(error) });
+    }
+  }
+
+  /** Sends a message. It is shown at once, and sent again under the same id until the gateway has it. */
+  async send(session: string, text: string, quoted: string | undefined): Promise<void> {
+    const message = { id: messageId(), text, ...(quoted === undefined ? {} : { quoted }) };
+    this.#change({ type: "sending", session, message, time: Date.now() });
+    await this.#deliver(session, message);
+  }
+
+  async sendAgain(session: string, entry: Extract<Entry, { kind: "said" }>): Promise<void> {
+    const id = idOf(entry);
+    const message = { id, text: entry.text, ...(entry.quoted === undefined ? {} : { quoted: entry.quoted }) };
+    this.#change({ type: "sending", session, message, time: entry.time });
+    await this.#deliver(session, message);
+  }
+
+  unsend(session: string, entry: Extract<Entry, { kind: "said" }>): void {
+    this.#change({ type: "unsend", session, id: idOf(entry) });
+  }
+
+  async #deliver(session: string, message: { readonly id: string; readonly text: string; readonly quoted?: string }): Promise<void> {
+    try {
+      await api.send(session, message);
+      this.#change({ type: "sent", session, id: message.id });
+    } catch (error) {
+      this.#failed(error);
+      // While the gateway is away the message waits; it goes out when the connection is back.
+      if (error instanceof ApiError && error.isOffline) return;
+      this.#change({ type: "send-failed", session, id: message.id, fault: faultOf(error) });
+    }
+  }
+
+  async #resend(): Promise<void> {
+    for (const [session, chat] of Object.entries(this.#state.chats)) {
+      for (const entry of chat.entries) {
+        if (entry.kind === "said" && entry.delivery === "sending") await this.sendAgain(session, entry);
+      }
+    }
+  }
+
+  async cancel(session: string): Promise<void> {
+    await this.#try(() => api.cancel(session));
+  }
+
+  async answer(question: string, answer: Answer): Promise<void> {
+    this.#change({ type: "answering", question, answer });
+    try {
+      await api.answer(question, answer);
+      if (this.#state.link.kind !== "open") this.#change({ type: "question-over", question });
+    } catch (error) {
+      this.#failed(error);
+      const fault = faultOf(error);
+      this.#change({ type: "answer-failed", question, fault });
+      if (fault.code === "conflict" || fault.code === "not_found") {
+        this.#change({ type: "question-over", question });
+        this.#change({ type: "notice", fault });
+      }
+    }
+  }
+
+  async loadAudit(): Promise<void> {
+    const page = await this.#try(() => api.audit({ limit: AUDIT_PAGE_RECORDS }));
+    if (page !== undefined) this.#change({ type: "audit", records: page.records, older: page.more });
+  }
+
+  async loadOlderAudit(): Promise<void> {
+    const first = this.#state.audit.records[0];
+    if (first === undefined) return;
+    const page = await this.#try(() => api.audit({ before: first.seq, limit: AUDIT_PAGE_RECORDS }));
+    if (page !== undefined) this.#change({ type: "audit", records: page.records, older: page.more });
+  }
+
+  /** Records of one kind, newest page, for a view that shows only those. */
+  auditOfKind(kind: string) {
+    return this.#try(() => api.audit({ kind, limit: AUDIT_PAGE_RECORDS }));
+  }
+
+  dismiss(id: number): void {
+    this.#change({ type: "dismiss", id });
+  }
+
+  /** Loads everything again: at the start, and when events were missed. */
+  async #reload(): Promise<void> {
+    const watchesAudit = this.#state.audit.loaded;
+    this.#change({ type: "missed" });
+    const open = Object.entries(this.#state.chats).filter(([, chat]) => chat.loaded !== "no");
+    await Promise.all([
+      this.#try(async () => this.#change({ type: "status", status: await api.status() })),
+      this.#try(async () => this.#change({ type: "sessions", sessions: await api.sessions() })),
+      this.#try(async () => this.#change({ type: "questions", questions: await api.approvals() })),
+      this.#try(async () => this.#change({ type: "commands", commands: await api.commands() })),
+      watchesAudit ? this.loadAudit() : undefined,
+      ...open.map(([session]) => this.openChat(session)),
+    ]);
+  }
+
+  /** A message into a session that is not in the list: the list is old. */
+  #noticeStranger(session: string | undefined): void {
+    const { sessions } = this.#state;
+    if (session === undefined || sessions === undefined || this.#refreshing) return;
+    const known = sessions.find((one) => one.id === session);
+    // The first words become the title.
+    if (known !== undefined && known.title !== "") return;
+    this.#refreshing = true;
+    void this.#try(async () => this.#change({ type: "sessions", sessions: await api.sessions() })).finally(() => {
+      this.#refreshing = false;
+    });
+  }
+
+  async #try<T>(what: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await what();
+    } catch (error) {
+      if (!this.#failed(error)) this.#change({ type: "notice", fault: faultOf(error) });
+      return undefined;
+    }
+  }
+
+  /** Whether `error` is told elsewhere: by the sign-in page, or by the banner of a lost connection. */
+  #failed(error: unknown): boolean {
+    if (!(error instanceof ApiError)) return false;
+    if (error.status === 401) this.#signedOut("ended");
+    return error.status === 401 || (error.isOffline && this.#state.link.kind !== "open");
+  }
+
+  #signedOut(reason: "ended" | "left"): void {
+    this.#socket.close();
+    this.#state = START;
+    this.#change({ type: "sign-in", signIn: { kind: "out", reason } });
+  }
+
+  #change(change: Change): void {
+    const next = reduce(this.#state, change);
+    if (next === this.#state) return;
+    this.#state = next;
+    for (const watcher of this.#watchers) watcher();
+  }
+}
+
+function idOf(entry: Extract<Entry, { kind: "said" }>): string {
+  return entry.key.slice(saidKey("").length);
+}
+
+/** 128 random bits; `crypto.randomUUID` is not there on a plain-HTTP page behind a tunnel's own name. */
+function messageId(): string {
+  return `web-${Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+const StoreContext = createContext<Store | undefined>(undefined);
+export const StoreProvider = StoreContext.Provider;
+
+/** The store of the page. */
+export function useStore(): Store {
+  const store = useContext(StoreContext);
+  if (store === undefined) throw new Error("no store around this part of the page");
+  return store;
+}
+
+/** A part of the state, followed as it changes. `pick` must give the same object for the same state. */
+export function useHouse<T>(pick: (state: State) => T): T {
+  const store = useStore();
+  return useSyncExternalStore(store.watch, () => pick(store.state));
+}

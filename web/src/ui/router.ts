@@ -1,0 +1,61 @@
+/** Which view is open, kept in the address so that a reload and the back button work. */
+import { useSyncExternalStore } from "react";
+
+export type Route =
+  | { readonly view: "new" }
+  | { readonly view: "chat"; readonly session: string }
+  | { readonly view: "approvals" }
+  | { readonly view: "audit" }
+  | { readonly view: "status" };
+
+/** The path of `route`. */
+export function pathOf(route: Route): string {
+  switch (route.view) {
+    case "new":
+      return "/";
+    case "chat":
+      return `/s/${encodeURIComponent(route.session)}`;
+    case "approvals":
+    case "audit":
+    case "status":
+      return `/${route.view}`;
+  }
+}
+
+/** The route that `path` names; what is not known opens the first view. */
+export function routeOf(path: string): Route {
+  const session = /^\/s\/([a-z0-9][a-z0-9-]{0,63})\/?$/u.exec(path)?.[1];
+  if (session !== undefined) return { view: "chat", session };
+  switch (path.replace(/\/$/u, "")) {
+    case "/approvals":
+      return { view: "approvals" };
+    case "/audit":
+      return { view: "audit" };
+    case "/status":
+      return { view: "status" };
+    default:
+      return { view: "new" };
+  }
+}
+
+const watchers = new Set<() => void>();
+
+function watch(watcher: () => void): () => void {
+  watchers.add(watcher);
+  window.addEventListener("popstate", watcher);
+  return () => {
+    watchers.delete(watcher);
+    window.removeEventListener("popstate", watcher);
+  };
+}
+
+/** Opens `route`. */
+export function go(route: Route): void {
+  if (pathOf(route) !== window.location.pathname) window.history.pushState(null, "", pathOf(route));
+  for (const watcher of watchers) watcher();
+}
+
+/** The open route. */
+export function useRoute(): Route {
+  return routeOf(useSyncExternalStore(watch, () => window.location.pathname));
+}

@@ -1,0 +1,73 @@
+/** Beside the chat on wide screens: the audit log as this session writes it. */
+import { useEffect, useState } from "react";
+import { ToggleButton } from "react-aria-components";
+import { useHouse, useStore } from "../state/store.ts";
+import { Go } from "../ui/Go.tsx";
+import { Icon } from "../ui/Icon.tsx";
+import { AuditRow } from "./AuditRow.tsx";
+
+const KEY = "hardshell.panel";
+/** More rows than this are for the audit view. */
+const ROWS_MAX = 60;
+
+/** Whether the panel is open, remembered by the browser. */
+export function usePanel(): readonly [boolean, (open: boolean) => void] {
+  const [open, setOpen] = useState(() => {
+    try {
+      return window.localStorage.getItem(KEY) !== "closed";
+    } catch {
+      return true;
+    }
+  });
+  const change = (next: boolean) => {
+    setOpen(next);
+    try {
+      window.localStorage.setItem(KEY, next ? "open" : "closed");
+    } catch {
+      // It holds for this page then.
+    }
+  };
+  return [open, change];
+}
+
+/** Opens and closes the panel; only there where the panel has room. */
+export function LivePanelSwitch({ open, onChange }: { readonly open: boolean; readonly onChange: (open: boolean) => void }) {
+  return (
+    <ToggleButton className="button button-plain button-icon panel-switch" isSelected={open} onChange={onChange} aria-label="Show the record of this session">
+      <Icon name="panel" size={18} />
+    </ToggleButton>
+  );
+}
+
+/** The records of `session`, newest first. */
+export function LivePanel({ session }: { readonly session: string }) {
+  const store = useStore();
+  const audit = useHouse((state) => state.audit);
+  useEffect(() => {
+    if (!store.state.audit.loaded) void store.loadAudit();
+  }, [store, audit.loaded]);
+  const own = audit.records.filter((record) => record["session"] === session).slice(-ROWS_MAX).reverse();
+  return (
+    <aside className="live-panel" aria-label="Record of this session">
+      <header className="live-head">
+        <h2>On the record</h2>
+        <span className="live live-on">Live</span>
+      </header>
+      <p className="faint">What this session did, as it is written to the audit log.</p>
+      {own.length === 0 ? (
+        <p className="empty">Nothing yet. Each step appears here before it is carried out.</p>
+      ) : (
+        <ol className="records">
+          {own.map((record) => (
+            <li key={record.seq}>
+              <AuditRow record={record} density="dense" />
+            </li>
+          ))}
+        </ol>
+      )}
+      <Go className="link" to={{ view: "audit" }} current={false}>
+        The whole log
+      </Go>
+    </aside>
+  );
+}

@@ -1,0 +1,6 @@
+/** The tests of single parts, without a browser. */
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: { include: ["src/**/*.test.{ts,tsx}"], environment: "node" },
+});

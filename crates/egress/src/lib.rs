@@ -1,8 +1,128 @@
-//! The way out.
+//! The way out: everything that leaves this machine passes here, is judged, and is recorded.
+//!
+//! A caller brings a [`Request`] and a [`Scope`]: on whose behalf, which [`Rules`], which [`Limits`]. Egress looks the
+//! name up itself, judges every address, connects to one it judged, adds the secrets that belong to that host, and
+//! tells an [`Observer`] of every attempt. Nothing else in Hardshell opens a connection.
+//!
+//! - [`Egress::request`] speaks HTTP/1.1, in the clear or over TLS; the answer's body streams.
+//! - [`Egress::connect`] gives a connection for SMTP or IMAP, which logs in with a secret its user never sees.
+//! - [`Redactor`] takes secrets out of whatever is shown, stored or sent.
+//!
+//! This crate never prints or returns a secret, never follows an address that a rule does not open, and never trusts
+//! what a peer says about itself.
 #![forbid(unsafe_code)]
 
 mod address;
+mod body;
+mod client;
+mod connect;
+mod connection;
+mod credential;
+mod error;
+mod limits;
+mod record;
+pub mod redact;
+mod resolve;
+mod rules;
 mod url;
 
 pub use address::AddressClass;
+pub use body::Body;
+pub use client::{Request, Response, Scope};
+pub use connection::{Connection, Login, Tls};
+pub use credential::{Credential, Escape, Place};
+pub use error::Error;
+pub use limits::Limits;
+pub use record::{Observer, Record, Stage, Unobserved};
+pub use redact::{Reader, RedactStream, Redactor};
+pub use resolve::{Resolve, SystemResolver};
+pub use rules::{Reach, Refusal, Rule, Rules};
 pub use url::{Destination, Scheme, Url, UrlError};
+
+// The types of requests and answers, so that callers need no edge to the crate they come from.
+pub use bytes::Bytes;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+pub use rustls::pki_types::CertificateDer;
+
+use connect::Dialer;
+use domain::Host;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use vault::Vault;
+
+/// The one client of this process. Shared by reference.
+pub struct Egress {
+    vault: Arc<Vault>,
+    observer: Arc<dyn Observer>,
+    dialer: Dialer,
+    redactor: RwLock<(Redactor, u64)>,
+}
+
+/// What the owner's configuration says of the network.
+pub struct Settings {
+    /// Certificates of authorities that are trusted besides the well-known ones.
+    pub trusted: Vec<CertificateDer<'static>>,
+    /// Addresses of names that are not looked up.
+    pub names: BTreeMap<Host, Vec<IpAddr>>,
+    /// Where the other addresses come from.
+    pub resolver: Arc<dyn Resolve>,
+}
+
+/// Well-known authorities and the system's resolver.
+impl Default for Settings {
+    fn default() -> Self {
+        Self { trusted: Vec::new(), names: BTreeMap::new(), resolver: Arc::new(SystemResolver) }
+    }
+}
+
+impl Egress {
+    /// Sets the way out up: secrets come from `vault`, and `observer` hears of every attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setup`] when a trusted certificate is not one; [`Error::Secret`] when the vault cannot be read.
+    pub fn new(vault: Arc<Vault>, settings: Settings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
+        let dialer = Dialer::new(settings.resolver, settings.names, &settings.trusted)?;
+        let redactor = RwLock::new(Redactor::of_vault_at(&vault)?);
+        Ok(Self { vault, observer, dialer, redactor })
+    }
+
+    /// What takes every secret of the vault, as it is now, out of text. Cheap unless the vault changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Secret`] when the vault cannot be read: then nothing is known to be clean, and nothing may go out.
+    pub fn redactor(&self) -> Result<Redactor, Error> {
+        let generation = self.vault.generation()?;
+        {
+            let known = self.redactor.read().unwrap_or_else(PoisonError::into_inner);
+            if known.1 == generation {
+                return Ok(known.0.clone());
+            }
+        }
+        let fresh = Redactor::of_vault_at(&self.vault)?;
+        let redactor = fresh.0.clone();
+        *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(redactor)
+    }
+
+    fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.observer)
+    }
+
+    fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+}
+
+impl fmt::Debug for Egress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Egress").field("vault", &self.vault).finish_non_exhaustive()
+    }
+}

@@ -202,6 +202,24 @@ impl Url {
     }
 }
 
+impl Url {
+    /// The same with `value`, percent-encoded, in the place of `marker`, if that stands in the path exactly once.
+    pub(crate) fn with_path_marker(&self, marker: &str, value: &str) -> Option<Self> {
+        let (before, behind) = self.path.split_once(marker).filter(|_| !marker.is_empty())?;
+        if behind.contains(marker) {
+            return None;
+        }
+        let mut path = before.to_string();
+        for part in value.split_inclusive(':') {
+            // A colon is what bot tokens have in them, and needs no escape in a path (RFC 3986 §3.3).
+            percent_encode(part.trim_end_matches(':'), &mut path);
+            path.push_str(if part.ends_with(':') { ":" } else { "" });
+        }
+        path.push_str(behind);
+        Some(Self { path, ..self.clone() })
+    }
+}
+
 impl FromStr for Url {
     type Err = UrlError;
 

@@ -1,0 +1,405 @@
+//! One HTTP/1.1 request, judged at every hop, over a connection of its own.
+
+use crate::body::{Body, BodyContext, Coding, Connection};
+use crate::connect::{Deadline, Inside, Socket, reason};
+use crate::credential::{Credential, Dressed, dress};
+use crate::record::Trace;
+use crate::redact::{Reader, Redactor};
+use crate::rules::refusal;
+use crate::{Egress, Error, Limits, Reach, Refusal, Rules, Scheme, Url};
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use tokio::time::timeout_at;
+
+/// The most headers an answer may have.
+const ANSWER_HEADERS_MAX: usize = 100;
+/// The smallest buffer that hyper reads a head into, in bytes.
+const HEAD_BYTES_MIN: usize = 8 * 1024;
+/// Headers that this client alone decides, or that would let a request mean two things.
+const RESERVED: [HeaderName; 9] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::EXPECT,
+    header::PROXY_AUTHORIZATION,
+];
+/// Headers that go along to another origin. Everything else stays: it may be what the first origin was trusted with.
+const HARMLESS: [HeaderName; 4] =
+    [header::ACCEPT, header::ACCEPT_LANGUAGE, header::USER_AGENT, header::RANGE];
+
+/// What is asked of a server.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method; not `CONNECT` or `TRACE`.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Headers, without `Host`, lengths, connection matters, and secrets.
+    pub headers: HeaderMap,
+    /// The body, all of it. Secrets of other hosts in it are redacted on the way.
+    pub body: Bytes,
+    /// Secrets to add.
+    pub credentials: Vec<Credential>,
+}
+
+/// On whose behalf, within what.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// For whom, as records and the vault show it: `model openai`, `mail`, `run 17`.
+    pub who: String,
+    /// What may be reached.
+    pub rules: Arc<Rules>,
+    /// How much and how long.
+    pub limits: Limits,
+}
+
+/// What a server answered. The body is still to be read.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, less those about the connection and the coding of the body.
+    pub headers: HeaderMap,
+    /// The URL that answered, after redirects, without secrets.
+    pub url: Url,
+    /// The body, piece by piece.
+    pub body: Body,
+}
+
+impl Request {
+    /// A request for `url`, with nothing else.
+    #[must_use]
+    pub fn get(url: Url) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            credentials: Vec::new(),
+        }
+    }
+
+    /// A request that brings `body`, with its `Content-Type`.
+    #[must_use]
+    pub fn post(url: Url, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        Self { method: Method::POST, url, headers, body: body.into(), credentials: Vec::new() }
+    }
+
+    /// The same with a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The same with a secret.
+    #[must_use]
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credentials.push(credential);
+        self
+    }
+
+    /// What is asked next when this was answered by a redirect; `None` when the answer leads nowhere.
+    fn redirected(self, status: StatusCode, headers: &HeaderMap) -> Result<Option<Self>, Error> {
+        let keeps_method = match status {
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => {
+                self.method == Method::GET || self.method == Method::HEAD
+            }
+            StatusCode::SEE_OTHER => self.method == Method::HEAD,
+            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+            _ => return Ok(None),
+        };
+        let Some(location) = headers.get(header::LOCATION) else { return Ok(None) };
+        let failed = |reason| Error::Request { destination: self.url.authority(), reason };
+        let location =
+            location.to_str().map_err(|_| failed("its answer leads to something that is not a URL"))?;
+        let url = self.url.join(location)?;
+        if self.url.scheme == Scheme::Https && url.scheme == Scheme::Http {
+            let why = "a redirect leads from https to http".to_string();
+            return Err(refusal("egress.downgrade", &url.destination, url.port, why).into());
+        }
+        let mut next = Self { url, ..self.clone() };
+        if !keeps_method {
+            next.method = Method::GET;
+            next.drop_body();
+        }
+        if !next.url.is_same_origin(&self.url) {
+            next.credentials = Vec::new();
+            next.headers.retain_only(&HARMLESS);
+            if next.method != Method::GET && next.method != Method::HEAD {
+                let why = "a redirect leads the request and its body to another origin".to_string();
+                return Err(refusal("egress.redirect", &next.url.destination, next.url.port, why).into());
+            }
+            next.drop_body();
+        }
+        Ok(Some(next))
+    }
+
+    fn drop_body(&mut self) {
+        self.body = Bytes::new();
+        for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE] {
+            self.headers.remove(name);
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let failed = |reason| Err(Error::Request { destination: self.url.authority(), reason });
+        if self.method == Method::CONNECT || self.method == Method::TRACE {
+            return failed("the methods CONNECT and TRACE are not used");
+        }
+        if RESERVED.iter().any(|name| self.headers.contains_key(name)) {
+            return failed("it sets a header that this client alone decides");
+        }
+        let coding = self.headers.get(header::ACCEPT_ENCODING).map(HeaderValue::as_bytes);
+        if coding.is_some_and(|coding| coding != b"gzip" && coding != b"identity") {
+            return failed("of codings, only gzip and identity can be asked for");
+        }
+        Ok(())
+    }
+}
+
+trait RetainOnly {
+    fn retain_only(&mut self, names: &[HeaderName]);
+}
+
+impl RetainOnly for HeaderMap {
+    fn retain_only(&mut self, names: &[HeaderName]) {
+        let kept = names.iter().filter_map(|name| Some((name.clone(), self.get(name)?.clone()))).collect();
+        *self = kept;
+    }
+}
+
+impl Egress {
+    /// Sends one request and returns as soon as the head of the answer is there.
+    ///
+    /// The URL, every redirect, every address the names have, are judged against `scope`; each attempt is recorded.
+    /// Secrets are added last. A known secret, or what looks like a key, is refused in the URL and in a header and
+    /// redacted in the body, unless it is the host's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] when something may not go out; [`Error::Secret`] when a secret is not there or not for the
+    /// host; [`Error::Request`] when the request is not one; the others when the peer or the network fails.
+    pub async fn request(&self, request: Request, scope: &Scope) -> Result<Response, Error> {
+        let deadline = Deadline::after(scope.limits.total_timeout);
+        let mut request = request;
+        for hop in 0..=scope.limits.redirects_max {
+            let response = self.hop(&request, scope, deadline).await?;
+            if hop == scope.limits.redirects_max && hop > 0 && response.status.is_redirection() {
+                break;
+            }
+            if scope.limits.redirects_max == 0 {
+                return Ok(response);
+            }
+            match request.redirected(response.status, &response.headers)? {
+                Some(next) => request = next,
+                None => return Ok(response),
+            }
+        }
+        let why = format!("more than {} redirects", scope.limits.redirects_max);
+        Err(refusal("egress.redirect", &request.url.destination, request.url.port, why).into())
+    }
+
+    /// One request to one server.
+    async fn hop(&self, request: &Request, scope: &Scope, deadline: Deadline) -> Result<Response, Error> {
+        let url = &request.url;
+        let mut trace = Trace::new(self.observer(), &scope.who, &url.destination, url.port);
+        let redactor = self.redactor()?;
+        let secrets = request.credentials.iter().map(|credential| credential.secret.clone()).collect();
+        trace.request(&request.method, redactor.redact(url.path()).into_owned(), secrets);
+        let judged = request.check().and_then(|()| self.judge(request, scope, &redactor));
+        let (dressed, reach) = match judged {
+            Ok(ready) => ready,
+            Err(error) => {
+                let rule = error.refusal().map_or("egress.request", |refusal| refusal.rule);
+                trace.refused(
+                    rule,
+                    &error.refusal().map_or_else(|| reason(&error), |refusal| refusal.why.clone()),
+                );
+                return Err(error);
+            }
+        };
+        let connecting = deadline.connecting(&scope.limits);
+        let socket = self.dialer().dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
+        let exchanged = self.exchange(request, dressed, socket, scope, deadline).await;
+        match exchanged {
+            Ok((answer, connection)) => finish(request, answer, connection, trace, scope, deadline),
+            Err(error) => {
+                trace.failed(&reason(&error));
+                Err(error)
+            }
+        }
+    }
+
+    /// What will be sent, if the rules let it.
+    fn judge(
+        &self,
+        request: &Request,
+        scope: &Scope,
+        redactor: &Redactor,
+    ) -> Result<(Dressed, Reach), Error> {
+        let url = &request.url;
+        let reach = scope.rules.judge_request(url, &request.method)?;
+        let host = url.destination.name();
+        let reader = host.map_or(Reader::Anyone, Reader::Host);
+        let leaks = |text: &[u8]| redactor.find(text, reader);
+        let refuse = |what: &str, name: String| -> Refusal {
+            refusal(
+                "egress.secret",
+                &url.destination,
+                url.port,
+                format!("its {what} has the secret `{name}` in it"),
+            )
+        };
+        if let Some(name) = leaks(url.path_and_query().as_bytes()) {
+            return Err(refuse("URL", name).into());
+        }
+        if let Some(name) = request.headers.values().find_map(|value| leaks(value.as_bytes())) {
+            return Err(refuse("headers", name).into());
+        }
+        if url.scheme == Scheme::Http && reach == Reach::Public && !request.credentials.is_empty() {
+            let why = "a secret would travel in the clear".to_string();
+            return Err(refusal("egress.secret", &url.destination, url.port, why).into());
+        }
+        let body = match redactor.redact_bytes(&request.body, reader) {
+            std::borrow::Cow::Borrowed(_) => request.body.clone(),
+            std::borrow::Cow::Owned(redacted) => Bytes::from(redacted),
+        };
+        let mut headers = request.headers.clone();
+        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+        headers
+            .entry(header::USER_AGENT)
+            .or_insert(HeaderValue::from_static(concat!("hardshell/", env!("CARGO_PKG_VERSION"))));
+        Ok((dress(self.vault(), request, host, headers, body, &scope.who)?, reach))
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        dressed: Dressed,
+        socket: crate::connect::Counted,
+        scope: &Scope,
+        deadline: Deadline,
+    ) -> Result<(http::Response<Incoming>, Connection), Error> {
+        let url = &request.url;
+        let socket = match url.scheme {
+            Scheme::Http => Socket::Plain(socket),
+            Scheme::Https => {
+                let connecting = deadline.connecting(&scope.limits);
+                self.dialer().wrap(socket, &url.destination, url.port, Inside::Http, connecting).await?
+            }
+        };
+        let broken = |error: hyper::Error| peer_error(&error, url, &scope.limits);
+        let mut builder = http1::Builder::new();
+        builder.max_headers(ANSWER_HEADERS_MAX).max_buf_size(scope.limits.head_bytes_max.max(HEAD_BYTES_MIN));
+        let (mut sender, connection) =
+            builder.handshake::<_, Full<Bytes>>(TokioIo::new(socket)).await.map_err(broken)?;
+        let connection = Connection(tokio::spawn(async move {
+            // How it ended is told to whoever reads the answer.
+            let _ = connection.await;
+        }));
+        let mut message = http::Request::new(Full::new(dressed.body));
+        *message.method_mut() = request.method.clone();
+        *message.uri_mut() = dressed.url.path_and_query().parse().map_err(|_| Error::Request {
+            destination: url.authority(),
+            reason: "its path or query is not one for HTTP",
+        })?;
+        *message.headers_mut() = dressed.headers;
+        let host = HeaderValue::from_str(&url.authority()).map_err(|_| Error::Request {
+            destination: url.authority(),
+            reason: "its host is not one for HTTP",
+        })?;
+        message.headers_mut().insert(header::HOST, host);
+        message.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        let head_deadline = deadline.within(scope.limits.head_timeout);
+        match timeout_at(head_deadline.at, sender.send_request(message)).await {
+            Ok(Ok(answer)) => Ok((answer, connection)),
+            Ok(Err(error)) => Err(broken(error)),
+            Err(_) => Err(head_deadline.passed("wait for the answer of", &url.destination, url.port)),
+        }
+    }
+}
+
+/// Judges the head of an answer and hands it over.
+fn finish(
+    request: &Request,
+    answer: http::Response<Incoming>,
+    connection: Connection,
+    mut trace: Trace,
+    scope: &Scope,
+    deadline: Deadline,
+) -> Result<Response, Error> {
+    let (head, incoming) = answer.into_parts();
+    let coding = match judge_head(&head, scope.limits.body_bytes_max) {
+        Ok(coding) => coding,
+        Err(why) => {
+            trace.failed(why);
+            let destination = request.url.authority();
+            return Err(Error::Peer { step: "read the answer of", destination, reason: why.to_string() });
+        }
+    };
+    let mut headers = head.headers;
+    for name in
+        [header::CONTENT_ENCODING, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION]
+    {
+        headers.remove(name);
+    }
+    let context = BodyContext {
+        destination: request.url.destination.clone(),
+        port: request.url.port,
+        limits: scope.limits,
+        deadline,
+        status: head.status.as_u16(),
+        trace,
+        connection,
+    };
+    let body = Body::new(incoming, coding, context);
+    Ok(Response { status: head.status, headers, url: request.url.clone(), body })
+}
+
+/// How the body is coded, if the head is one that means one thing.
+fn judge_head(head: &http::response::Parts, body_bytes_max: u64) -> Result<Coding, &'static str> {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err("it switches to a protocol that was not asked for");
+    }
+    let lengths: Vec<&HeaderValue> = head.headers.get_all(header::CONTENT_LENGTH).iter().collect();
+    if lengths.len() > 1 {
+        return Err("it states its length twice");
+    }
+    if !lengths.is_empty() && head.headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err("it states its length in two ways");
+    }
+    let length =
+        lengths.first().and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
+    if length.is_some_and(|length| length > body_bytes_max) {
+        return Err("its body is larger than the limit");
+    }
+    let codings: Vec<&[u8]> =
+        head.headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+    match codings.as_slice() {
+        [] => Ok(Coding::Identity),
+        [one] if one.eq_ignore_ascii_case(b"identity") || one.is_empty() => Ok(Coding::Identity),
+        [one] if one.eq_ignore_ascii_case(b"gzip") || one.eq_ignore_ascii_case(b"x-gzip") => Ok(Coding::Gzip),
+        _ => Err("its body is in a coding that was not asked for"),
+    }
+}
+
+fn peer_error(error: &hyper::Error, url: &Url, limits: &Limits) -> Error {
+    let destination = url.authority();
+    if error.is_parse_too_large() {
+        let limit = u64::try_from(limits.head_bytes_max.max(HEAD_BYTES_MIN)).unwrap_or(u64::MAX);
+        return Error::TooLarge { destination, what: "head", limit };
+    }
+    Error::Peer { step: "read the answer of", destination, reason: reason(error) }
+}

@@ -1,0 +1,289 @@
+//! From a name to a connected socket: look the name up once, judge every address, connect to one that was judged,
+//! speak TLS for that name.
+
+use crate::record::{Counts, Trace};
+use crate::{Destination, Error, Limits, Reach, Resolve};
+use domain::Host;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How many addresses of a name are tried, one after the other.
+const ADDRESSES_TRIED_MAX: usize = 4;
+/// How many addresses a name may have.
+const ADDRESSES_MAX: usize = 64;
+
+/// Makes connections.
+pub(crate) struct Dialer {
+    resolver: Arc<dyn Resolve>,
+    names: BTreeMap<Host, Vec<IpAddr>>,
+    http_tls: TlsConnector,
+    raw_tls: TlsConnector,
+}
+
+/// A socket, in the clear or under TLS.
+pub(crate) enum Socket {
+    Plain(Counted),
+    Tls(Box<TlsStream<Counted>>),
+}
+
+/// A socket whose bytes are counted.
+pub(crate) struct Counted {
+    inner: TcpStream,
+    counts: Arc<Counts>,
+}
+
+/// What is agreed on inside TLS.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inside {
+    Http,
+    Anything,
+}
+
+impl Dialer {
+    pub(crate) fn new(
+        resolver: Arc<dyn Resolve>,
+        names: BTreeMap<Host, Vec<IpAddr>>,
+        trusted: &[CertificateDer<'static>],
+    ) -> Result<Self, Error> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for certificate in trusted {
+            roots.add(certificate.clone()).map_err(|error| Error::Setup { reason: error.to_string() })?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::Setup { reason: error.to_string() })?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let raw_tls = TlsConnector::from(Arc::new(config.clone()));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { resolver, names, http_tls: TlsConnector::from(Arc::new(config)), raw_tls })
+    }
+
+    /// Connects to an address of `destination` that `reach` allows.
+    pub(crate) async fn dial(
+        &self,
+        trace: &mut Trace,
+        destination: &Destination,
+        port: u16,
+        reach: Reach,
+        deadline: Deadline,
+    ) -> Result<Counted, Error> {
+        let addresses = self.judged(trace, destination, port, reach, deadline).await?;
+        let mut last = None;
+        for address in addresses.into_iter().take(ADDRESSES_TRIED_MAX) {
+            trace.connecting(address);
+            let connecting = TcpStream::connect(SocketAddr::new(address, port));
+            let error = match timeout_at(deadline.at, connecting).await {
+                Ok(Ok(inner)) => {
+                    // Without it small writes wait for each other; where it cannot be set they still arrive.
+                    let _ = inner.set_nodelay(true);
+                    return Ok(Counted { inner, counts: trace.counts() });
+                }
+                Ok(Err(source)) => Error::Connect { destination: format!("{destination}:{port}"), source },
+                Err(_) => deadline.passed("connect to", destination, port),
+            };
+            trace.failed(&reason(&error));
+            last = Some(error);
+        }
+        Err(last.unwrap_or_else(|| no_address(destination)))
+    }
+
+    /// Every address of `destination`; a refusal if `reach` does not allow each of them, since a name with one
+    /// address outside and one inside is how an inside one is smuggled past a check.
+    async fn judged(
+        &self,
+        trace: &mut Trace,
+        destination: &Destination,
+        port: u16,
+        reach: Reach,
+        deadline: Deadline,
+    ) -> Result<Vec<IpAddr>, Error> {
+        let mut addresses = match destination {
+            Destination::Address(address) => vec![*address],
+            Destination::Name(host) => match self.names.get(host) {
+                Some(addresses) => addresses.clone(),
+                None => match timeout_at(deadline.at, self.resolver.resolve(host)).await {
+                    Ok(found) => found.map_err(|source| Error::Resolve { host: host.to_string(), source })?,
+                    Err(_) => return Err(deadline.passed("find the address of", destination, port)),
+                },
+            },
+        };
+        addresses.truncate(ADDRESSES_MAX);
+        if addresses.is_empty() {
+            return Err(no_address(destination));
+        }
+        for address in &addresses {
+            if let Err(refusal) = reach.judge(*address, destination, port) {
+                trace.refused(refusal.rule, &refusal.why);
+                return Err(refusal.into());
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        addresses.retain(|address| seen.insert(*address));
+        Ok(addresses)
+    }
+
+    /// Speaks TLS over `socket`, for the name in `destination`.
+    pub(crate) async fn wrap(
+        &self,
+        socket: Counted,
+        destination: &Destination,
+        port: u16,
+        inside: Inside,
+        deadline: Deadline,
+    ) -> Result<Socket, Error> {
+        let name = match destination {
+            Destination::Name(host) => ServerName::try_from(host.as_str().to_string()),
+            Destination::Address(address) => Ok(ServerName::IpAddress((*address).into())),
+        };
+        let shown = || format!("{destination}:{port}");
+        let name =
+            name.map_err(|error| Error::Tls { destination: shown(), source: io::Error::other(error) })?;
+        let connector = match inside {
+            Inside::Http => &self.http_tls,
+            Inside::Anything => &self.raw_tls,
+        };
+        match timeout_at(deadline.at, connector.connect(name, socket)).await {
+            Ok(Ok(stream)) => Ok(Socket::Tls(Box::new(stream))),
+            Ok(Err(source)) => Err(Error::Tls { destination: shown(), source }),
+            Err(_) => Err(deadline.passed("speak TLS with", destination, port)),
+        }
+    }
+}
+
+/// A moment, and the limit it came from.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    after: std::time::Duration,
+}
+
+impl Deadline {
+    pub(crate) fn after(after: std::time::Duration) -> Self {
+        let now = Instant::now();
+        Self { at: now.checked_add(after).unwrap_or(now), after }
+    }
+
+    /// `after` from now, but not later than this one.
+    pub(crate) fn within(self, after: std::time::Duration) -> Self {
+        let other = Self::after(after);
+        if other.at < self.at { other } else { self }
+    }
+
+    /// For connecting under `limits`.
+    pub(crate) fn connecting(self, limits: &Limits) -> Self {
+        self.within(limits.connect_timeout)
+    }
+
+    pub(crate) fn passed(self, step: &'static str, destination: &Destination, port: u16) -> Error {
+        Error::Timeout { step, destination: format!("{destination}:{port}"), after: self.after }
+    }
+}
+
+/// An error with its causes in one line.
+pub(crate) fn reason(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn no_address(destination: &Destination) -> Error {
+    let source = io::Error::new(io::ErrorKind::NotFound, "it has no address");
+    Error::Resolve { host: destination.to_string(), source }
+}
+
+fn add(counter: &std::sync::atomic::AtomicU64, bytes: usize) {
+    counter.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        add(&self.counts.received, buf.filled().len().saturating_sub(before));
+        polled
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(written)) = polled {
+            add(&self.counts.sent, written);
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Tls(socket) => Pin::new(socket).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Tls(socket) => Pin::new(socket).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
+        }
+    }
+}
+
+impl Socket {
+    /// Whether the far side is this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let counted = match self {
+            Self::Plain(counted) => counted,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        counted.inner.peer_addr().is_ok_and(|address| address.ip().is_loopback())
+    }
+}

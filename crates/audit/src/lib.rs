@@ -18,6 +18,7 @@ mod line;
 mod log;
 mod recover;
 mod segment;
+mod verify;
 mod wire;
 mod words;
 mod writer;
@@ -29,6 +30,7 @@ pub use error::{Error, WriteFailure};
 pub use key::{KeySource, PublicKey, PublicKeyError};
 pub use line::{Hash, Malformed, Record, Seq};
 pub use log::{Log, Missed, NothingSecret, Opened, Recordable, Recorded, Redact, State, Tail};
+pub use verify::{Against, Fault, Go, Progress, Report, Wrong, verify};
 pub use words::{
     Answer, BackupAct, Kind, LockdownAct, PolicyAct, ProofState, SecretAct, SettingAct, SignInAct, TargetKind,
 };

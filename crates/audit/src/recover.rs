@@ -9,8 +9,6 @@ use domain::Timestamp;
 /// The most that one write can leave behind when it is torn: one batch.
 pub(crate) const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// The longest header of a segment: it names at most [`VOIDS_MAX`] voids of about 60 bytes each.
-pub(crate) const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// The most voids one header closes; a disk that fails more often than this between two good writes needs a person.
 pub(crate) const VOIDS_MAX: usize = 128;
 
@@ -69,7 +67,6 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
         voids: Vec::new(),
         damaged: false,
     };
-    let mut suspects = Vec::new();
     for file in segments.iter().rev() {
         let bytes = segment::read(file)?;
         if newer(&bytes) {
@@ -86,7 +83,7 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
         }
         if walk.good < bytes.len() {
             let rest = bytes.get(walk.good..).unwrap_or_default();
-            suspects.push((walk.good, rest.to_vec(), walk.last.map(|last| last.0)));
+            end.damaged |= !is_torn_write(rest);
             let offset = u64::try_from(walk.good).unwrap_or(u64::MAX);
             let length = u64::try_from(rest.len()).unwrap_or(u64::MAX);
             end.voids.push(Void { segment: file.number, offset, length });
@@ -112,9 +109,6 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
         }
     }
     end.voids.reverse();
-    let log = end.log.as_deref().unwrap_or_default();
-    end.damaged =
-        suspects.iter().any(|(offset, rest, last)| !is_torn_write(rest, *offset, *last, log, public_key));
     Ok(end)
 }
 
@@ -199,26 +193,10 @@ impl Walk {
     }
 }
 
-/// Whether `rest`, which lies at `offset` behind the last good record of a segment, can come from one write that was
-/// cut short. A header is written alone, so there is at most one line of it. A batch is signed only in a later write,
-/// so a signature for a record behind `last` means that somebody changed what lies before it.
-pub(crate) fn is_torn_write(
-    rest: &[u8],
-    offset: usize,
-    last: Option<Seq>,
-    log: &str,
-    public_key: PublicKey,
-) -> bool {
-    if offset == 0 {
-        return rest.len() <= HEADER_BYTES_MAX && memchr::memchr_iter(b'\n', rest).count() <= 1;
-    }
+/// Whether `rest`, which follows the last good record of a segment, is one write that was cut short: a line without
+/// its end, and no whole record behind it. Anything else was changed by somebody.
+pub(crate) fn is_torn_write(rest: &[u8]) -> bool {
     rest.len() <= BATCH_BYTES_MAX
-        && !segment::lines(rest).any(|(_, line, _)| {
-            let signed =
-                Head::read(line).ok().filter(|head| head.kind == Kind::Checkpoint).and_then(|head| {
-                    let Ok(Own::Checkpoint(signed)) = Own::read(line) else { return None };
-                    Checkpoint::of_record(log, &head, &signed).ok()
-                });
-            signed.is_some_and(|checkpoint| Some(checkpoint.seq) > last && public_key.signed(&checkpoint))
-        })
+        && rest.last() != Some(&b'\n')
+        && !segment::lines(rest).any(|(_, line, _)| Head::read(line).is_ok())
 }

@@ -2,8 +2,9 @@
 
 use crate::Error;
 use crate::folder::{self, Form, SegmentFile};
+use crate::line::LINE_BYTES_MAX;
 use flate2::read::MultiGzDecoder;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -31,6 +32,28 @@ pub(crate) fn read(file: &SegmentFile) -> Result<Vec<u8>, Error> {
         return Err(failed(std::io::Error::other("the segment is longer than 64 MiB")));
     }
     Ok(bytes)
+}
+
+/// Reads the first line of a segment, without its line feed; empty when there is none within the longest line.
+pub(crate) fn first_line(file: &SegmentFile) -> Result<Vec<u8>, Error> {
+    let open = open(file)?;
+    let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    match file.form {
+        Form::Plain => open.take(limit).read_to_end(&mut bytes),
+        Form::Gzip => MultiGzDecoder::new(open).take(limit).read_to_end(&mut bytes),
+    }
+    .map_err(|error| Error::io("read", &file.path, error))?;
+    let first = lines(&bytes).next().filter(|(_, _, complete)| *complete);
+    Ok(first.map(|(_, line, _)| line.to_vec()).unwrap_or_default())
+}
+
+fn open(file: &SegmentFile) -> Result<File, Error> {
+    let failed = |error| Error::io("read", &file.path, error);
+    let open =
+        OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(&file.path).map_err(failed)?;
+    folder::check_file(&file.path, &open)?;
+    Ok(open)
 }
 
 /// Each line without its line feed: where it begins, its bytes, and whether it ended in a line feed.

@@ -152,15 +152,16 @@ impl Error {
         }
     }
 
-    /// Whether the database says of itself that it is damaged.
+    /// What is damaged, when the database says of itself that it is.
     #[must_use]
-    pub fn is_corruption(&self) -> bool {
+    pub fn damage(&self) -> Option<String> {
         match self {
-            Self::Corrupt { .. } => true,
+            Self::Corrupt { set_aside: _, detail } => Some(detail.clone()),
             Self::Database { step: _, source } => matches!(
                 source.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-            ),
+            )
+            .then(|| source.to_string()),
             Self::Exposed { .. }
             | Self::Foreign { .. }
             | Self::WrongType { .. }
@@ -175,7 +176,7 @@ impl Error {
             | Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::TooLong { .. }
-            | Self::Closed => false,
+            | Self::Closed => None,
         }
     }
 }

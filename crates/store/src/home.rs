@@ -67,16 +67,12 @@ pub(crate) fn connect(home: &Path, now: Timestamp) -> Result<(Connection, Opened
             open_private(&companion)?;
         }
     }
-    let opened = open_checked(&path, is_new);
-    match opened {
-        Err(error) if error.is_corruption() => {
-            let detail = match &error {
-                Error::Database { step: _, source } => source.to_string(),
-                other => other.to_string(),
-            };
-            Err(set_aside(home, &path, now, detail)?)
-        }
-        other => other,
+    match open_checked(&path, is_new) {
+        Ok(opened) => Ok(opened),
+        Err(error) => match error.damage() {
+            Some(detail) => Err(set_aside(home, &path, now, detail)?),
+            None => Err(error),
+        },
     }
 }
 
@@ -190,7 +186,6 @@ fn check_whole(connection: &Connection, path: &Path) -> Result<(), Error> {
 /// Renames the database and its companions. The error says where they are.
 fn set_aside(home: &Path, path: &Path, now: Timestamp, detail: String) -> Result<Error, Error> {
     let set_aside = home.join(format!("{SET_ASIDE}{:013}", now.0));
-    let detail = detail.strip_prefix("the database was damaged (").unwrap_or(&detail).to_string();
     for (companion, ending) in companions(path).into_iter().zip(["-wal", "-shm"]) {
         let to = home.join(format!("{SET_ASIDE}{:013}{ending}", now.0));
         match fs::rename(&companion, &to) {

@@ -1,0 +1,93 @@
+//! What can be wrong with a log, in words that name the record.
+
+use crate::Seq;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The first record that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The record; the one that should stand here, when it is gone.
+    pub seq: Seq,
+    /// The file.
+    pub path: PathBuf,
+    /// Where in the file, in bytes, unpacked.
+    pub offset: usize,
+    /// What is wrong.
+    pub what: Wrong,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "record {} ({} at byte {}): {}", self.seq, self.path.display(), self.offset, self.what)
+    }
+}
+
+/// What is wrong with a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Its bytes do not match its digest, or are no record at all.
+    Changed {
+        /// The part that does not fit.
+        part: &'static str,
+    },
+    /// Its digest is not the one that the record after it vouches for.
+    Replaced,
+    /// It is gone: another record stands in its place.
+    Removed {
+        /// The record that stands there.
+        found: Seq,
+    },
+    /// It stands here a second time, or out of its place.
+    Inserted {
+        /// The record that stands there.
+        found: Seq,
+    },
+    /// The signature over the records since `since` does not fit: one or more of them were written anew.
+    BadSignature {
+        /// The first record that the signature before does not vouch for.
+        since: Seq,
+    },
+    /// A segment begins otherwise than it must.
+    BadHeader,
+    /// The log was signed by another key.
+    OtherKey,
+    /// Hardshell found, when it was started, that the end of the segment before had been changed.
+    Damaged,
+    /// The records before it are gone, and no removal is on record.
+    StartMissing,
+    /// A segment is gone.
+    SegmentMissing {
+        /// Its number.
+        number: u32,
+    },
+    /// A checkpoint from another place vouches for a record that is not here any more.
+    Cut,
+    /// A checkpoint from another place vouches for another record here, or is not of this log and key.
+    OtherHistory,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { part } => write!(f, "it was changed (its {part} does not fit)"),
+            Self::Replaced => f.write_str("it was replaced (the record after it vouches for another)"),
+            Self::Removed { found } => write!(f, "it was removed (record {found} stands in its place)"),
+            Self::Inserted { found } => {
+                write!(f, "a record was put in or moved here (record {found} stands in its place)")
+            }
+            Self::BadSignature { since } => {
+                write!(f, "the signature over the records since {since} does not fit: some were written anew")
+            }
+            Self::BadHeader => f.write_str("the segment does not begin as it must"),
+            Self::OtherKey => f.write_str("the log was signed by another key"),
+            Self::Damaged => {
+                f.write_str("the end of the segment before was changed while Hardshell did not run")
+            }
+            Self::StartMissing => f.write_str("the records before it are gone and no removal is on record"),
+            Self::SegmentMissing { number } => write!(f, "segment {number} is gone"),
+            Self::Cut => f.write_str("the log was cut: a checkpoint kept elsewhere vouches for this record"),
+            Self::OtherHistory => f.write_str("a checkpoint kept elsewhere vouches for another record here"),
+        }
+    }
+}

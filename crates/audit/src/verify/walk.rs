@@ -1,0 +1,331 @@
+//! Walks the chain, record by record.
+
+use super::{Against, Fault, Report, Wrong};
+use crate::chain::{Checkpoint, Header, Own, PrunedTo, Void, Why, genesis};
+use crate::folder::SegmentFile;
+use crate::line::Head;
+use crate::recover::is_torn_write;
+use crate::{Error, Hash, Kind, PublicKey, Seq, segment};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The first records of the segments: which ends they close, and where each begins.
+pub(super) struct Heads {
+    /// By segment: where its void begins, and the number of the segment that closes it.
+    voids: BTreeMap<u32, (u64, u32)>,
+    /// By segment: its first record.
+    first: BTreeMap<u32, Seq>,
+}
+
+impl Heads {
+    pub(super) fn read(segments: &[SegmentFile]) -> Result<Self, Error> {
+        let mut heads = Self { voids: BTreeMap::new(), first: BTreeMap::new() };
+        for file in segments {
+            let line = segment::first_line(file)?;
+            if let (Ok(head), Ok(Own::Segment(header))) = (Head::read(&line), Own::read(&line)) {
+                heads.first.insert(file.number, head.seq);
+                for void in header.closes.iter().filter(|void| void.segment < file.number) {
+                    heads.voids.entry(void.segment).or_insert((void.offset, file.number));
+                }
+            }
+        }
+        Ok(heads)
+    }
+
+    /// The index of the newest segment that begins at or before `seq`.
+    pub(super) fn segment_of(&self, seq: Seq, segments: &[SegmentFile]) -> usize {
+        let begins_before =
+            |file: &SegmentFile| self.first.get(&file.number).is_some_and(|first| *first <= seq);
+        segments.iter().rposition(begins_before).unwrap_or(0)
+    }
+}
+
+/// A check under way.
+pub(super) struct Walk<'a> {
+    key: PublicKey,
+    against: Against<'a>,
+    heads: Heads,
+    pub(super) report: Report,
+    /// The record before.
+    last: Option<Place>,
+    last_number: Option<u32>,
+    /// Voids that the next header must close.
+    pending: Vec<Void>,
+    /// The chain's end before the first record that is there, to be vouched for by a `pruned` record.
+    missing: Option<(Seq, Hash, Fault)>,
+    pruned: Option<PrunedTo>,
+}
+
+#[derive(Clone)]
+struct Place {
+    seq: Seq,
+    hash: Hash,
+    path: PathBuf,
+    offset: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(key: PublicKey, against: Against<'a>, heads: Heads) -> Self {
+        let (last, last_number, pending, missing, pruned) = (None, None, Vec::new(), None, None);
+        Self { key, against, heads, report: Report::default(), last, last_number, pending, missing, pruned }
+    }
+
+    pub(super) fn segment(&mut self, file: &SegmentFile, bytes: &[u8], is_last: bool) -> Result<(), Fault> {
+        self.check_number(file)?;
+        self.report.segments = self.report.segments.saturating_add(1);
+        let void = self
+            .heads
+            .voids
+            .get(&file.number)
+            .map(|(offset, _)| usize::try_from(*offset).unwrap_or(usize::MAX));
+        let end = void.unwrap_or(bytes.len()).min(bytes.len());
+        let good = bytes.get(..end).unwrap_or_default();
+        let mut lines = segment::lines(good).peekable();
+        while let Some((offset, line, complete)) = lines.next() {
+            let head = match Head::read(line) {
+                Ok(head) if complete => head,
+                Ok(_) | Err(_) => {
+                    let rest = bytes.get(offset..).unwrap_or_default();
+                    if is_last && void.is_none() && is_torn_write(rest) {
+                        self.report.open_tear = Some(void_of(file.number, offset, rest.len()));
+                        break;
+                    }
+                    let part = Head::read(line).err().map_or("end", |malformed| malformed.part);
+                    return Err(self.fault_here(file, offset, Wrong::Changed { part }));
+                }
+            };
+            let follower = lines.peek().and_then(|(_, line, _)| Head::read(line).ok());
+            self.record(file, offset, line, &head, follower.as_ref())?;
+        }
+        if bytes.is_empty() && is_last && void.is_none() {
+            self.report.open_tear = Some(void_of(file.number, 0, 0));
+        }
+        self.report.bytes = self.report.bytes.saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
+        if let Some(offset) = void {
+            self.pending.push(void_of(file.number, offset, bytes.len().saturating_sub(offset)));
+        }
+        Ok(())
+    }
+
+    fn check_number(&mut self, file: &SegmentFile) -> Result<(), Fault> {
+        let expected = self.last_number.map(|number| number.saturating_add(1));
+        if let Some(number) = expected.filter(|number| *number != file.number) {
+            return Err(self.fault_here(file, 0, Wrong::SegmentMissing { number }));
+        }
+        self.last_number = Some(file.number);
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        file: &SegmentFile,
+        offset: usize,
+        line: &[u8],
+        head: &Head,
+        follower: Option<&Head>,
+    ) -> Result<(), Fault> {
+        match self.last.clone() {
+            None => self.begin(file, line, head)?,
+            Some(last) => self.follow(file, offset, head, follower, &last)?,
+        }
+        if (offset == 0) != (head.kind == Kind::Segment) {
+            return Err(self.fault_here(file, offset, Wrong::BadHeader));
+        }
+        self.check_elsewhere(file, offset, head)?;
+        match head.kind {
+            Kind::Segment => self.header(file, line, head)?,
+            Kind::Checkpoint => self.checkpoint(file, offset, line, head)?,
+            Kind::Pruned => {
+                if let Ok(Own::Pruned(pruned)) = Own::read(line) {
+                    self.pruned = Some(pruned);
+                }
+            }
+            Kind::Intent
+            | Kind::Outcome
+            | Kind::Refusal
+            | Kind::Question
+            | Kind::Answer
+            | Kind::Inbound
+            | Kind::SignIn
+            | Kind::Config
+            | Kind::Policy
+            | Kind::Secret
+            | Kind::Proof
+            | Kind::Lockdown
+            | Kind::Backup
+            | Kind::Connection
+            | Kind::Open => {}
+        }
+        if head.kind != Kind::Checkpoint {
+            self.report.unsigned = self.report.unsigned.saturating_add(1);
+        }
+        self.last = Some(Place { seq: head.seq, hash: head.hash, path: file.path.clone(), offset });
+        self.report.records = self.report.records.saturating_add(1);
+        self.report.first.get_or_insert(head.seq);
+        self.report.last = Some(head.seq);
+        Ok(())
+    }
+
+    /// The first record that is read: the log's first, or the first of a later segment.
+    fn begin(&mut self, file: &SegmentFile, line: &[u8], head: &Head) -> Result<(), Fault> {
+        let Ok(Own::Segment(header)) = Own::read(line) else {
+            return Err(self.fault_at(head.seq, file, 0, Wrong::BadHeader));
+        };
+        if header.public_key != self.key.to_string() {
+            return Err(self.fault_at(head.seq, file, 0, Wrong::OtherKey));
+        }
+        if head.seq == Seq(1) {
+            if head.prev != genesis(&header.log, self.key) {
+                return Err(self.fault_at(head.seq, file, 0, Wrong::BadHeader));
+            }
+        } else if self.against.since.is_none() {
+            let before = Seq(head.seq.0.saturating_sub(1));
+            let fault = self.fault_at(head.seq, file, 0, Wrong::StartMissing);
+            self.missing = Some((before, head.prev, fault));
+        }
+        self.report.log = Some(header.log);
+        Ok(())
+    }
+
+    fn follow(
+        &self,
+        file: &SegmentFile,
+        offset: usize,
+        head: &Head,
+        follower: Option<&Head>,
+        last: &Place,
+    ) -> Result<(), Fault> {
+        let expected = last.seq.next();
+        if head.seq > expected {
+            return Err(self.fault_at(expected, file, offset, Wrong::Removed { found: head.seq }));
+        }
+        if head.seq < expected {
+            return Err(self.fault_at(expected, file, offset, Wrong::Inserted { found: head.seq }));
+        }
+        if head.prev == last.hash {
+            return Ok(());
+        }
+        // One of two neighbours was replaced. A record whose follower vouches for it is the one that was written.
+        if follower.is_some_and(|follower| follower.prev != head.hash) {
+            return Err(self.fault_at(head.seq, file, offset, Wrong::Replaced));
+        }
+        Err(Fault { seq: last.seq, path: last.path.clone(), offset: last.offset, what: Wrong::Replaced })
+    }
+
+    fn header(&mut self, file: &SegmentFile, line: &[u8], head: &Head) -> Result<(), Fault> {
+        let Ok(Own::Segment(header)) = Own::read(line) else {
+            return Err(self.fault_at(head.seq, file, 0, Wrong::BadHeader));
+        };
+        let Header { number, log, public_key, why, closes } = header;
+        if public_key != self.key.to_string() {
+            return Err(self.fault_at(head.seq, file, 0, Wrong::OtherKey));
+        }
+        let same_place =
+            |ours: &Void, theirs: &Void| ours.segment == theirs.segment && ours.offset == theirs.offset;
+        let first_read = self.report.records == 0;
+        let closed = first_read
+            || (self.pending.len() == closes.len()
+                && self.pending.iter().zip(&closes).all(|(ours, theirs)| same_place(ours, theirs)));
+        if number != file.number || self.report.log.as_ref() != Some(&log) || !closed {
+            return Err(self.fault_at(head.seq, file, 0, Wrong::BadHeader));
+        }
+        if why == Why::Damaged {
+            return Err(self.fault_at(head.seq, file, 0, Wrong::Damaged));
+        }
+        self.report.closed.append(&mut self.pending);
+        Ok(())
+    }
+
+    fn checkpoint(
+        &mut self,
+        file: &SegmentFile,
+        offset: usize,
+        line: &[u8],
+        head: &Head,
+    ) -> Result<(), Fault> {
+        let since = self.report.checkpoint.as_ref().map_or(Seq(1), |checkpoint| checkpoint.seq.next());
+        let signed = match Own::read(line) {
+            Ok(Own::Checkpoint(signed)) => {
+                let log = self.report.log.as_deref().unwrap_or_default();
+                Checkpoint::of_record(log, head, &signed).ok()
+            }
+            Ok(_) | Err(_) => None,
+        };
+        match signed.filter(|checkpoint| self.key.signed(checkpoint)) {
+            Some(checkpoint) => {
+                self.report.checkpoint = Some(checkpoint);
+                self.report.unsigned = 0;
+                Ok(())
+            }
+            None => Err(self.fault_at(head.seq, file, offset, Wrong::BadSignature { since })),
+        }
+    }
+
+    fn check_elsewhere(&self, file: &SegmentFile, offset: usize, head: &Head) -> Result<(), Fault> {
+        let mut known = self.against.elsewhere.iter().chain(self.against.since);
+        if known.any(|checkpoint| checkpoint.seq == head.seq && checkpoint.hash != head.hash) {
+            return Err(self.fault_at(head.seq, file, offset, Wrong::OtherHistory));
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, folder: &Path) -> Report {
+        if self.report.fault.is_none() {
+            self.report.fault = self.find_missing_ends(folder);
+        }
+        self.report
+    }
+
+    fn find_missing_ends(&mut self, folder: &Path) -> Option<Fault> {
+        if let Some((seq, hash, fault)) = self.missing.take() {
+            let vouched = self.pruned.as_ref().is_some_and(|pruned| {
+                pruned.last_seq == seq.0 && Hash::from_hex(&pruned.last_hash) == Some(hash)
+            });
+            if !vouched {
+                return Some(fault);
+            }
+            self.report.pruned = Some(seq);
+        }
+        if let Some(void) = self.pending.first() {
+            // The closing header that was read first is not in the chain.
+            let path = folder.join(format!("segment-{:08}.jsonl", void.segment));
+            let seq = self.last.as_ref().map_or(Seq(1), |last| last.seq.next());
+            return Some(Fault {
+                seq,
+                path,
+                offset: usize::try_from(void.offset).unwrap_or(usize::MAX),
+                what: Wrong::BadHeader,
+            });
+        }
+        let last = self.report.last.unwrap_or(Seq(0));
+        let at = |checkpoint: &Checkpoint, what| {
+            let path = self.last.as_ref().map_or_else(|| folder.to_path_buf(), |last| last.path.clone());
+            let offset = self.last.as_ref().map_or(0, |last| last.offset);
+            Some(Fault { seq: checkpoint.seq, path, offset, what })
+        };
+        for checkpoint in self.against.elsewhere.iter().chain(self.against.since) {
+            let foreign = self.report.log.as_ref().is_some_and(|log| *log != checkpoint.log);
+            if foreign || !self.key.signed(checkpoint) {
+                return at(checkpoint, Wrong::OtherHistory);
+            }
+            if checkpoint.seq > last {
+                return at(&Checkpoint { seq: last.next(), ..checkpoint.clone() }, Wrong::Cut);
+            }
+        }
+        None
+    }
+
+    fn fault_here(&self, file: &SegmentFile, offset: usize, what: Wrong) -> Fault {
+        let seq = self.last.as_ref().map_or(Seq(1), |last| last.seq.next());
+        self.fault_at(seq, file, offset, what)
+    }
+
+    fn fault_at(&self, seq: Seq, file: &SegmentFile, offset: usize, what: Wrong) -> Fault {
+        Fault { seq, path: file.path.clone(), offset, what }
+    }
+}
+
+fn void_of(segment: u32, offset: usize, length: usize) -> Void {
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    Void { segment, offset: number(offset), length: number(length) }
+}

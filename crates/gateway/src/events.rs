@@ -1,7 +1,7 @@
 //! The events that sockets follow: numbered, kept for a while, read at each socket's own pace.
 
 use crate::wire::{Event, Numbered, ServerFrame};
-use domain::Timestamp;
+use domain::{SessionId, Timestamp};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -33,6 +33,8 @@ struct Kept {
 pub(crate) struct KeptEvent {
     pub(crate) seq: u64,
     pub(crate) audience: Audience,
+    /// The session it is about.
+    pub(crate) session: Option<SessionId>,
     pub(crate) text: Arc<str>,
 }
 
@@ -43,6 +45,8 @@ pub(crate) enum Audience {
     Readers,
     /// Whoever may see the audit log.
     Auditors,
+    /// Only the owner: the session it is about cannot be told.
+    Owner,
 }
 
 /// What a look found.
@@ -65,26 +69,12 @@ impl Events {
 
     /// Numbers `event`, keeps it and wakes every socket. Returns its number.
     pub fn publish(&self, event: Event, now: Timestamp) -> u64 {
-        let audience = match &event {
-            Event::Audit { .. } => Audience::Auditors,
-            Event::Accepted { .. }
-            | Event::Draft { .. }
-            | Event::Call { .. }
-            | Event::Decided { .. }
-            | Event::Result { .. }
-            | Event::Asked { .. }
-            | Event::Answered { .. }
-            | Event::Reply { .. }
-            | Event::Ended { .. }
-            | Event::Label { .. }
-            | Event::Progress { .. }
-            | Event::Status { .. } => Audience::Readers,
-        };
+        let (audience, session) = audience(&event);
         let mut kept = self.kept();
         let seq = kept.newest.saturating_add(1);
         let frame = ServerFrame::Event(Numbered { seq, time: now.0, event });
         match serde_json::to_string(&frame) {
-            Ok(text) => kept.push(KeptEvent { seq, audience, text: text.into() }),
+            Ok(text) => kept.push(KeptEvent { seq, audience, session, text: text.into() }),
             Err(error) => {
                 tracing::error!(%error, "an event cannot be written as JSON; sockets are told to load again");
                 kept.forget_everything(seq);
@@ -111,6 +101,28 @@ impl Events {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn audience(event: &Event) -> (Audience, Option<SessionId>) {
+    let session = match event {
+        Event::Audit { .. } => return (Audience::Auditors, None),
+        Event::Status { .. } => return (Audience::Readers, None),
+        Event::Asked { question, .. } => &question.session,
+        Event::Accepted { session, .. }
+        | Event::Draft { session, .. }
+        | Event::Call { session, .. }
+        | Event::Decided { session, .. }
+        | Event::Result { session, .. }
+        | Event::Answered { session, .. }
+        | Event::Reply { session, .. }
+        | Event::Ended { session, .. }
+        | Event::Label { session, .. }
+        | Event::Progress { session, .. } => session,
+    };
+    match session.parse() {
+        Ok(session) => (Audience::Readers, Some(session)),
+        Err(_not_an_id) => (Audience::Owner, None),
     }
 }
 

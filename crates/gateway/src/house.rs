@@ -34,6 +34,10 @@ pub trait House: Send + Sync + 'static {
     /// One session with everything in it.
     fn session<'a>(&'a self, caller: &'a Caller, id: &'a SessionId) -> Later<'a, wire::Transcript>;
 
+    /// Whether `caller`, who is not the owner, may see what happens in `session`: asked for each event and each such
+    /// socket, so it answers from memory, at once. When in doubt: no.
+    fn may_see(&self, caller: &Caller, session: &SessionId) -> bool;
+
     /// Takes a message in: it is on disk when this returns. The same id of the same sender again gives the same task
     /// with `accepted: false`.
     fn deliver(&self, inbound: Inbound) -> Later<'_, wire::Accepted>;

@@ -6,18 +6,41 @@
 //! explicit `exposure = "public"` are all there.
 #![forbid(unsafe_code)]
 
+mod api;
+mod body;
 mod caller;
+mod chat;
 mod config;
+mod connections;
+mod entry;
 mod error;
 mod events;
+mod gate;
+mod gateway;
 mod house;
+mod live;
+mod lockout;
+mod metrics;
+mod names;
+mod openapi;
+mod operations;
+mod page;
+mod port_holder;
+mod refusal;
+mod routes;
+mod server;
+mod shared;
 mod sign_ins;
+mod socket;
+mod stall;
+mod tls;
 pub mod wire;
 
 pub use caller::{Caller, Proved, Scope};
 pub use config::{Config, Exposure, Limits, PORT, TlsFiles};
 pub use error::{Missing, StartError};
 pub use events::{EVENTS_KEPT_BYTES_MAX, EVENTS_KEPT_MAX, Events};
+pub use gateway::{Gateway, Handle, Parts, clock, random};
 pub use house::{Chat, ChatMessage, ChatRole, Completion, Happening, House, HouseError, Later, Model, Piece};
 pub use sign_ins::{CredentialKind, SecretDigest, SignInRecord, SignIns, SignInsError, SignInsInMemory};
 

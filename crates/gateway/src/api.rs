@@ -1,0 +1,177 @@
+//! The routes that ask the house: sessions, approvals, audit log, status.
+
+use crate::Caller;
+use crate::body::{JsonBody, MESSAGE_BYTES_MAX, SMALL_BYTES_MAX};
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+use crate::wire::{
+    self, Accepted, Answered, Approvals, AuditPage, AuditQuery, Cancelled, Commands, NewAnswer, NewMessage,
+    NewSession, RECORDS_MAX, Session, Sessions, Status, TEXT_BYTES_MAX, TITLE_CHARACTERS_MAX, Transcript,
+};
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Path, Query, State};
+use domain::{IdError, Inbound};
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// How many sessions are listed when the client does not say.
+const SESSIONS_DEFAULT: u32 = 100;
+/// The most sessions of one list.
+const SESSIONS_MAX: u32 = 1000;
+/// How many records are shown when the client does not say.
+const RECORDS_DEFAULT: u32 = 100;
+
+type House = State<Arc<Shared>>;
+type By = Extension<Caller>;
+
+pub(crate) async fn status(State(shared): House) -> Result<Json<Status>, Refusal> {
+    shared.ask(shared.house.status()).await.map(Json)
+}
+
+/// The query of `GET /api/v1/sessions`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SessionsQuery {
+    /// At most so many: 1 to 1000, 100 when not given.
+    limit: Option<u32>,
+}
+
+pub(crate) async fn sessions(
+    State(shared): House,
+    Extension(caller): By,
+    query: Result<Query<SessionsQuery>, QueryRejection>,
+) -> Result<Json<Sessions>, Refusal> {
+    let limit = limit(read_query(query)?.limit, SESSIONS_DEFAULT, SESSIONS_MAX)?;
+    let sessions = shared.ask(shared.house.sessions(&caller, limit)).await?;
+    Ok(Json(Sessions { sessions }))
+}
+
+pub(crate) async fn open_session(
+    State(shared): House,
+    Extension(caller): By,
+    JsonBody(new): JsonBody<NewSession, SMALL_BYTES_MAX>,
+) -> Result<(StatusCode, Json<Session>), Refusal> {
+    if let Some(title) = &new.title {
+        let length = title.chars().count();
+        if length == 0 || length > TITLE_CHARACTERS_MAX || title.chars().any(char::is_control) {
+            return Err(Refusal::invalid(format!(
+                "a title has 1 to {TITLE_CHARACTERS_MAX} characters on one line"
+            )));
+        }
+    }
+    let session = shared.ask(shared.house.open_session(&caller, new)).await?;
+    Ok((StatusCode::CREATED, Json(session)))
+}
+
+pub(crate) async fn session(
+    State(shared): House,
+    Extension(caller): By,
+    Path(id): Path<String>,
+) -> Result<Json<Transcript>, Refusal> {
+    let id = read_id(&id)?;
+    shared.ask(shared.house.session(&caller, &id)).await.map(Json)
+}
+
+pub(crate) async fn send(
+    State(shared): House,
+    Extension(caller): By,
+    Path(id): Path<String>,
+    JsonBody(message): JsonBody<NewMessage, MESSAGE_BYTES_MAX>,
+) -> Result<(StatusCode, Json<Accepted>), Refusal> {
+    let inbound = inbound(&shared, &caller, &id, message)?;
+    let accepted = shared.ask(shared.house.deliver(inbound)).await?;
+    Ok((StatusCode::ACCEPTED, Json(accepted)))
+}
+
+/// A message of `caller`, checked and ready for the house.
+pub(crate) fn inbound(
+    shared: &Shared,
+    caller: &Caller,
+    session: &str,
+    message: NewMessage,
+) -> Result<Inbound, Refusal> {
+    let NewMessage { id, text, quoted } = message;
+    let bytes = text.len().saturating_add(quoted.as_ref().map_or(0, String::len));
+    if text.trim().is_empty() && quoted.as_ref().is_none_or(|quoted| quoted.trim().is_empty()) {
+        return Err(Refusal::invalid("the message is empty"));
+    }
+    if bytes > TEXT_BYTES_MAX {
+        let message = format!("the message has {bytes} bytes, at most {TEXT_BYTES_MAX} are taken");
+        return Err(Refusal::new(wire::ErrorCode::TooLarge, message)
+            .hint("put long text into a file in the workspace"));
+    }
+    Ok(Inbound {
+        id: read_id(&id)?,
+        session: read_id(session)?,
+        sender: caller.sender(),
+        principal: caller.principal().clone(),
+        text,
+        quoted,
+        received: shared.now(),
+    })
+}
+
+pub(crate) async fn cancel(
+    State(shared): House,
+    Extension(caller): By,
+    Path(id): Path<String>,
+) -> Result<Json<Cancelled>, Refusal> {
+    let id = read_id(&id)?;
+    shared.ask(shared.house.cancel(&caller, &id)).await.map(Json)
+}
+
+pub(crate) async fn approvals(
+    State(shared): House,
+    Extension(caller): By,
+) -> Result<Json<Approvals>, Refusal> {
+    let questions = shared.ask(shared.house.approvals(&caller)).await?;
+    Ok(Json(Approvals { questions }))
+}
+
+pub(crate) async fn answer(
+    State(shared): House,
+    Extension(caller): By,
+    Path(id): Path<String>,
+    JsonBody(NewAnswer { answer }): JsonBody<NewAnswer, SMALL_BYTES_MAX>,
+) -> Result<Json<Answered>, Refusal> {
+    let id = read_id(&id)?;
+    shared.ask(shared.house.answer(&caller, &id, answer)).await.map(Json)
+}
+
+pub(crate) async fn audit(
+    State(shared): House,
+    Extension(caller): By,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Result<Json<AuditPage>, Refusal> {
+    let mut query = read_query(query)?;
+    query.limit = Some(limit(query.limit, RECORDS_DEFAULT, RECORDS_MAX)?);
+    shared.ask(shared.house.audit(&caller, query)).await.map(Json)
+}
+
+pub(crate) async fn commands(State(shared): House) -> Result<Json<Commands>, Refusal> {
+    let commands = shared.ask(shared.house.commands()).await?;
+    Ok(Json(Commands { commands }))
+}
+
+/// An id out of a path, body or frame.
+pub(crate) fn read_id<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, Refusal> {
+    text.parse().map_err(|error: IdError| Refusal::invalid(error.to_string()))
+}
+
+fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
+    query.map(|Query(query)| query).map_err(|error| {
+        Refusal::invalid(format!("the query is not what this route takes: {}", error.body_text()))
+            .hint("`/api/v1/openapi.json` shows every parameter")
+    })
+}
+
+fn limit(asked: Option<u32>, default: u32, most: u32) -> Result<u32, Refusal> {
+    match asked {
+        None => Ok(default),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(limit) => Err(Refusal::invalid(format!("`limit` is {limit}, it must be 1 to {most}"))),
+    }
+}

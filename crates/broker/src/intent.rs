@@ -51,6 +51,9 @@ impl Intent {
 impl Recordable for Intent {
     fn entry(&self) -> Entry {
         let (deed, rules) = (self.deed.clone(), self.rules.clone());
-        Entry { subject: self.subject.clone(), event: Event::Intent { deed, rules, isolation: self.isolation.clone() } }
+        Entry {
+            subject: self.subject.clone(),
+            event: Event::Intent { deed, rules, isolation: self.isolation.clone() },
+        }
     }
 }

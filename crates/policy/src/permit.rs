@@ -80,6 +80,12 @@ impl Binding {
         Self(*hasher.finalize().as_bytes())
     }
 
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// A binding that was written down before, from its 64 hexadecimal digits.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {

@@ -18,6 +18,7 @@ mod labels;
 mod ledger;
 mod memory;
 mod questions;
+mod recipients;
 mod row;
 mod schema;
 mod sessions;

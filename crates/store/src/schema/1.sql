@@ -166,3 +166,10 @@ CREATE TABLE spend (
   cost_micros INTEGER NOT NULL,
   PRIMARY KEY (model, day)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recipients (
+  address TEXT PRIMARY KEY,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recipients_by_use ON recipients (last);

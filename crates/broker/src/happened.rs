@@ -1,0 +1,168 @@
+//! What the broker tells whoever watches: screens follow a task by these.
+
+use crate::Progress;
+use domain::{
+    Argument, Call, Effect, Label, QuestionId, RuleHit, SessionId, TaskId, TaskState, Timestamp, Verdict,
+};
+
+/// Something that has become true. It is on disk when it is told, drafts and progress excepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// The conversation.
+    pub session: SessionId,
+    /// The task in it.
+    pub task: TaskId,
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    pub what: What,
+}
+
+/// What has become true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A message was taken in.
+    Accepted {
+        /// The sender's id of it.
+        message: String,
+        /// Who sent it.
+        by: String,
+        /// The text.
+        text: String,
+    },
+    /// A piece of a model's answer, not yet a reply.
+    Draft {
+        /// The effect's step.
+        step: u32,
+        /// The piece.
+        text: String,
+    },
+    /// A call was understood and is about to be judged.
+    Called {
+        /// The call's id.
+        call_id: String,
+        /// The tool.
+        tool: String,
+        /// What it does.
+        effect: Effect,
+        /// With what.
+        arguments: Vec<Argument>,
+    },
+    /// The policy has judged it.
+    Decided {
+        /// The call's id.
+        call_id: String,
+        /// How.
+        verdict: Verdict,
+        /// The rules, worst first.
+        rules: Vec<RuleHit>,
+        /// The label it was judged under.
+        label: Label,
+    },
+    /// How far it is.
+    Progress {
+        /// The call's id.
+        call_id: String,
+        /// In words.
+        text: String,
+        /// In percent.
+        percent: Option<u8>,
+    },
+    /// It has a result.
+    Resulted {
+        /// The call's id.
+        call_id: String,
+        /// What the model is told.
+        text: String,
+        /// Whether it did not work.
+        failed: bool,
+        /// The label of the result.
+        label: Label,
+    },
+    /// The owner is asked.
+    Asked {
+        /// The call's id.
+        call_id: String,
+        /// The question.
+        question: QuestionId,
+    },
+    /// A question is closed.
+    Answered {
+        /// The question.
+        question: QuestionId,
+        /// The answer, unless it lapsed.
+        answer: Option<Answer>,
+    },
+    /// Somebody was answered.
+    Replied {
+        /// The words.
+        text: String,
+        /// Their label.
+        label: Label,
+    },
+    /// The task is over.
+    Ended {
+        /// How.
+        state: TaskState,
+        /// Why.
+        why: String,
+    },
+    /// The session's label changed.
+    Labelled {
+        /// To what.
+        label: Label,
+    },
+}
+
+/// The owner's answer to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// Do it, this once.
+    Approve,
+    /// Do not.
+    Deny,
+    /// Do it, and what is like it from now on.
+    Always,
+}
+
+/// Watches.
+pub trait Watch: Send + Sync {
+    /// Something has become true. Must return at once.
+    fn happened(&self, happened: Happened);
+}
+
+/// Passes an effect's progress on to whoever watches.
+pub(crate) struct Passing<'a> {
+    pub(crate) watch: &'a dyn Watch,
+    pub(crate) session: &'a SessionId,
+    pub(crate) task: &'a TaskId,
+    pub(crate) call_id: &'a str,
+    pub(crate) step: u32,
+    pub(crate) now: Timestamp,
+}
+
+impl Passing<'_> {
+    fn pass(&self, what: What) {
+        let (session, task) = (self.session.clone(), self.task.clone());
+        self.watch.happened(Happened { session, task, time: self.now, what });
+    }
+}
+
+impl Progress for Passing<'_> {
+    fn draft(&self, text: &str) {
+        self.pass(What::Draft { step: self.step, text: text.to_string() });
+    }
+
+    fn step(&self, text: &str, percent: Option<u8>) {
+        self.pass(What::Progress { call_id: self.call_id.to_string(), text: text.to_string(), percent });
+    }
+}
+
+pub(crate) fn called(call_id: &str, call: &Call) -> What {
+    What::Called {
+        call_id: call_id.to_string(),
+        tool: call.tool.to_string(),
+        effect: call.effect,
+        arguments: call.arguments.clone(),
+    }
+}

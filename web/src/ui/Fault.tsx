@@ -1,6 +1,7 @@
 /** Something that did not work: what, why, and what helps. */
 import type { Fault } from "../wire/schema.ts";
 import { couldNot } from "../words.ts";
+import { Hint } from "./Hint.tsx";
 import { Icon } from "./Icon.tsx";
 import { Rules } from "./Rules.tsx";
 
@@ -16,9 +17,4 @@ export function FaultNote({ fault, tried }: { readonly fault: Fault; readonly tr
       </div>
     </div>
   );
-}
-
-/** A sentence whose parts in backticks are commands. */
-export function Hint({ text }: { readonly text: string }) {
-  return text.split(/`([^`]+)`/u).map((part, at) => (at % 2 === 1 ? <code key={at}>{part}</code> : part));
 }

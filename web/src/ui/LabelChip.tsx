@@ -14,8 +14,9 @@ export function LabelChip({ label, of }: { readonly label: Label; readonly of: s
   const sources = label.sources.filter((source) => !source.startsWith("owner:"));
   return (
     <DialogTrigger>
-      <Button className={`chip chip-${integrity.tone} chip-label`} aria-label={`${of}: ${integrity.word}, tier ${TIER[label.tier].word}. Show why`}>
+      <Button className={`chip chip-${integrity.tone} chip-label`}>
         <Icon name={integrity.icon} size={13} />
+        <span className="seen-by-readers-only">{of}: </span>
         <span>{integrity.word}</span>
         <span className="chip-part">{TIER[label.tier].word}</span>
         {sources.length > 0 ? <span className="chip-part chip-sources">{sources.length === 1 ? "1 source" : `${sources.length} sources`}</span> : null}

@@ -15,7 +15,7 @@ export const AuditRow = memo(function AuditRow({ record, density }: { readonly r
   const summary = oneLine(summaryOf(record));
   return (
     <Disclosure className={`record record-${density}`}>
-      <Heading level={3} className="record-head">
+      <Heading level={density === "roomy" ? 2 : 3} className="record-head">
         <Button slot="trigger" className="record-toggle">
           <time dateTime={new Date(record.time).toISOString()} title={whole(record.time)}>
             {clockSeconds(record.time)}

@@ -1,7 +1,7 @@
 /** What must be known in every view: lockdown, a lost connection, something that went wrong. */
 import { Button } from "react-aria-components";
 import { useHouse, useStore } from "../state/store.ts";
-import { Hint } from "../ui/Fault.tsx";
+import { Hint } from "../ui/Hint.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { useSecond } from "../ui/now.ts";
 import { couldNot } from "../words.ts";

@@ -25,7 +25,7 @@ export function CallCard({ call }: { readonly call: Call }) {
   const main = mainArgument(call.arguments);
   return (
     <Disclosure className={`call call-${state.tone}`} isExpanded={open} onExpandedChange={setChosen}>
-      <Heading level={3} className="call-head">
+      <Heading level={2} className="call-head">
         <Button slot="trigger" className="call-toggle">
           <Icon name={toolIcon(call.tool)} size={17} className="call-icon" />
           <span className="call-title">
@@ -43,7 +43,7 @@ export function CallCard({ call }: { readonly call: Call }) {
           {waits && call.question !== undefined ? <QuestionOf id={call.question} /> : null}
           {call.rules.length > 0 && !waits ? (
             <section>
-              <h4>{call.verdict === "deny" ? "Why it was refused" : call.verdict === "ask" ? "Why it asked" : "Why it was allowed"}</h4>
+              <h3>{call.verdict === "deny" ? "Why it was refused" : call.verdict === "ask" ? "Why it asked" : "Why it was allowed"}</h3>
               <Rules rules={call.rules} />
             </section>
           ) : null}
@@ -103,10 +103,10 @@ function Result({ result }: { readonly result: NonNullable<Call["result"]> }) {
   const shown = all ? lines : lines.slice(0, RESULT_LINES_SHOWN);
   return (
     <section>
-      <h4 className="result-head">
+      <h3 className="result-head">
         {result.failed ? "What the model was told" : "Result"}
         <LabelChip label={result.label} of="This result" />
-      </h4>
+      </h3>
       {result.text.trim() === "" ? (
         <p className="faint">It is empty.</p>
       ) : (

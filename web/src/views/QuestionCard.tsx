@@ -10,7 +10,7 @@ import { FaultNote } from "../ui/Fault.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { LabelChip } from "../ui/LabelChip.tsx";
 import { Rules } from "../ui/Rules.tsx";
-import { useSecond } from "../ui/now.ts";
+import { useMinute, useSecond } from "../ui/now.ts";
 import type { Answer } from "../wire/schema.ts";
 import { EFFECT } from "../words.ts";
 import { Arguments } from "./CallCard.tsx";
@@ -24,17 +24,18 @@ const SOON_MILLISECONDS = 60_000;
 export function QuestionOf({ id }: { readonly id: string }) {
   const pending = useHouse((state) => state.pending).find((one) => one.question.id === id);
   const over = useHouse((state) => state.answered)[id];
-  if (pending !== undefined) return <QuestionCard pending={pending} headingLevel={4} />;
+  if (pending !== undefined) return <QuestionCard pending={pending} headingLevel={3} />;
   return <p className="note">{over === undefined ? "This question is no longer open." : "This question is answered."}</p>;
 }
 
 /** One open question. */
-export function QuestionCard({ pending, headingLevel }: { readonly pending: Pending; readonly headingLevel: 2 | 3 | 4 }) {
+export function QuestionCard({ pending, headingLevel }: { readonly pending: Pending; readonly headingLevel: 2 | 3 }) {
   const { question, answering, fault } = pending;
   const store = useStore();
   const heading = useId();
   const armed = useArmed(question.id);
   const expired = useSecond() >= question.expires;
+  const asked = agoSentence(question.asked, useMinute());
   const [offering, setOffering] = useState(false);
   const ready = armed && !expired && answering === undefined;
   const answer = (given: Answer) => {
@@ -63,10 +64,10 @@ export function QuestionCard({ pending, headingLevel }: { readonly pending: Pend
       </div>
       <p className="question-source">
         {question.source === undefined ? (
-          <>Asked {agoSentence(question.asked, Date.now())}, on your words alone.</>
+          <>Asked {asked}, on your words alone.</>
         ) : (
           <>
-            Asked for by: <bdi className="question-culprit">{oneLine(question.source)}</bdi>, {agoSentence(question.asked, Date.now())}
+            Asked for by: <bdi className="question-culprit">{oneLine(question.source)}</bdi>, {asked}
           </>
         )}
       </p>

@@ -3,7 +3,7 @@ import { useHouse } from "../state/store.ts";
 import { agoSentence, whole } from "../text/time.ts";
 import { Chip } from "../ui/Chip.tsx";
 import { CommandLine } from "../ui/Copy.tsx";
-import { Hint } from "../ui/Fault.tsx";
+import { Hint } from "../ui/Hint.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { useMinute } from "../ui/now.ts";
 import type { Proof, Status as HouseStatus } from "../wire/schema.ts";

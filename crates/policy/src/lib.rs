@@ -8,18 +8,26 @@
 //! rules that decided.
 #![forbid(unsafe_code)]
 
+mod cases;
+mod command;
+mod decide;
 mod decision;
 mod facts;
+mod judge;
 mod load;
 mod mandate;
 mod permit;
+mod places;
 mod provenance;
+mod question;
+mod rules;
 mod settings;
 mod standing;
 
+pub use command::{Access, Example, ExampleVerdict, Judged, Program, ProgramError, Programs, Style, Subcommand};
 pub use decision::{Decision, Question};
 pub use facts::{Approval, ChannelProof, Counters, Facts, IsolationLevel, Lockdown, Suspicion};
-pub use load::{Error, Places, Policy, RuleFile};
+pub use load::{Error, Places, Policy, RuleFile, signed_bytes};
 pub use mandate::{
     Constraint, Expression, ExpressionError, Extension, Grant, Hole, Mandate, MandateError, PLAN_BYTES_MAX, Plan, Times,
     grants_of_typed, mandate_from_json, mandate_to_json, plan_prompt, plan_schema,
@@ -30,3 +38,6 @@ pub use settings::{
     Actions, Confirm, Files, Glob, Mail, Limits, ModelPlace, Models, Profile, Settings, Shell, ShellMode, Sources, Tiers, TierWord, Web, WebMode,
 };
 pub use standing::{StandingRule, StandingScope};
+
+#[cfg(test)]
+mod tests;

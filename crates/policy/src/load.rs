@@ -1,8 +1,13 @@
 //! From configuration and rule files to a policy that decides.
 
-use crate::{Decision, Facts, Settings};
-use domain::{Action, RuleHit, Verdict};
-use std::path::PathBuf;
+use crate::command::{ProgramError, Programs};
+use crate::places::Patterns;
+use crate::rules::{self, Kind, Rule, Rules, Set};
+use crate::settings::Settings;
+use cedar_policy::{EntityTypeName, EntityUid, Schema};
+use domain::Tier;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Where things are on this machine, for the rules that name places.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +29,7 @@ pub struct RuleFile {
     pub name: String,
     /// Its text.
     pub text: String,
-    /// The Ed25519 signature over name and text, when there is one. Without it the file can only forbid or ask.
+    /// The Ed25519 signature of [`signed_bytes`], when there is one. Without it the file can only forbid or ask.
     pub signature: Option<[u8; 64]>,
 }
 
@@ -37,6 +42,9 @@ pub enum Error {
         /// What Cedar says.
         reason: String,
     },
+    /// The built-in list of programs is broken: our fault.
+    #[error(transparent)]
+    Programs(#[from] ProgramError),
     /// A rule file does not parse or does not fit the schema.
     #[error("rule file `{file}`: {reason}")]
     RuleFile {
@@ -44,6 +52,16 @@ pub enum Error {
         file: String,
         /// What Cedar says, with the place.
         reason: String,
+    },
+    /// Two rules have one name, so that a record would not say which decided.
+    #[error("rule file `{file}`: the id `{id}` is taken by a rule of `{other}`")]
+    Twice {
+        /// The file.
+        file: String,
+        /// The id.
+        id: String,
+        /// Where it stands too.
+        other: String,
     },
     /// A rule file permits something and is not signed by the owner.
     #[error("rule file `{file}` permits something (`{rule}`) and is not signed; sign it with `hardshell policy sign {file}`")]
@@ -74,7 +92,22 @@ pub enum Error {
 /// The rules, loaded and checked. Cheap to share behind an `Arc`; never changed in place.
 #[derive(Debug)]
 pub struct Policy {
-    digest: [u8; 32],
+    pub(crate) digest: [u8; 32],
+    pub(crate) settings: Settings,
+    pub(crate) patterns: Patterns,
+    pub(crate) programs: Programs,
+    pub(crate) rules: Rules,
+    pub(crate) schema: Schema,
+    pub(crate) names: Names,
+}
+
+/// Cedar's names, parsed once.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub principal: EntityTypeName,
+    pub role: EntityTypeName,
+    pub tool: EntityTypeName,
+    pub actions: Vec<EntityUid>,
 }
 
 impl Policy {
@@ -90,16 +123,24 @@ impl Policy {
         places: &Places,
         signer: Option<&[u8; 32]>,
     ) -> Result<Self, Error> {
-        let mut hasher = blake3::Hasher::new_derive_key("hardshell policy v1");
-        hasher.update(format!("{settings:?}{files:?}{places:?}{signer:?}").as_bytes());
-        Ok(Self { digest: *hasher.finalize().as_bytes() })
-    }
-
-    /// Answers whether `action` may be carried out, given `facts`. Never fails: whatever cannot be judged is denied,
-    /// and the hit says why.
-    pub fn decide(&self, action: Action, facts: &Facts) -> Decision {
-        let why = format!("no rule allows it at {}", facts.now.0);
-        Decision::Deny { action, hits: vec![RuleHit { verdict: Verdict::Deny, id: "may.default".into(), why }] }
+        let schema = Schema::from_str(rules::SCHEMA).map_err(|error| Error::BuiltIn { reason: error.to_string() })?;
+        let mut all = Vec::new();
+        for (file, kind, text) in rules::BUILT_IN {
+            all.extend(rules::parse(file, kind, text, &schema)?);
+        }
+        for file in files {
+            all.extend(owners_rules(file, signer, &schema)?);
+        }
+        no_id_twice(&all)?;
+        Ok(Self {
+            digest: digest(settings, files, places, signer),
+            patterns: Patterns::compile(settings, places)?,
+            settings: settings.clone(),
+            programs: Programs::built_in()?,
+            rules: Rules::compile(all)?,
+            names: Names::parse()?,
+            schema,
+        })
     }
 
     /// BLAKE3 over everything that the policy was loaded from and the built-in rules: two policies of the same digest
@@ -108,4 +149,99 @@ impl Policy {
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
+
+    /// The sections it was loaded from.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How confidential what stands at `path` (absolute) is, at least: by `[tiers]` and the built-in places of keys,
+    /// finance, medical, legal and tax.
+    #[must_use]
+    pub fn tier_of_path(&self, path: &Path) -> Tier {
+        self.patterns.tier_of_path(path)
+    }
+
+    /// The list of programs in use.
+    #[must_use]
+    pub fn programs(&self) -> &Programs {
+        &self.programs
+    }
+}
+
+impl Names {
+    fn parse() -> Result<Self, Error> {
+        let name = |text: &str| EntityTypeName::from_str(text).map_err(|error| Error::BuiltIn { reason: error.to_string() });
+        let action = name("Action")?;
+        let actions = rules::ACTIONS
+            .iter()
+            .map(|id| EntityUid::from_type_name_and_id(action.clone(), cedar_policy::EntityId::new(id)))
+            .collect();
+        Ok(Self { principal: name("Principal")?, role: name("Role")?, tool: name("Tool")?, actions })
+    }
+}
+
+/// The bytes that a signature of a rule file is made over: a context, the name and the text, each with its length.
+#[must_use]
+pub fn signed_bytes(name: &str, text: &str) -> Vec<u8> {
+    let mut bytes = b"hardshell policy file v1\0".to_vec();
+    for part in [name, text] {
+        bytes.extend((part.len() as u64).to_le_bytes());
+        bytes.extend(part.as_bytes());
+    }
+    bytes
+}
+
+fn owners_rules(file: &RuleFile, signer: Option<&[u8; 32]>, schema: &Schema) -> Result<Vec<Rule>, Error> {
+    let found = rules::parse(&file.name, Kind::May, &file.text, schema)?;
+    let signed = match &file.signature {
+        None => false,
+        Some(signature) => {
+            let bad = || Error::BadSignature { file: file.name.clone() };
+            let key = ed25519_dalek::VerifyingKey::from_bytes(signer.ok_or_else(bad)?).map_err(|_error| bad())?;
+            let signature = ed25519_dalek::Signature::from_bytes(signature);
+            key.verify_strict(&signed_bytes(&file.name, &file.text), &signature).map_err(|_error| bad())?;
+            true
+        }
+    };
+    match found.iter().find(|rule| rule.set == Set::Permits) {
+        Some(rule) if !signed => Err(Error::Unsigned { file: file.name.clone(), rule: rule.id.clone() }),
+        Some(_) | None => Ok(found),
+    }
+}
+
+fn no_id_twice(rules: &[Rule]) -> Result<(), Error> {
+    let mut seen: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();
+    for rule in rules {
+        if let Some(other) = seen.insert(&rule.id, &rule.file) {
+            return Err(Error::Twice { file: rule.file.clone(), id: rule.id.clone(), other: other.to_string() });
+        }
+    }
+    Ok(())
+}
+
+fn digest(settings: &Settings, files: &[RuleFile], places: &Places, signer: Option<&[u8; 32]>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("hardshell policy v1");
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(env!("CARGO_PKG_VERSION").as_bytes());
+    part(rules::SCHEMA.as_bytes());
+    for (_file, _kind, text) in rules::BUILT_IN {
+        part(text.as_bytes());
+    }
+    for (_file, text) in crate::command::BUILT_IN {
+        part(text.as_bytes());
+    }
+    part(format!("{settings:?}").as_bytes());
+    part(format!("{places:?}").as_bytes());
+    part(format!("{signer:?}").as_bytes());
+    for file in files {
+        part(file.name.as_bytes());
+        part(file.text.as_bytes());
+        part(file.signature.as_ref().map_or(&[], |signature| signature.as_slice()));
+    }
+    *hasher.finalize().as_bytes()
 }

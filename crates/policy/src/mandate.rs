@@ -235,6 +235,18 @@ impl Grant {
             })
     }
 
+    /// The label of the words an argument's value was fixed by, when a constant of this grant fixes it.
+    pub(crate) fn label_of_constant(&self, argument: &domain::Argument) -> Option<&Label> {
+        let fixed = match self.arguments.get(&argument.name)? {
+            Constraint::Is(texts) => same_set(&argument.value.leaves(), texts),
+            Constraint::OneOf(texts) => {
+                argument.value.leaves().iter().all(|leaf| texts.iter().any(|text| means(leaf, text)))
+            }
+            Constraint::Computed(_) | Constraint::Among(_) | Constraint::Hole(_) => false,
+        };
+        fixed.then_some(&self.label)
+    }
+
     /// In plain language: `mail.send once, where to is anna@example.org (because …)`.
     #[must_use]
     pub fn in_words(&self) -> String {

@@ -2,7 +2,7 @@
 
 use crate::Settings;
 use crate::wrap::wrap_untrusted;
-use domain::{Integrity, Item, ItemBody, Label, Labelled, Message, TaskState};
+use domain::{Integrity, Item, ItemBody, Label, Labelled, Message, ProposedCall, TaskState};
 
 /// Bytes a token stands for, on the cautious side: English text has about four, code and other scripts fewer.
 const BYTES_PER_TOKEN: usize = 3;
@@ -31,13 +31,12 @@ pub fn messages(items: &[Item], settings: &Settings) -> Vec<Message> {
         messages.push(Message::User(format!("What was said before, in short:\n{text}")));
     }
     for item in items.iter().filter(|item| item.number > after) {
-        push_item(&mut messages, item, settings);
+        push_item(&mut messages, item, items, settings);
     }
-    close_open_calls(&mut messages);
     messages
 }
 
-fn push_item(messages: &mut Vec<Message>, item: &Item, settings: &Settings) {
+fn push_item(messages: &mut Vec<Message>, item: &Item, items: &[Item], settings: &Settings) {
     let (body, label) = item.body.clone().into_parts();
     match body {
         ItemBody::Said { by, text, quoted } => {
@@ -50,10 +49,11 @@ fn push_item(messages: &mut Vec<Message>, item: &Item, settings: &Settings) {
             }
             messages.push(Message::User(said));
         }
-        ItemBody::Answered { text, calls } => messages.push(Message::Assistant { text, calls }),
-        ItemBody::Result { call_id, tool, text, failed, rules: _ } => {
-            let text = shown(&text, &label, settings, &tool);
-            messages.push(Message::Result { call_id, text, failed });
+        ItemBody::Answered { text, calls } => {
+            let results: Vec<Message> =
+                calls.iter().map(|call| result_of(call, item, items, settings)).collect();
+            messages.push(Message::Assistant { text, calls });
+            messages.extend(results);
         }
         ItemBody::Ended { state, why } => {
             let word = match state {
@@ -61,40 +61,40 @@ fn push_item(messages: &mut Vec<Message>, item: &Item, settings: &Settings) {
                 TaskState::Failed => "This ended in an error.",
                 TaskState::Running | TaskState::Waiting | TaskState::Done => return,
             };
-            close_open_calls(messages);
             messages.push(Message::Assistant { text: format!("[{word} {why}]"), calls: Vec::new() });
         }
-        // A reply repeats the answer before it; a question is answered by its result; a summary stands at the front.
-        ItemBody::Replied { .. } | ItemBody::Asked { .. } | ItemBody::Summary { .. } => {}
+        // A result stands behind its call; a reply repeats the answer before it; a summary stands at the front.
+        ItemBody::Result { .. }
+        | ItemBody::Replied { .. }
+        | ItemBody::Asked { .. }
+        | ItemBody::Summary { .. } => {}
     }
 }
 
-/// Providers refuse a prompt in which a call has no result; a cancelled task can leave one.
-fn close_open_calls(messages: &mut Vec<Message>) {
-    let Some(at) = messages.iter().rposition(|message| matches!(message, Message::Assistant { .. })) else {
-        return;
-    };
-    let (before, after) = messages.split_at(at.saturating_add(1));
-    let Some(Message::Assistant { calls, .. }) = before.last() else { return };
-    let answered =
-        |id: &str| after.iter().any(|m| matches!(m, Message::Result { call_id, .. } if call_id == id));
-    let open: Vec<Message> = calls
-        .iter()
-        .filter(|call| !answered(&call.id))
-        .map(|call| Message::Result {
-            call_id: call.id.clone(),
-            text: "not carried out".to_string(),
-            failed: true,
-        })
-        .collect();
-    let insert_at = messages
-        .iter()
-        .skip(at.saturating_add(1))
-        .take_while(|message| matches!(message, Message::Result { .. }))
-        .count()
-        .saturating_add(at)
-        .saturating_add(1);
-    messages.splice(insert_at..insert_at, open);
+/// What became of a call of `answer`. Providers want every call's result right behind it, also where the owner has not
+/// answered yet or the task was cancelled.
+fn result_of(call: &ProposedCall, answer: &Item, items: &[Item], settings: &Settings) -> Message {
+    let later = items.iter().filter(|item| item.task == answer.task && item.number > answer.number);
+    let until_next_answer = later.take_while(|item| !matches!(item.body_ref(), ItemBody::Answered { .. }));
+    let mut waiting = false;
+    for item in until_next_answer {
+        match item.body_ref() {
+            ItemBody::Result { call_id, tool, text, failed, rules: _ } if *call_id == call.id => {
+                let text = shown(text, item.body.label(), settings, tool);
+                return Message::Result { call_id: call.id.clone(), text, failed: *failed };
+            }
+            ItemBody::Asked { call_id, question: _ } if *call_id == call.id => waiting = true,
+            ItemBody::Said { .. }
+            | ItemBody::Answered { .. }
+            | ItemBody::Result { .. }
+            | ItemBody::Asked { .. }
+            | ItemBody::Replied { .. }
+            | ItemBody::Summary { .. }
+            | ItemBody::Ended { .. } => {}
+        }
+    }
+    let text = if waiting { "waiting for the owner's answer" } else { "not carried out" };
+    Message::Result { call_id: call.id.clone(), text: text.to_string(), failed: true }
 }
 
 fn shown(text: &str, label: &Label, settings: &Settings, from: &str) -> String {

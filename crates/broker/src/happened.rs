@@ -83,8 +83,8 @@ pub enum What {
     Asked {
         /// The call's id.
         call_id: String,
-        /// The question.
-        question: QuestionId,
+        /// The question, as it is kept.
+        question: Box<store::Question>,
     },
     /// A question is closed.
     Answered {

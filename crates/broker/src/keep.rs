@@ -136,7 +136,7 @@ impl Broker {
         standing: Option<&StandingRule>,
         asked: Timestamp,
         expires: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<store::Question, Error> {
         let warnings = question.warnings.iter().map(|warning| format!("\n! {warning}")).collect::<String>();
         let kept = store::Question {
             id: id.clone(),
@@ -158,14 +158,14 @@ impl Broker {
             answer: None,
             used: None,
         };
-        let task = submission.who.task.clone();
+        let (task, question) = (submission.who.task.clone(), kept.clone());
         self.store
             .run(move |tx| {
-                tx.add_question(&kept)?;
+                tx.add_question(&question)?;
                 tx.set_task_state(&task, TaskState::Waiting, asked)
             })
             .await?;
-        Ok(())
+        Ok(kept)
     }
 
     pub(crate) async fn kept_facts(&self, who: &Speaker, now: Timestamp) -> Result<KeptFacts, Error> {

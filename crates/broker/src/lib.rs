@@ -30,3 +30,4 @@ pub use happened::{Answer, Happened, Watch, What};
 pub use intent::Intent;
 pub use recover::Recovered;
 pub use steps::Went;
+pub use store::Question;

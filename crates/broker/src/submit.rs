@@ -261,12 +261,11 @@ impl Broker {
         let deed = Deed::of(action, self.log.content_key());
         let event = Event::Question { question: id.clone(), deed, rules: hits.clone(), expires };
         self.note(submission, &facts.label, event).await?;
-        self.keep_question(submission, &id, action, &hits, &question, standing.as_ref(), facts.now, expires)
+        let kept = self
+            .keep_question(submission, &id, action, &hits, &question, standing.as_ref(), facts.now, expires)
             .await?;
-        self.tell(
-            submission.who,
-            What::Asked { call_id: submission.call_id.to_string(), question: id.clone() },
-        );
+        let call_id = submission.call_id.to_string();
+        self.tell(submission.who, What::Asked { call_id, question: Box::new(kept) });
         Ok(Submitted::Asked { question: id })
     }
 

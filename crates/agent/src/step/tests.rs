@@ -197,3 +197,32 @@ fn a_cancelled_call_does_not_leave_a_hole_in_the_next_prompt() {
         .collect();
     assert_eq!(results, ["a", "b"]);
 }
+
+#[test]
+fn results_stand_right_behind_their_calls_whatever_came_between() {
+    let mut items = transcript(vec![
+        said("go"),
+        answered("", &["a", "b"]),
+        asked("a"),
+        result("b", "x"),
+        said("something else"),
+        answered("sure", &[]),
+        result("a", "late"),
+    ]);
+    for at in [4, 5] {
+        items[at].task = "t-2".parse().unwrap();
+    }
+    let Step::Ask { ask, .. } = next(&items, &"t-1".parse().unwrap(), &settings(), Spent::default()) else {
+        panic!()
+    };
+    let shape: Vec<String> = ask
+        .messages
+        .iter()
+        .map(|message| match message {
+            Message::System(_) => "system".into(),
+            Message::User(text) | Message::Assistant { text, calls: _ } => text.clone(),
+            Message::Result { call_id, text, failed: _ } => format!("{call_id}={text}"),
+        })
+        .collect();
+    assert_eq!(shape, ["system", "go", "", "a=late", "b=x", "something else", "sure"]);
+}

@@ -1,0 +1,264 @@
+//! What can go wrong, by the step that failed.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::level::Level;
+
+/// A part of a [`crate::Spec`] that cannot be.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// An environment variable that no command may be given.
+    #[error("the variable `{name}` may not be passed on")]
+    Variable {
+        /// Its name.
+        name: String,
+    },
+    /// More environment variables than fit.
+    #[error("more than {limit} environment variables")]
+    Variables {
+        /// How many fit.
+        limit: usize,
+    },
+}
+
+/// A path that could not be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PathError {
+    /// The path is empty, holds NUL, or is longer than the kernel takes.
+    #[error("`{path}` is not a usable path")]
+    Malformed {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// The path leads out of the folder: by `..`, by a link, or because it is another absolute path.
+    #[error("`{path}` leads out of `{within}`")]
+    Outside {
+        /// As it was given.
+        path: PathBuf,
+        /// The folder it must stay in.
+        within: PathBuf,
+    },
+    /// The path is a symbolic link where only a file or a folder will do.
+    #[error("`{path}` is a symbolic link")]
+    Link {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// The path is a pipe, a device or a socket.
+    #[error("`{path}` is {found}, not a file or a folder")]
+    Special {
+        /// As it was given.
+        path: PathBuf,
+        /// What it is.
+        found: FileKind,
+    },
+    /// The path is a folder where a file is needed, or the other way round.
+    #[error("`{path}` is {found}, not {wanted}")]
+    Kind {
+        /// As it was given.
+        path: PathBuf,
+        /// What it is.
+        found: FileKind,
+        /// What was needed.
+        wanted: FileKind,
+    },
+    /// The file is larger than the caller takes.
+    #[error("`{path}` is larger than {limit} bytes")]
+    TooLarge {
+        /// As it was given.
+        path: PathBuf,
+        /// The most the caller takes.
+        limit: u64,
+    },
+    /// The folder has more entries than the caller takes.
+    #[error("`{path}` has more than {limit} entries")]
+    TooMany {
+        /// As it was given.
+        path: PathBuf,
+        /// The most the caller takes.
+        limit: usize,
+    },
+    /// The file is not the one that was looked at before.
+    #[error("`{path}` is no longer the file it was")]
+    Changed {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// What the kernel said.
+    #[error("`{path}`: {source}")]
+    Io {
+        /// As it was given.
+        path: PathBuf,
+        /// Its answer.
+        source: io::Error,
+    },
+}
+
+/// What a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A named pipe.
+    Pipe,
+    /// A socket.
+    Socket,
+    /// A block or character device.
+    Device,
+}
+
+impl std::fmt::Display for FileKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::File => "a file",
+            Self::Folder => "a folder",
+            Self::Link => "a symbolic link",
+            Self::Pipe => "a named pipe",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+        })
+    }
+}
+
+/// A sandbox that could not be made, or a command that could not be started in it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The machine offers less than the caller insists on.
+    #[error("isolation here is `{level}`, below the floor `{floor}`: {reason}")]
+    BelowFloor {
+        /// What there is.
+        level: Level,
+        /// What must be.
+        floor: Level,
+        /// Why there is no more.
+        reason: String,
+    },
+    /// The helper program is not where it belongs.
+    #[error("no sandbox helper beside `{beside}`")]
+    NoHelper {
+        /// The running program.
+        beside: PathBuf,
+    },
+    /// The helper could not be started, or spoken to.
+    #[error("the sandbox helper could not be used: {source}")]
+    Helper {
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The helper went away without an answer.
+    #[error("the sandbox helper ended without an answer")]
+    HelperLost,
+    /// The helper answered something that it never says.
+    #[error("the sandbox helper gave an answer that makes no sense")]
+    HelperGarbled,
+    /// A step of making the sandbox failed; nothing was run.
+    #[error("{step}: {source}")]
+    Step {
+        /// The step.
+        step: Step,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A path cannot be granted.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// A part of the request cannot be.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// The steps of making a sandbox, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Reading what is asked for.
+    Request,
+    /// Joining the control group.
+    ControlGroup,
+    /// Giving up root.
+    BecomeUser,
+    /// Making the namespaces.
+    Namespaces,
+    /// Mapping the one user and group.
+    IdMap,
+    /// Starting the first process inside.
+    Fork,
+    /// Naming the machine.
+    HostName,
+    /// Bringing up the loopback.
+    Loopback,
+    /// Opening a granted path again, inside.
+    Grant,
+    /// Making the new root.
+    Root,
+    /// The fresh `/proc`.
+    Proc,
+    /// The five devices.
+    Devices,
+    /// The private folders.
+    Scratch,
+    /// The overlay of a transaction.
+    Overlay,
+    /// Read-only cover over protected files.
+    Protect,
+    /// Leaving the old root.
+    Pivot,
+    /// The session keyring.
+    Keyring,
+    /// Resource limits.
+    Limits,
+    /// Capabilities and securebits.
+    Capabilities,
+    /// `no_new_privs`.
+    NoNewPrivileges,
+    /// Landlock.
+    Landlock,
+    /// The system-call filter.
+    Seccomp,
+    /// The working folder.
+    Folder,
+    /// Finding and starting the program.
+    Execute,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Request => "reading the request",
+            Self::ControlGroup => "joining the control group",
+            Self::BecomeUser => "giving up root",
+            Self::Namespaces => "making namespaces",
+            Self::IdMap => "mapping the user id",
+            Self::Fork => "starting the first process",
+            Self::HostName => "naming the machine",
+            Self::Loopback => "bringing up the loopback",
+            Self::Grant => "opening a granted path",
+            Self::Root => "making the new root",
+            Self::Proc => "mounting /proc",
+            Self::Devices => "adding devices",
+            Self::Scratch => "adding private folders",
+            Self::Overlay => "mounting the change set",
+            Self::Protect => "covering protected files",
+            Self::Pivot => "leaving the old root",
+            Self::Keyring => "joining an empty keyring",
+            Self::Limits => "setting resource limits",
+            Self::Capabilities => "dropping capabilities",
+            Self::NoNewPrivileges => "forbidding new privileges",
+            Self::Landlock => "restricting files with Landlock",
+            Self::Seccomp => "filtering system calls",
+            Self::Folder => "entering the working folder",
+            Self::Execute => "starting the program",
+        })
+    }
+}

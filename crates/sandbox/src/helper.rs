@@ -1,0 +1,116 @@
+//! The helper: a process of its own that makes one sandbox, starts one command in it, and ends with it.
+//!
+//! Hardshell ⇄ helper → first process inside → command. The helper watches the clock, the limits and the socket; when
+//! any of them says so, or when it dies itself, the first process dies and the kernel takes the rest along.
+
+mod command;
+mod enter;
+mod first;
+mod landlock;
+mod outer;
+mod pieces;
+mod root;
+mod watch;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+
+use rustix::process::DumpableBehavior;
+
+use crate::error::Step;
+use crate::kernel::{self, Side};
+use crate::level::Level;
+use crate::wire::{self, Answer, Reader, Request};
+
+/// Why nothing was run.
+#[derive(Debug)]
+struct Fault {
+    step: Step,
+    error: io::Error,
+}
+
+/// Names the step that an error belongs to.
+trait At<T> {
+    fn at(self, step: Step) -> Result<T, Fault>;
+}
+
+impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
+    fn at(self, step: Step) -> Result<T, Fault> {
+        self.map_err(|error| Fault { step, error: error.into() })
+    }
+}
+
+impl Fault {
+    fn new(step: Step, kind: io::ErrorKind) -> Self {
+        Self { step, error: kind.into() }
+    }
+
+    fn answer(&self) -> Answer {
+        // An error without a number is one of our own checks; EPERM is what it means.
+        Answer::Failed { step: self.step, errno: self.error.raw_os_error().unwrap_or(libc::EPERM) }
+    }
+}
+
+/// What the program started as helper does: takes a request from the socket on standard input, carries it out, ends.
+/// `hardshell __sandbox` calls it too. Without such a socket it does nothing and fails.
+#[must_use]
+pub fn helper_main() -> ExitCode {
+    let Ok(socket) = take_socket() else {
+        return ExitCode::FAILURE;
+    };
+    match serve(&socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            let _told = wire::send(socket.as_fd(), &fault.answer(), &[]);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Closes every other descriptor, whatever the parent left open.
+fn take_socket() -> io::Result<OwnedFd> {
+    kernel::close_from(3)?;
+    let socket = kernel::take_standard_input()?;
+    rustix::net::sockopt::socket_peercred(&socket)?;
+    let null = rustix::fs::open(
+        "/dev/null",
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )?;
+    rustix::stdio::dup2_stdin(&null)?;
+    Ok(socket)
+}
+
+fn serve(socket: &OwnedFd) -> Result<(), Fault> {
+    let mut reader = Reader::default();
+    let (request, descriptors) = reader
+        .receive::<Request>(socket.as_fd())
+        .at(Step::Request)?
+        .ok_or_else(|| Fault::new(Step::Request, io::ErrorKind::UnexpectedEof))?;
+    let ends = <[OwnedFd; 3]>::try_from(descriptors);
+    let (Ok(ends), wire::VERSION) = (ends, request.version) else {
+        return Err(Fault::new(Step::Request, io::ErrorKind::InvalidData));
+    };
+    let early = if crate::process::is_root() { Some(enter::leave_root(&request)?) } else { None };
+    let walled = match request.level {
+        Level::Full | Level::FullSoft => true,
+        Level::Landlock | Level::None => false,
+    };
+    if walled {
+        enter::new_namespaces()?;
+    }
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Namespaces)?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Namespaces)?;
+    let (ours, theirs) = wire::pair().at(Step::Fork)?;
+    match kernel::fork().at(Step::Fork)? {
+        Side::Child => {
+            drop(ours);
+            first::run(&request, early, ends, &theirs)
+        }
+        Side::Parent(child) => {
+            drop((theirs, ends, early));
+            outer::watch_over(&request, child, socket, &ours)
+        }
+    }
+}

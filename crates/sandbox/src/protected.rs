@@ -1,0 +1,144 @@
+//! Files that run code later: read-only in a sandbox unless a grant names them.
+//!
+//! A name here is protected wherever it stands beneath a workspace, with everything beneath it, since the program that
+//! reads it looks for it in any folder it is started in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::error::PathError;
+use crate::spec::{Workspace, WorkspaceMode};
+use crate::wire::{Cover, CoverKind};
+
+/// Why a name is protected, for whoever is asked about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// The file or folder name.
+    pub name: &'static str,
+    /// Who runs what stands in it.
+    pub reason: &'static str,
+}
+
+const fn protected(name: &'static str, reason: &'static str) -> Protected {
+    Protected { name, reason }
+}
+
+/// Every protected name, with its reason.
+pub const NAMES: [Protected; 34] = [
+    protected(".git", "git runs its hooks, and programs that its config and attributes name"),
+    protected(".gitmodules", "git fetches and configures what it names"),
+    protected(".gitattributes", "git starts the filters and diff programs it names"),
+    protected(".gitconfig", "git runs the programs it names"),
+    protected(".hg", "mercurial runs its hooks"),
+    protected(".svn", "subversion starts the editors and diff programs it names"),
+    protected(".jj", "jujutsu runs the programs its config names"),
+    protected(".bashrc", "bash runs it"),
+    protected(".bash_profile", "bash runs it"),
+    protected(".bash_login", "bash runs it"),
+    protected(".bash_logout", "bash runs it"),
+    protected(".bash_aliases", "bash runs it"),
+    protected(".profile", "the login shell runs it"),
+    protected(".zshrc", "zsh runs it"),
+    protected(".zshenv", "zsh runs it"),
+    protected(".zprofile", "zsh runs it"),
+    protected(".zlogin", "zsh runs it"),
+    protected(".inputrc", "readline binds keys to commands in it"),
+    protected(".envrc", "direnv runs it"),
+    protected(".env", "programs take their environment from it"),
+    protected(".npmrc", "npm takes its registry and script shell from it"),
+    protected(".yarnrc", "yarn starts the program it names"),
+    protected(".yarnrc.yml", "yarn starts the program it names"),
+    protected(".pnpmfile.cjs", "pnpm runs it"),
+    protected(".pypirc", "python tools upload with the credentials in it"),
+    protected(".cargo", "cargo starts the linkers and wrappers its config names"),
+    protected(".vscode", "the editor runs its tasks"),
+    protected(".idea", "the editor runs its tasks"),
+    protected(".devcontainer", "the editor builds and runs it"),
+    protected(".vim", "vim runs it"),
+    protected(".vimrc", "vim runs it"),
+    protected(".exrc", "vim and ex run it"),
+    protected(".gdbinit", "gdb runs it"),
+    protected(".pre-commit-config.yaml", "pre-commit fetches and runs what it names"),
+];
+
+/// The protection of a file name, if it has one. ASCII case does not matter: some file systems ignore it.
+#[must_use]
+pub fn protection_of(name: &str) -> Option<&'static Protected> {
+    NAMES.iter().find(|protected| protected.name.eq_ignore_ascii_case(name))
+}
+
+/// The most entries of a workspace that are looked at for protected names: some 0.3 s of looking.
+const ENTRIES_MAX: usize = 200_000;
+
+/// The most covers of one sandbox; each is a mount.
+const COVERS_MAX: usize = 512;
+
+/// What must be covered in a workspace that is changed in place: each protected path that exists, after the folders
+/// above it.
+pub(crate) fn covers(workspace: &Workspace) -> Result<Vec<Cover>, PathError> {
+    let in_place = matches!(workspace.mode, WorkspaceMode::InPlace);
+    if !workspace.is_writable() {
+        return Ok(Vec::new());
+    }
+    let root = workspace.grant.path();
+    let mut read_only: BTreeSet<PathBuf> = workspace.never_writable.iter().cloned().collect();
+    if in_place {
+        find(root, &workspace.writable_protected, &mut read_only)?;
+    }
+    let mut all: BTreeMap<PathBuf, CoverKind> = BTreeMap::new();
+    for path in read_only {
+        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        for folder in above {
+            all.entry(folder.to_owned()).or_insert(CoverKind::Anchor);
+        }
+        all.insert(path, CoverKind::ReadOnly);
+    }
+    if all.len() > COVERS_MAX {
+        return Err(PathError::TooMany { path: root.to_owned(), limit: COVERS_MAX });
+    }
+    // Sorted by path, a folder comes before what lies beneath it.
+    Ok(all.into_iter().map(|(path, kind)| Cover { path, kind }).collect())
+}
+
+/// Looks through a folder, never into a protected one and never through a link.
+fn find(root: &Path, writable: &[String], found: &mut BTreeSet<PathBuf>) -> Result<(), PathError> {
+    let mut waiting = vec![PathBuf::new()];
+    let mut seen = 0_usize;
+    while let Some(folder) = waiting.pop() {
+        let Ok(entries) = std::fs::read_dir(root.join(&folder)) else { continue };
+        for entry in entries.flatten() {
+            seen = seen.saturating_add(1);
+            if seen > ENTRIES_MAX {
+                return Err(PathError::TooMany { path: root.to_owned(), limit: ENTRIES_MAX });
+            }
+            let name = entry.file_name();
+            let path = folder.join(&name);
+            let Ok(kind) = entry.file_type() else { continue };
+            match name.to_str().and_then(protection_of) {
+                Some(protected) if writable.iter().any(|name| name == protected.name) => {}
+                Some(_) => {
+                    found.insert(path);
+                }
+                None if kind.is_dir() => waiting.push(path),
+                // A socket of the host in the workspace would be a way out to whoever listens on it.
+                None => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_case_tricks_change_nothing() {
+        for (index, one) in NAMES.iter().enumerate() {
+            assert!(NAMES.iter().skip(index + 1).all(|other| other.name != one.name), "{}", one.name);
+            assert!(!one.reason.is_empty());
+        }
+        assert_eq!(protection_of(".GIT").map(|found| found.name), Some(".git"));
+        assert_eq!(protection_of(".gitignore"), None);
+    }
+}

@@ -1,0 +1,255 @@
+//! One command from request to report, as Hardshell sees it: the helper does the confining.
+
+mod prepare;
+mod streams;
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+
+use crate::control_group::ControlGroup;
+use crate::error::Error;
+use crate::probe::{Helper, Sandbox};
+use crate::report::{Ending, LimitHit, Report, Stream};
+use crate::spec::Spec;
+use crate::wire::{self, Answer};
+
+use prepare::Prepared;
+use streams::{Collector, Feed};
+
+/// How long the helper may take, past the command's own time limit, to kill the tree and answer. It is killed then.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a sandbox may take to be made.
+const START_MAX: Duration = Duration::from_secs(20);
+
+/// A command that is about to run, or runs. Dropping it kills the whole tree.
+#[derive(Debug)]
+pub struct Running {
+    tree: Tree,
+    answers: Answers,
+    listener: Option<TcpListener>,
+    stdout: Collector,
+    stderr: Option<Collector>,
+    feed: Option<Feed>,
+    terminal: Option<OwnedFd>,
+    level: crate::level::Level,
+    started: Instant,
+    wall: Duration,
+}
+
+/// The helper and the control group; killed and removed when dropped.
+#[derive(Debug)]
+struct Tree {
+    helper: Child,
+    group: Option<ControlGroup>,
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        // Its death takes the first process of the sandbox along, and that one everything else.
+        if let Err(error) = self.helper.kill()
+            && error.kind() != io::ErrorKind::InvalidInput
+        {
+            return;
+        }
+        let _reaped = self.helper.wait();
+    }
+}
+
+#[derive(Debug)]
+struct Answers {
+    socket: UnixStream,
+    reader: wire::Reader,
+}
+
+impl Answers {
+    /// The next answer; `None` when the helper is gone. May be dropped between two answers without losing one.
+    async fn next(&mut self) -> Result<Option<(Answer, Vec<OwnedFd>)>, Error> {
+        if let Some(answer) = self.reader.buffered().map_err(|_| Error::HelperGarbled)? {
+            return Ok(Some(answer));
+        }
+        loop {
+            self.socket.readable().await.map_err(|source| Error::Helper { source })?;
+            let reader = &mut self.reader;
+            let socket = self.socket.as_fd();
+            match self.socket.try_io(Interest::READABLE, || reader.receive(socket)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+                Err(_) => return Err(Error::HelperGarbled),
+                Ok(answer) => return Ok(answer),
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Starts the helper, hands it the request, and waits until the command is about to run.
+    pub(crate) async fn start(sandbox: &Sandbox, spec: Spec) -> Result<Self, Error> {
+        let isolation = sandbox.isolation();
+        if isolation.level < spec.floor {
+            return Err(Error::BelowFloor {
+                level: isolation.level,
+                floor: spec.floor,
+                reason: isolation.reason.clone().unwrap_or_else(|| "no reason is known".to_owned()),
+            });
+        }
+        let (level, landlock_abi, helper) = (isolation.level, isolation.landlock_abi, sandbox.helper.clone());
+        let started = Instant::now();
+        let wall = spec.limits.wall;
+        let prepared = tokio::task::spawn_blocking(move || prepare::prepare(spec, level, landlock_abi))
+            .await
+            .map_err(|error| Error::Helper { source: io::Error::other(error) })??;
+        let (tree, socket, prepared) = tokio::task::spawn_blocking(move || launch(&helper, prepared))
+            .await
+            .map_err(|error| Error::Helper { source: io::Error::other(error) })??;
+        let helper_error = |source: io::Error| Error::Helper { source };
+        let socket = std::os::unix::net::UnixStream::from(socket);
+        socket.set_nonblocking(true).map_err(helper_error)?;
+        let socket = UnixStream::from_std(socket).map_err(helper_error)?;
+        let mut answers = Answers { socket, reader: wire::Reader::default() };
+        let ready = tokio::time::timeout(START_MAX, answers.next());
+        let descriptors = match ready.await.map_err(|_| Error::HelperLost)?? {
+            Some((Answer::Ready, descriptors)) => descriptors,
+            Some((Answer::Failed { step, errno }, _)) => {
+                return Err(Error::Step { step, source: io::Error::from_raw_os_error(errno) });
+            }
+            Some((Answer::Ended { .. }, _)) => return Err(Error::HelperGarbled),
+            None => return Err(Error::HelperLost),
+        };
+        let listener = match (prepared.listens, descriptors.into_iter().next()) {
+            (true, Some(descriptor)) => Some(TcpListener::from(descriptor)),
+            (false, None) => None,
+            (true, None) | (false, Some(_)) => return Err(Error::HelperGarbled),
+        };
+        let keep = prepared.output_bytes;
+        let stdout = Collector::new(prepared.stdout, keep).map_err(helper_error)?;
+        let stderr =
+            prepared.stderr.map(|end| Collector::new(end, keep)).transpose().map_err(helper_error)?;
+        let feed = prepared.feed.map(Feed::start).transpose().map_err(helper_error)?;
+        let terminal = prepared.terminal;
+        Ok(Self { tree, answers, listener, stdout, stderr, feed, terminal, level, started, wall })
+    }
+
+    /// The listener on the command's own loopback, once: whoever has it accepts, outside, what the command connects to
+    /// [`crate::PROXY_PORT`] inside.
+    pub fn listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()
+    }
+
+    /// A handle on the command's terminal, for its size; `None` without [`crate::Terminal::Pty`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says when there are no descriptors left.
+    pub fn terminal(&self) -> io::Result<Option<OwnedFd>> {
+        self.terminal.as_ref().map(OwnedFd::try_clone).transpose()
+    }
+
+    /// Waits for the end; see [`Sandbox::run`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::run`].
+    pub async fn finish(
+        mut self,
+        cancel: impl Future<Output = ()> + Send,
+        on_output: &mut (dyn FnMut(Stream, &[u8]) + Send),
+    ) -> Result<Report, Error> {
+        let mut cancel = pin!(cancel);
+        let mut cancelled = false;
+        let mut ended = None;
+        let mut deadline = pin!(tokio::time::sleep(self.wall.saturating_add(GRACE)));
+        while ended.is_none() || self.stdout.is_open() || self.stderr.as_ref().is_some_and(Collector::is_open)
+        {
+            tokio::select! {
+                chunk = self.stdout.next(), if self.stdout.is_open() => on_output(Stream::Stdout, &chunk),
+                chunk = next(&mut self.stderr), if self.stderr.as_ref().is_some_and(Collector::is_open) => {
+                    on_output(Stream::Stderr, &chunk);
+                }
+                answer = self.answers.next(), if ended.is_none() => match answer? {
+                    Some((answer @ Answer::Ended { .. }, _)) => ended = Some(answer),
+                    Some((Answer::Failed { step, errno }, _)) => {
+                        return Err(Error::Step { step, source: io::Error::from_raw_os_error(errno) });
+                    }
+                    Some((Answer::Ready, _)) => return Err(Error::HelperGarbled),
+                    None => return Err(Error::HelperLost),
+                },
+                () = &mut cancel, if !cancelled && ended.is_none() => {
+                    cancelled = true;
+                    self.hang_up()?;
+                    deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                }
+                () = &mut deadline => return Err(Error::HelperLost),
+            }
+        }
+        self.report(ended)
+    }
+
+    /// Ends the conversation: the helper kills the tree and says so.
+    fn hang_up(&self) -> Result<(), Error> {
+        rustix::net::shutdown(&self.answers.socket, rustix::net::Shutdown::Write)
+            .map_err(|errno| Error::Helper { source: errno.into() })
+    }
+
+    fn report(mut self, ended: Option<Answer>) -> Result<Report, Error> {
+        let Some(Answer::Ended { ending, limit_hit, denied, peak_memory_bytes }) = ended else {
+            return Err(Error::HelperLost);
+        };
+        drop(self.feed.take());
+        let stdout = self.stdout.finish();
+        let stderr = self.stderr.map(Collector::finish).unwrap_or_default();
+        let _reaped = self.tree.helper.wait();
+        let usage = self.tree.group.as_ref().map(ControlGroup::usage).unwrap_or_default();
+        let truncated = stdout.truncated() || stderr.truncated();
+        let limit_hit = limit_hit.or(usage.limit_hit).or(truncated.then_some(LimitHit::Output));
+        let ending = match (ending, usage.limit_hit) {
+            (Ending::Signalled(libc::SIGKILL), Some(LimitHit::Memory)) => Ending::LimitReached,
+            (other, _) => other,
+        };
+        Ok(Report {
+            ending,
+            limit_hit,
+            denied,
+            level: self.level,
+            peak_memory_bytes: usage.peak_memory_bytes.or(peak_memory_bytes),
+            stdout,
+            stderr,
+            wall: self.started.elapsed(),
+        })
+    }
+}
+
+async fn next(collector: &mut Option<Collector>) -> Vec<u8> {
+    match collector {
+        Some(collector) => collector.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Starts the helper and hands it the request.
+fn launch(helper: &Helper, mut prepared: Prepared) -> Result<(Tree, OwnedFd, Prepared), Error> {
+    let helper_error = |source: io::Error| Error::Helper { source };
+    let (ours, theirs) = wire::pair().map_err(helper_error)?;
+    let mut command = std::process::Command::new(&helper.path);
+    command.args(helper.argument).env_clear().stdin(Stdio::from(theirs));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().map_err(helper_error)?;
+    drop(command);
+    let tree = Tree { helper: child, group: prepared.group.take() };
+    if let Some(group) = &tree.group {
+        group
+            .admit(tree.helper.id())
+            .map_err(|source| Error::Step { step: crate::error::Step::ControlGroup, source })?;
+    }
+    wire::send(ours.as_fd(), &prepared.request, &wire::borrow(&prepared.inside)).map_err(helper_error)?;
+    prepared.inside.clear();
+    Ok((tree, ours, prepared))
+}

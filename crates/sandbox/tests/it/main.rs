@@ -1,0 +1,4 @@
+//! Real commands in real sandboxes.
+
+mod basic;
+mod house;

@@ -36,12 +36,14 @@ impl PeerError {
     pub fn from_json(value: &Value) -> Self {
         let inner = value.get("error").or_else(|| value.get("detail")).unwrap_or(value);
         match inner {
-            Value::String(text) => match serde_json::from_str::<Value>(text) {
-                Ok(nested) if nested.get("error").is_some_and(Value::is_object) => {
-                    Self::from_object(&nested["error"])
+            Value::String(text) => {
+                let nested = serde_json::from_str::<Value>(text).ok();
+                match nested.as_ref().and_then(|nested| nested.get("error")).filter(|error| error.is_object())
+                {
+                    Some(error) => Self::from_object(error),
+                    None => Self { message: text.clone(), ..Self::default() },
                 }
-                Ok(_) | Err(_) => Self { message: text.clone(), ..Self::default() },
-            },
+            }
             Value::Object(_) => Self::from_object(inner),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
                 Self { message: inner.to_string(), ..Self::default() }

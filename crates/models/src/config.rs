@@ -374,6 +374,10 @@ fn base_url(text: &str) -> Result<Url, &'static str> {
     }
     let path = url.path().trim_end_matches('/').to_string();
     url.set_path(&path);
+    // What the way out would not take is refused here already, while the owner looks.
+    if url.as_str().parse::<egress::Url>().is_err() {
+        return Err("is not a plain URL such as https://api.example.org/v1");
+    }
     Ok(url)
 }
 
@@ -388,7 +392,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// This machine or the owner's own network, where plain http is usual.
-fn is_near(url: &Url) -> bool {
+pub(crate) fn is_near(url: &Url) -> bool {
     is_loopback(url)
         || match url.host() {
             Some(url::Host::Domain(name)) => {

@@ -8,8 +8,11 @@ pub mod builtin;
 mod classify;
 pub mod config;
 mod estimate;
+mod exchange;
+mod executor;
 mod names;
 mod prompt;
+mod registry;
 pub mod retry;
 mod script;
 mod trouble;
@@ -17,5 +20,6 @@ pub mod wire;
 
 pub use config::{Clearance, ConfigError, Locality, Model, ModelConfig, ModelKind, Prices};
 pub use estimate::{Cost, Estimate, cost, estimate};
+pub use registry::{BUILTIN, Registry, RegistryError, Unanswered, Waits, builtin_config};
 pub use script::{Script, ScriptError};
 pub use trouble::{AskError, Trouble, Wait};

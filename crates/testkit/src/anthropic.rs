@@ -1,7 +1,7 @@
 //! The far side of Anthropic Messages, from its public API reference: every field is checked, and complaints read as
 //! the vendor's do.
 
-use crate::http::{Answer, Asked, End, Refusal, Reply, Server, Stop, Vendor};
+use crate::http::{Answer, Asked, End, Refusal, Refused, Reply, Server, Stop, Vendor};
 use crate::shape::{Shape, is_function_name};
 use bytes::Bytes;
 use http::Method;
@@ -59,10 +59,10 @@ impl Anthropic {
 }
 
 impl Vendor for Anthropic {
-    fn judge(&self, asked: &Asked) -> Result<Option<Reply>, (String, Reply)> {
+    fn judge(&self, asked: &Asked) -> Result<Option<Reply>, Box<Refused>> {
         let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok());
         let refused = |status, kind: &str, complaint: &str| {
-            Err((complaint.to_string(), error(status, kind, complaint)))
+            Err(Box::new(Refused { complaint: complaint.to_string(), reply: error(status, kind, complaint) }))
         };
         if asked.path != "/v1/messages" {
             return refused(404, "not_found_error", "Not Found");

@@ -172,6 +172,15 @@ pub(crate) struct Asked<'a> {
     pub(crate) body: &'a Result<Value, String>,
 }
 
+/// A request that is not in order.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// What the vendor would complain of.
+    pub(crate) complaint: String,
+    /// The response that goes with it.
+    pub(crate) reply: Reply,
+}
+
 /// What is particular to a vendor.
 pub(crate) trait Vendor: Send + Sync + 'static {
     /// Judges a request. `Ok(None)`: it is in order and the next answer is due.
@@ -179,8 +188,8 @@ pub(crate) trait Vendor: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The complaint, and the response that goes with it.
-    fn judge(&self, asked: &Asked) -> Result<Option<Reply>, (String, Reply)>;
+    /// The complaint.
+    fn judge(&self, asked: &Asked) -> Result<Option<Reply>, Box<Refused>>;
 
     /// Puts an answer to `request` into the vendor's words.
     fn answer(&self, request: &Value, answer: &Answer) -> Reply;
@@ -290,7 +299,7 @@ async fn serve<V: Vendor>(
     let asked = Asked { method: &head.method, path: head.uri.path(), headers: &head.headers, body: &body };
     let judged = vendor.judge(&asked);
     let request = body.unwrap_or(Value::Null);
-    let complaint = judged.as_ref().err().map(|(complaint, _)| complaint.clone());
+    let complaint = judged.as_ref().err().map(|refused| refused.complaint.clone());
     let is_due = matches!(judged, Ok(None));
     let next = {
         let mut state = lock(state);
@@ -299,7 +308,8 @@ async fn serve<V: Vendor>(
         is_due.then(|| state.next.pop_front()).flatten()
     };
     let reply = match judged {
-        Err((_, reply)) | Ok(Some(reply)) => reply,
+        Err(refused) => refused.reply,
+        Ok(Some(reply)) => reply,
         Ok(None) => match next {
             None => vendor.answer(&request, &Answer { text: "ok".to_string(), ..Answer::default() }),
             Some(Next::Answer(answer)) => vendor.answer(&request, &answer),

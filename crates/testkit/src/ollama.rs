@@ -2,8 +2,8 @@
 //! which passes over fields it does not know.
 
 use crate::anthropic::words;
-use crate::http::{Answer, Asked, End, Refusal, Reply, Server, Stop, Vendor};
-use crate::shape::Shape;
+use crate::http::{Answer, Asked, End, Refusal, Refused, Reply, Server, Stop, Vendor};
+use crate::shape::{Shape, put};
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
@@ -75,9 +75,11 @@ impl Ollama {
 }
 
 impl Vendor for Ollama {
-    fn judge(&self, asked: &Asked) -> Result<Option<Reply>, (String, Reply)> {
+    fn judge(&self, asked: &Asked) -> Result<Option<Reply>, Box<Refused>> {
         let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok());
-        let refused = |status, complaint: &str| Err((complaint.to_string(), error(status, complaint)));
+        let refused = |status, complaint: &str| {
+            Err(Box::new(Refused { complaint: complaint.to_string(), reply: error(status, complaint) }))
+        };
         if let Some(key) = &self.key
             && header("authorization") != Some(&format!("Bearer {key}"))
         {
@@ -136,8 +138,8 @@ impl Vendor for Ollama {
             Stop::Length => "length",
         };
         let finish = |mut last: Value| {
-            last["done"] = json!(true);
-            last["done_reason"] = json!(reason);
+            put(&mut last, "done", json!(true));
+            put(&mut last, "done_reason", json!(reason));
             for (name, count) in [
                 ("total_duration", 9),
                 ("load_duration", 1),
@@ -146,14 +148,14 @@ impl Vendor for Ollama {
                 ("eval_count", 7),
                 ("eval_duration", 5),
             ] {
-                last[name] = json!(count);
+                put(&mut last, name, json!(count));
             }
             last
         };
         if request.get("stream") == Some(&Value::Bool(false)) {
             let mut message = json!({"role": "assistant", "content": answer.text});
             if !calls.is_empty() {
-                message["tool_calls"] = json!(calls);
+                put(&mut message, "tool_calls", json!(calls));
             }
             return Reply::json(200, &finish(line(message)));
         }

@@ -2,8 +2,8 @@
 //! Every field is checked, and complaints read as the vendor's do.
 
 use crate::anthropic::words;
-use crate::http::{Answer, Asked, End, Refusal, Reply, Server, Stop, Vendor};
-use crate::shape::{Shape, is_function_name};
+use crate::http::{Answer, Asked, End, Refusal, Refused, Reply, Server, Stop, Vendor};
+use crate::shape::{Shape, is_function_name, put};
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
@@ -106,10 +106,13 @@ impl OpenAi {
 }
 
 impl Vendor for OpenAi {
-    fn judge(&self, asked: &Asked) -> Result<Option<Reply>, (String, Reply)> {
+    fn judge(&self, asked: &Asked) -> Result<Option<Reply>, Box<Refused>> {
         let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok());
         let refused = |status, kind: &str, code: Option<&str>, complaint: &str| {
-            Err((complaint.to_string(), self.error(status, kind, code, complaint)))
+            Err(Box::new(Refused {
+                complaint: complaint.to_string(),
+                reply: self.error(status, kind, code, complaint),
+            }))
         };
         let invalid = "invalid_request_error";
         match header("authorization").map(|value| value.strip_prefix("Bearer ")) {
@@ -254,8 +257,9 @@ fn whole(model: &str, answer: &Answer, reason: &str) -> Value {
     let mut message = json!({"role": "assistant", "content": content, "refusal": null, "annotations": []});
     if !answer.calls.is_empty() {
         let calls = answer.calls.iter().enumerate();
-        message["tool_calls"] =
+        let calls: Vec<Value> =
             calls.map(|(at, (name, arguments))| call(at, name, &arguments.to_string())).collect();
+        put(&mut message, "tool_calls", Value::Array(calls));
     }
     json!({"id": "chatcmpl-Fake", "object": "chat.completion", "created": 1, "model": model, "usage": usage(),
            "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": reason}]})
@@ -266,7 +270,7 @@ fn chunks(model: &str, answer: &Answer, reason: &str, with_usage: bool) -> Vec<V
         let mut chunk = json!({"id": "chatcmpl-Fake", "object": "chat.completion.chunk", "created": 1, "model": model,
                                "system_fingerprint": null, "choices": choices});
         if with_usage {
-            chunk["usage"] = Value::Null;
+            put(&mut chunk, "usage", Value::Null);
         }
         chunk
     };
@@ -277,7 +281,7 @@ fn chunks(model: &str, answer: &Answer, reason: &str, with_usage: bool) -> Vec<V
     chunks.extend(words(&answer.text).iter().map(|piece| delta(json!({"content": piece}), None)));
     for (at, (name, arguments)) in answer.calls.iter().enumerate() {
         let mut first = call(at, name, "");
-        first["index"] = json!(at);
+        put(&mut first, "index", json!(at));
         chunks.push(delta(json!({"tool_calls": [first]}), None));
         for piece in words(&arguments.to_string()) {
             chunks
@@ -287,7 +291,7 @@ fn chunks(model: &str, answer: &Answer, reason: &str, with_usage: bool) -> Vec<V
     chunks.push(delta(json!({}), Some(reason)));
     if with_usage {
         let mut last = chunk(json!([]));
-        last["usage"] = usage();
+        put(&mut last, "usage", usage());
         chunks.push(last);
     }
     chunks
@@ -414,7 +418,7 @@ fn content(message: &Shape) -> Result<(), String> {
                 part.complain("type", "supported values are: 'text'")
             }
         }),
-        _ => Err(format!(
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Err(format!(
             "Invalid type for '{}': expected one of a string or array of objects.",
             message.path("content")
         )),

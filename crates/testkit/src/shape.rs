@@ -8,6 +8,13 @@ pub(crate) fn is_function_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
+/// Sets a field of an object; of anything else there is none to set.
+pub(crate) fn put(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(fields) = object {
+        fields.insert(name.to_string(), value);
+    }
+}
+
 /// An object within a body, and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape<'a> {
@@ -21,7 +28,9 @@ impl<'a> Shape<'a> {
         let at = at.to_string();
         match value {
             Value::Object(fields) => Ok(Self { at, fields }),
-            _ => Err(format!("{at}: Input should be an object")),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(format!("{at}: Input should be an object"))
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! Reference: platform.claude.com/docs/en/api/messages and …/build-with-claude/streaming, version 2023-06-01.
 
 use super::sse::Event;
-use super::turn::{Growing, count_at, object, text_at};
+use super::turn::{Growing, count_at, object, put, text_at};
 use super::{PeerError, StopReason, StreamError, Whole};
 use crate::names::to_wire;
 use crate::prompt::{Answered, Conversation, Turn};
@@ -33,12 +33,16 @@ pub(super) fn body(
     });
     if !conversation.system.is_empty() {
         // Tools come before the system prompt in the vendor's cache, so this one mark keeps both.
-        body["system"] = json!([{
-            "type": "text", "text": conversation.system, "cache_control": {"type": "ephemeral"},
-        }]);
+        put(
+            &mut body,
+            "system",
+            json!([{
+                "type": "text", "text": conversation.system, "cache_control": {"type": "ephemeral"},
+            }]),
+        );
     }
     if !tools.is_empty() {
-        body["tools"] = tools
+        let offered: Vec<Value> = tools
             .iter()
             .map(|tool| {
                 json!({
@@ -48,6 +52,7 @@ pub(super) fn body(
                 })
             })
             .collect();
+        put(&mut body, "tools", Value::Array(offered));
     }
     body
 }
@@ -71,7 +76,7 @@ fn messages(turns: &[Turn]) -> Vec<Value> {
     }
     // The last mark lets the next step of the same turn reuse everything up to here.
     if let Some(last) = content.last_mut() {
-        last["cache_control"] = json!({"type": "ephemeral"});
+        put(last, "cache_control", json!({"type": "ephemeral"}));
     }
     messages.push(json!({"role": "user", "content": content}));
     messages
@@ -88,7 +93,7 @@ fn assistant(text: &str, calls: &[Answered]) -> Vec<Value> {
 fn result(call: &Answered) -> Value {
     let mut block = json!({"type": "tool_result", "tool_use_id": call.id, "content": call.result});
     if call.failed {
-        block["is_error"] = json!(true);
+        put(&mut block, "is_error", json!(true));
     }
     block
 }

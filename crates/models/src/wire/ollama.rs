@@ -2,7 +2,7 @@
 //!
 //! Reference: docs/api.md and api/types.go of the Ollama repository.
 
-use super::turn::{Growing, count_at, object, text_at};
+use super::turn::{Growing, count_at, object, put, text_at};
 use super::{PeerError, StopReason, StreamError, Whole};
 use crate::names::to_wire;
 use crate::prompt::{Answered, Conversation, Turn};
@@ -35,7 +35,7 @@ pub(super) fn body(model: &str, conversation: &Conversation, tools: &[ToolSchema
         "options": {"num_ctx": tokens.context, "num_predict": tokens.answer},
     });
     if !tools.is_empty() {
-        body["tools"] = tools
+        let offered: Vec<Value> = tools
             .iter()
             .map(|tool| {
                 let name = to_wire(&tool.name);
@@ -46,6 +46,7 @@ pub(super) fn body(model: &str, conversation: &Conversation, tools: &[ToolSchema
                 })
             })
             .collect();
+        put(&mut body, "tools", Value::Array(offered));
     }
     body
 }
@@ -61,7 +62,8 @@ fn messages(conversation: &Conversation) -> Vec<Value> {
             Turn::Assistant { text, calls } => {
                 let mut message = json!({"role": "assistant", "content": text});
                 if !calls.is_empty() {
-                    message["tool_calls"] = calls.iter().map(call).collect();
+                    let proposed: Vec<Value> = calls.iter().map(call).collect();
+                    put(&mut message, "tool_calls", Value::Array(proposed));
                 }
                 messages.push(message);
                 messages.extend(calls.iter().map(result));

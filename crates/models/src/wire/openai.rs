@@ -4,7 +4,7 @@
 //! specification. Where `OpenRouter`, vLLM, llama.cpp's server, LM Studio and Ollama differ, it is said below.
 
 use super::sse::Event;
-use super::turn::{Growing, count_at, object, text_at};
+use super::turn::{Growing, count_at, object, put, text_at};
 use super::{PeerError, StopReason, StreamError, Whole};
 use crate::names::to_wire;
 use crate::prompt::{Answered, Conversation, Turn};
@@ -33,7 +33,7 @@ pub(super) fn body(
         limit_field(base): answer_tokens,
     });
     if !tools.is_empty() {
-        body["tools"] = tools
+        let offered: Vec<Value> = tools
             .iter()
             .map(|tool| {
                 let name = to_wire(&tool.name);
@@ -44,6 +44,7 @@ pub(super) fn body(
                 })
             })
             .collect();
+        put(&mut body, "tools", Value::Array(offered));
     }
     body
 }
@@ -80,7 +81,7 @@ fn assistant(text: &str, calls: &[Answered]) -> Value {
     let content = if text.is_empty() { Value::Null } else { Value::String(text.to_string()) };
     let mut message = json!({"role": "assistant", "content": content});
     if !calls.is_empty() {
-        message["tool_calls"] = calls
+        let proposed: Vec<Value> = calls
             .iter()
             .map(|call| {
                 let arguments = Value::Object(call.arguments.clone()).to_string();
@@ -91,6 +92,7 @@ fn assistant(text: &str, calls: &[Answered]) -> Value {
                 })
             })
             .collect();
+        put(&mut message, "tool_calls", Value::Array(proposed));
     }
     message
 }

@@ -130,6 +130,13 @@ fn is_object_or_empty(arguments: &str) -> bool {
     arguments.trim().is_empty() || matches!(serde_json::from_str(arguments), Ok(Value::Object(_)))
 }
 
+/// Sets a field of an object; of anything else there is none to set.
+pub(super) fn put(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(fields) = object {
+        fields.insert(name.to_string(), value);
+    }
+}
+
 /// Parses one JSON object; what does not parse is named, not quoted.
 pub(super) fn object(text: &str, what: &str) -> Result<Value, StreamError> {
     match serde_json::from_str(text) {

@@ -192,10 +192,15 @@ impl Egress {
     /// [`Error::Refused`] when something may not go out; [`Error::Secret`] when a secret is not there or not for the
     /// host; [`Error::Request`] when the request is not one; the others when the peer or the network fails.
     pub async fn request(&self, request: Request, scope: &Scope) -> Result<Response, Error> {
+        let redactor = self.redactor()?;
+        self.follow(request, scope, &redactor).await.map_err(|error| error.redacted(&redactor))
+    }
+
+    async fn follow(&self, request: Request, scope: &Scope, redactor: &Redactor) -> Result<Response, Error> {
         let deadline = Deadline::after(scope.limits.total_timeout);
         let mut request = request;
         for hop in 0..=scope.limits.redirects_max {
-            let response = self.hop(&request, scope, deadline).await?;
+            let response = self.hop(&request, scope, redactor, deadline).await?;
             if hop == scope.limits.redirects_max && hop > 0 && response.status.is_redirection() {
                 break;
             }
@@ -212,13 +217,19 @@ impl Egress {
     }
 
     /// One request to one server.
-    async fn hop(&self, request: &Request, scope: &Scope, deadline: Deadline) -> Result<Response, Error> {
+    async fn hop(
+        &self,
+        request: &Request,
+        scope: &Scope,
+        redactor: &Redactor,
+        deadline: Deadline,
+    ) -> Result<Response, Error> {
         let url = &request.url;
-        let mut trace = Trace::new(self.observer(), &scope.who, &url.destination, url.port);
-        let redactor = self.redactor()?;
+        let destination = redactor.redact(&url.destination.to_string()).into_owned();
+        let mut trace = Trace::new(self.observer(), &scope.who, destination, url.port);
         let secrets = request.credentials.iter().map(|credential| credential.secret.clone()).collect();
         trace.request(&request.method, redactor.redact(url.path()).into_owned(), secrets);
-        let judged = request.check().and_then(|()| self.judge(request, scope, &redactor));
+        let judged = request.check().and_then(|()| self.judge(request, scope, redactor));
         let (dressed, reach) = match judged {
             Ok(ready) => ready,
             Err(error) => {
@@ -250,7 +261,6 @@ impl Egress {
         redactor: &Redactor,
     ) -> Result<(Dressed, Reach), Error> {
         let url = &request.url;
-        let reach = scope.rules.judge_request(url, &request.method)?;
         let host = url.destination.name();
         let reader = host.map_or(Reader::Anyone, Reader::Host);
         let leaks = |text: &[u8]| redactor.find(text, reader);
@@ -262,12 +272,13 @@ impl Egress {
                 format!("its {what} has the secret `{name}` in it"),
             )
         };
-        if let Some(name) = leaks(url.path_and_query().as_bytes()) {
+        if let Some(name) = leaks(url.to_string().as_bytes()) {
             return Err(refuse("URL", name).into());
         }
         if let Some(name) = request.headers.values().find_map(|value| leaks(value.as_bytes())) {
             return Err(refuse("headers", name).into());
         }
+        let reach = scope.rules.judge_request(url, &request.method)?;
         if url.scheme == Scheme::Http && reach == Reach::Public && !request.credentials.is_empty() {
             let why = "a secret would travel in the clear".to_string();
             return Err(refusal("egress.secret", &url.destination, url.port, why).into());

@@ -86,7 +86,9 @@ impl Egress {
         tls: Tls,
         scope: &Scope,
     ) -> Result<Connection, Error> {
-        let mut trace = Trace::new(self.observer(), &scope.who, destination, port);
+        let redactor = self.redactor()?;
+        let shown = redactor.redact(&destination.to_string()).into_owned();
+        let mut trace = Trace::new(self.observer(), &scope.who, shown, port);
         let reach = scope.rules.judge_connection(destination, port).inspect_err(|refusal| {
             trace.refused(refusal.rule, &refusal.why);
         })?;

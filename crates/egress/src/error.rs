@@ -1,5 +1,6 @@
 //! What can go wrong on the way out, by step. No message repeats a header, a query, a body or a secret.
 
+use crate::redact::Redactor;
 use crate::{Refusal, UrlError};
 use std::io;
 use std::time::Duration;
@@ -87,6 +88,40 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same with secrets taken out of what a peer, or a caller, put into it: a key echoed as a host name in a
+    /// redirect is a key in a message.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        let clean = |text: String| redactor.redact(&text).into_owned();
+        match self {
+            Self::Url(UrlError::Host(error)) => {
+                Self::Url(UrlError::Host(domain::HostError { text: clean(error.text), ..error }))
+            }
+            Self::Url(UrlError::Shape { reason }) => Self::Url(UrlError::Shape { reason }),
+            Self::Refused(Refusal { rule, destination, why }) => {
+                Self::Refused(Refusal { rule, destination: clean(destination), why: clean(why) })
+            }
+            Self::Request { destination, reason } => {
+                Self::Request { destination: clean(destination), reason }
+            }
+            Self::Resolve { host, source } => Self::Resolve { host: clean(host), source },
+            Self::Connect { destination, source } => {
+                Self::Connect { destination: clean(destination), source }
+            }
+            Self::Tls { destination, source } => Self::Tls { destination: clean(destination), source },
+            Self::Peer { step, destination, reason } => {
+                Self::Peer { step, destination: clean(destination), reason: clean(reason) }
+            }
+            Self::Timeout { step, destination, after } => {
+                Self::Timeout { step, destination: clean(destination), after }
+            }
+            Self::TooLarge { destination, what, limit } => {
+                Self::TooLarge { destination: clean(destination), what, limit }
+            }
+            Self::Secret(error) => Self::Secret(error),
+            Self::Setup { reason } => Self::Setup { reason: clean(reason) },
+        }
+    }
+
     /// The rule that refused, when one did.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {

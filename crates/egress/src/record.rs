@@ -1,6 +1,5 @@
 //! What is told of every attempt to go out, so that the audit log has each of them.
 
-use crate::Destination;
 use domain::SecretName;
 use http::Method;
 use std::net::IpAddr;
@@ -29,8 +28,8 @@ pub struct Record {
     pub number: u64,
     /// For whom: `model openai`, `mail`, `run 17`.
     pub who: String,
-    /// Where to.
-    pub destination: Destination,
+    /// Where to: a host name or an address, without secrets.
+    pub destination: String,
     /// Which port.
     pub port: u16,
     /// The address that was connected to, once there is one.
@@ -91,11 +90,11 @@ pub(crate) struct Trace {
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 impl Trace {
-    pub(crate) fn new(observer: Arc<dyn Observer>, who: &str, destination: &Destination, port: u16) -> Self {
+    pub(crate) fn new(observer: Arc<dyn Observer>, who: &str, destination: String, port: u16) -> Self {
         let record = Record {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             who: who.to_string(),
-            destination: destination.clone(),
+            destination,
             port,
             address: None,
             method: None,

@@ -195,9 +195,13 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// Joins what overlaps into one, named after what starts first, and of those the longest.
+/// Joins what overlaps into one, named after what starts first, and of those the longest. What is covered started
+/// before everything else.
 fn merge(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_by(|one, other| one.start.cmp(&other.start).then(other.end.cmp(&one.end)));
+    spans.sort_by(|one, other| {
+        let key = |span: &Span| (span.start, span.what != What::Covered, std::cmp::Reverse(span.end));
+        key(one).cmp(&key(other))
+    });
     let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {
         match merged.last_mut() {

@@ -23,7 +23,7 @@ impl SecretText {
         let mut text = Zeroizing::new(text);
         let length = text.trim_end_matches(['\r', '\n']).len();
         text.truncate(length);
-        if length < SECRET_BYTES_MIN || length > SECRET_BYTES_MAX {
+        if !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&length) {
             return Err(Error::SecretSize { bytes: length });
         }
         if text.contains('\0') {

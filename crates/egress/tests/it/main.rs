@@ -1,0 +1,16 @@
+//! The way out, against real servers on loopback ports that the rules name.
+
+#[cfg(test)]
+mod addresses;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod mail;
+#[cfg(test)]
+mod redirects;
+#[cfg(test)]
+mod secrets;

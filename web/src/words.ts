@@ -158,6 +158,7 @@ export function sourceWords(source: string): { readonly kind: string; readonly n
   const at = source.indexOf(":");
   const kind = at < 0 ? "tool" : source.slice(0, at);
   const name = at < 0 ? source : source.slice(at + 1);
+  if (source === "owner:owner") return { kind: "you", name: "your own words", icon: "person" };
   return { kind: SOURCE_KINDS[kind]?.word ?? kind, name: name === "*" ? "many" : name, icon: SOURCE_KINDS[kind]?.icon ?? "tool" };
 }
 

@@ -1,5 +1,5 @@
 /** What audit records say in words, and whether they follow one another. */
-import type { AuditRecord } from "../wire/schema.ts";
+import type { AuditRecord, Rule } from "../wire/schema.ts";
 import type { Tone } from "../words.ts";
 import { toolWords } from "../words.ts";
 import type { IconName } from "../ui/Icon.tsx";
@@ -91,11 +91,33 @@ export function summaryOf(record: AuditRecord): string {
   }
 }
 
-/** The fields that are not shown elsewhere in the record's own row, for the expanded view. */
+/** The fields that are not shown elsewhere in the record's own row, for the expanded view: the chain last. */
 export function fieldsOf(record: AuditRecord): readonly (readonly [string, string])[] {
-  return Object.entries(record)
-    .filter(([name]) => !["seq", "time", "kind", "v"].includes(name))
-    .map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value, null, 2)]);
+  const rules = rulesOf(record);
+  const shown = Object.entries(record).filter(([name]) => !["seq", "time", "kind", "v", "prev", "hash"].includes(name) && !(name === "rules" && rules !== undefined));
+  const chain = (["prev", "hash"] as const).flatMap((name) => (record[name] === undefined ? [] : [[name, record[name]] as const]));
+  return [...shown.map(([name, value]) => [name, valueText(value)] as const), ...chain];
+}
+
+/** The rules of a record, when it has some that can be read. */
+export function rulesOf(record: AuditRecord): readonly Rule[] | undefined {
+  const { rules } = record;
+  if (!Array.isArray(rules) || rules.length === 0) return undefined;
+  const read = rules.flatMap((rule: unknown) => readRule(rule) ?? []);
+  return read.length === rules.length ? read : undefined;
+}
+
+function readRule(rule: unknown): Rule | undefined {
+  if (typeof rule !== "object" || rule === null) return undefined;
+  const { verdict, id, why } = rule as Readonly<Record<string, unknown>>;
+  if (typeof id !== "string" || (verdict !== "allow" && verdict !== "ask" && verdict !== "deny")) return undefined;
+  return { verdict, id, why: typeof why === "string" ? why : "" };
+}
+
+function valueText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value) && value.every((part) => typeof part === "string")) return value.join("\n");
+  return JSON.stringify(value, null, 2);
 }
 
 function targetOf(record: AuditRecord): string | undefined {
@@ -108,10 +130,8 @@ function targetOf(record: AuditRecord): string | undefined {
 }
 
 function firstWhy(record: AuditRecord): string | undefined {
-  const { rules } = record;
-  const first: unknown = Array.isArray(rules) ? rules[0] : undefined;
-  if (typeof first !== "object" || first === null || !("why" in first)) return undefined;
-  return typeof first.why === "string" ? first.why : undefined;
+  const why = rulesOf(record)?.[0]?.why;
+  return why === "" ? undefined : why;
 }
 
 function took(record: AuditRecord): string | undefined {

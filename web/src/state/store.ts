@@ -10,12 +10,16 @@ import { START, type Entry, type State } from "./state.ts";
 /** How many audit records are asked for at once: two screens. */
 const AUDIT_PAGE_RECORDS = 200;
 
+/** Pieces of a draft come faster than anyone reads; the page is drawn at most so often for them. */
+const DRAFT_PACE_MILLISECONDS = 50;
+
 /** The one store of the page. */
 export class Store {
   #state: State = START;
   readonly #watchers = new Set<() => void>();
   readonly #socket: Socket;
   #refreshing = false;
+  #later: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     this.#socket = new Socket({
@@ -240,8 +244,15 @@ export class Store {
     const next = reduce(this.#state, change);
     if (next === this.#state) return;
     this.#state = next;
-    for (const watcher of this.#watchers) watcher();
+    if (change.type === "event" && change.event.kind === "draft") this.#later ??= setTimeout(this.#tell, DRAFT_PACE_MILLISECONDS);
+    else this.#tell();
   }
+
+  readonly #tell = (): void => {
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    for (const watcher of this.#watchers) watcher();
+  };
 }
 
 function idOf(entry: Extract<Entry, { kind: "said" }>): string {

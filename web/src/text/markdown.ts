@@ -16,12 +16,20 @@ const MARKDOWN_CHARACTERS_MAX = 60_000;
 const NESTING_MAX = 24;
 /** Marks that could open a level, at the start of one line; more of them are no prose. */
 const OPENING_MARKS = new RegExp(`^(?:[ \\t]*(?:>|[-+*][ \\t]|\\d{1,9}[.)][ \\t])){${NESTING_MAX + 1},}`, "mu");
-const BRACKETS_MAX = 2_000;
+/** An indent that only a list far deeper than that has. */
+const DEEP_INDENT = /^[ \t]{80,}(?:[-+*>]|\d+[.)])/mu;
+/** How often each mark may stand in a text: beyond it the parser's time, or the page's size, is no longer that of prose. */
+const MARKS_MAX: readonly (readonly [RegExp, number])[] = [
+  [/[[\]*_~<]/gu, 2_000],
+  [/`/gu, 1_500],
+  [/\|/gu, 4_000],
+  [/www\.|:\/\/|\]\(|@/gu, 300],
+];
 
 /** The tree of `text`, or nothing when it is too long or too deep to be prose. */
 export function parseMarkdown(text: string): Root | undefined {
-  if (text.length > MARKDOWN_CHARACTERS_MAX || OPENING_MARKS.test(text)) return undefined;
-  if ((text.match(/[[\]*_~<]/gu)?.length ?? 0) > BRACKETS_MAX) return undefined;
+  if (text.length > MARKDOWN_CHARACTERS_MAX || OPENING_MARKS.test(text) || DEEP_INDENT.test(text)) return undefined;
+  if (MARKS_MAX.some(([mark, most]) => (text.match(mark)?.length ?? 0) > most)) return undefined;
   const tree = fromMarkdown(text, {
     extensions: [gfmTable(), gfmStrikethrough(), gfmAutolinkLiteral(), gfmTaskListItem()],
     mdastExtensions: [

@@ -1,17 +1,19 @@
 /** One audit record: a line that opens to everything it holds. */
 import { memo } from "react";
 import { Button, Disclosure, DisclosurePanel, Heading } from "react-aria-components";
-import { fieldsOf, kindOf, summaryOf } from "../state/audit.ts";
+import { fieldsOf, kindOf, rulesOf, summaryOf } from "../state/audit.ts";
 import { Exact } from "../text/Exact.tsx";
 import { clockSeconds, whole } from "../text/time.ts";
 import { oneLine } from "../text/visible.ts";
 import { CopyButton } from "../ui/Copy.tsx";
 import { Icon } from "../ui/Icon.tsx";
+import { Rules } from "../ui/Rules.tsx";
 import type { AuditRecord } from "../wire/schema.ts";
 
 /** A line about `record`; `dense` for the panel beside the chat. */
 export const AuditRow = memo(function AuditRow({ record, density }: { readonly record: AuditRecord; readonly density: "roomy" | "dense" }) {
   const kind = kindOf(record.kind);
+  const rules = rulesOf(record);
   const summary = oneLine(summaryOf(record));
   return (
     <Disclosure className={`record record-${density}`}>
@@ -29,6 +31,7 @@ export const AuditRow = memo(function AuditRow({ record, density }: { readonly r
         </Button>
       </Heading>
       <DisclosurePanel className="record-panel">
+        {rules === undefined ? null : <Rules rules={rules} />}
         <dl className="arguments">
           {fieldsOf(record).map(([name, value]) => (
             <div key={name}>

@@ -39,8 +39,7 @@ export function CallCard({ call }: { readonly call: Call }) {
       {call.progress !== undefined && call.result === undefined ? <Progress progress={call.progress} /> : null}
       <DisclosurePanel className="call-panel">
         <div className="call-body">
-          <CallDetails call={call} />
-          {waits && call.question !== undefined ? <QuestionOf id={call.question} /> : null}
+          {waits && call.question !== undefined ? <QuestionOf id={call.question} /> : <CallDetails call={call} />}
           {call.rules.length > 0 && !waits ? (
             <section>
               <h3>{call.verdict === "deny" ? "Why it was refused" : call.verdict === "ask" ? "Why it asked" : "Why it was allowed"}</h3>

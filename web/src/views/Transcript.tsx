@@ -1,5 +1,5 @@
 /** A conversation, from its first word to what is being written now. */
-import { Fragment, memo, useEffect, useRef, useState, type ReactNode } from "react";
+import { Fragment, memo, useDeferredValue, useEffect, useRef, useState, type ReactNode } from "react";
 import { Button } from "react-aria-components";
 import { draftIntegrity } from "../state/chat.ts";
 import type { Call, Chat, Entry } from "../state/state.ts";
@@ -11,7 +11,7 @@ import { FaultNote } from "../ui/Fault.tsx";
 import { Hint } from "../ui/Hint.tsx";
 import { Icon, Mark } from "../ui/Icon.tsx";
 import { LabelChip } from "../ui/LabelChip.tsx";
-import type { Session } from "../wire/schema.ts";
+import type { Label, Session } from "../wire/schema.ts";
 import { CallCard } from "./CallCard.tsx";
 
 /** Nearer to the end than this, the page keeps to the end as it grows. */
@@ -30,14 +30,7 @@ export function Transcript({ session, chat }: { readonly session: Session; reado
           {blocks(chat.entries).map((block) =>
             "steps" in block ? <Steps key={block.key} calls={block.steps} /> : <EntryView key={block.key} entry={block.entry} session={session.id} />,
           )}
-          {chat.draft === undefined ? null : (
-            <Assistant>
-              <Prose text={chat.draft.text} integrity={draftIntegrity(session.label)} />
-              <span className="writing">
-                <span className="seen-by-readers-only">Being written</span>
-              </span>
-            </Assistant>
-          )}
+          {chat.draft === undefined ? null : <DraftView text={chat.draft.text} label={session.label} />}
           {busy ? (
             <Assistant>
               <p className="thinking">
@@ -103,6 +96,19 @@ const EntryView = memo(function EntryView({ entry, session }: { readonly entry: 
       return <Steps calls={[entry.call]} />;
   }
 });
+
+function DraftView({ text, label }: { readonly text: string; readonly label: Label }) {
+  // A long draft is read again as a whole with each piece: typing comes first.
+  const shown = useDeferredValue(text);
+  return (
+    <Assistant>
+      <Prose text={shown} integrity={draftIntegrity(label)} />
+      <span className="writing">
+        <span className="seen-by-readers-only">Being written</span>
+      </span>
+    </Assistant>
+  );
+}
 
 function Assistant({ children }: { readonly children: ReactNode }) {
   return (

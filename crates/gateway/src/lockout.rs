@@ -28,7 +28,8 @@ struct Network(IpAddr);
 #[derive(Debug)]
 struct Tries {
     count: u32,
-    remembered: Vec<SecretDigest>,
+    /// A text that cannot be a secret at all has no digest, and counts once like any other.
+    remembered: Vec<Option<SecretDigest>>,
     last: Timestamp,
     until: Timestamp,
 }
@@ -85,15 +86,13 @@ impl Lockouts {
             tries.remembered.clear();
         }
         tries.last = now;
-        if let Some(digest) = digest {
-            if tries.remembered.contains(&digest) {
-                return None;
-            }
-            if tries.remembered.len() >= REMEMBERED_MAX {
-                tries.remembered.remove(0);
-            }
-            tries.remembered.push(digest);
+        if tries.remembered.contains(&digest) {
+            return None;
         }
+        if tries.remembered.len() >= REMEMBERED_MAX {
+            tries.remembered.remove(0);
+        }
+        tries.remembered.push(digest);
         tries.count = tries.count.saturating_add(1);
         let over = tries.count.checked_sub(self.tries)?;
         let wait = self.first.saturating_mul(2_u32.saturating_pow(over.min(20))).min(self.longest);

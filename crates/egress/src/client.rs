@@ -10,7 +10,8 @@ use crate::{Egress, Error, Limits, Reach, Refusal, Rules, Scheme, Url};
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -36,6 +37,9 @@ const RESERVED: [HeaderName; 9] = [
 /// Headers that go along to another origin. Everything else stays: it may be what the first origin was trusted with.
 const HARMLESS: [HeaderName; 4] =
     [header::ACCEPT, header::ACCEPT_LANGUAGE, header::USER_AGENT, header::RANGE];
+
+/// The body of a request, on its way out.
+pub(crate) type Outgoing = UnsyncBoxBody<Bytes, Error>;
 
 /// What is asked of a server.
 #[derive(Clone, Debug)]
@@ -243,7 +247,7 @@ impl Egress {
         };
         let connecting = deadline.connecting(&scope.limits);
         let socket = self.dialer().dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
-        let exchanged = self.exchange(request, dressed, socket, scope, deadline).await;
+        let exchanged = self.exchange(url, &request.method, dressed, socket, &scope.limits, deadline).await;
         match exchanged {
             Ok((answer, connection)) => finish(request, answer, connection, trace, scope, deadline),
             Err(error) => {
@@ -259,7 +263,7 @@ impl Egress {
         request: &Request,
         scope: &Scope,
         redactor: &Redactor,
-    ) -> Result<(Dressed, Reach), Error> {
+    ) -> Result<(Dressed<Outgoing>, Reach), Error> {
         let url = &request.url;
         let host = url.destination.name();
         let reader = host.map_or(Reader::Anyone, Reader::Host);
@@ -292,36 +296,39 @@ impl Egress {
         headers
             .entry(header::USER_AGENT)
             .or_insert(HeaderValue::from_static(concat!("hardshell/", env!("CARGO_PKG_VERSION"))));
-        Ok((dress(self.vault(), request, host, headers, body, &scope.who)?, reach))
+        let Dressed { url, headers, body } = dress(self.vault(), request, host, headers, body, &scope.who)?;
+        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+        Ok((Dressed { url, headers, body }, reach))
     }
 
-    async fn exchange(
+    /// Sends what was judged and dressed for `url`, over `socket`, and waits for the head of the answer.
+    pub(crate) async fn exchange(
         &self,
-        request: &Request,
-        dressed: Dressed,
+        url: &Url,
+        method: &Method,
+        dressed: Dressed<Outgoing>,
         socket: crate::connect::Counted,
-        scope: &Scope,
+        limits: &Limits,
         deadline: Deadline,
     ) -> Result<(http::Response<Incoming>, Connection), Error> {
-        let url = &request.url;
         let socket = match url.scheme {
             Scheme::Http => Socket::Plain(socket),
             Scheme::Https => {
-                let connecting = deadline.connecting(&scope.limits);
+                let connecting = deadline.connecting(limits);
                 self.dialer().wrap(socket, &url.destination, url.port, Inside::Http, connecting).await?
             }
         };
-        let broken = |error: hyper::Error| peer_error(&error, url, &scope.limits);
+        let broken = |error: hyper::Error| peer_error(&error, url, limits);
         let mut builder = http1::Builder::new();
-        builder.max_headers(ANSWER_HEADERS_MAX).max_buf_size(scope.limits.head_bytes_max.max(HEAD_BYTES_MIN));
+        builder.max_headers(ANSWER_HEADERS_MAX).max_buf_size(limits.head_bytes_max.max(HEAD_BYTES_MIN));
         let (mut sender, connection) =
-            builder.handshake::<_, Full<Bytes>>(TokioIo::new(socket)).await.map_err(broken)?;
+            builder.handshake::<_, Outgoing>(TokioIo::new(socket)).await.map_err(broken)?;
         let connection = Connection(tokio::spawn(async move {
             // How it ended is told to whoever reads the answer.
             let _ = connection.await;
         }));
-        let mut message = http::Request::new(Full::new(dressed.body));
-        *message.method_mut() = request.method.clone();
+        let mut message = http::Request::new(dressed.body);
+        *message.method_mut() = method.clone();
         *message.uri_mut() = dressed.url.path_and_query().parse().map_err(|_| Error::Request {
             destination: url.authority(),
             reason: "its path or query is not one for HTTP",
@@ -333,7 +340,7 @@ impl Egress {
         })?;
         message.headers_mut().insert(header::HOST, host);
         message.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        let head_deadline = deadline.within(scope.limits.head_timeout);
+        let head_deadline = deadline.within(limits.head_timeout);
         match timeout_at(head_deadline.at, sender.send_request(message)).await {
             Ok(Ok(answer)) => Ok((answer, connection)),
             Ok(Err(error)) => Err(broken(error)),

@@ -81,7 +81,11 @@ impl Dialer {
         reach: Reach,
         deadline: Deadline,
     ) -> Result<Counted, Error> {
-        let addresses = self.judged(trace, destination, port, reach, deadline).await?;
+        let judged = self.judged(destination, port, reach, deadline).await;
+        let addresses = judged.inspect_err(|error| match error.refusal() {
+            Some(refusal) => trace.refused(refusal.rule, &refusal.why),
+            None => trace.unreachable(&reason(error)),
+        })?;
         let mut last = None;
         for address in addresses.into_iter().take(ADDRESSES_TRIED_MAX) {
             trace.connecting(address);
@@ -105,7 +109,6 @@ impl Dialer {
     /// address outside and one inside is how an inside one is smuggled past a check.
     async fn judged(
         &self,
-        trace: &mut Trace,
         destination: &Destination,
         port: u16,
         reach: Reach,
@@ -126,10 +129,7 @@ impl Dialer {
             return Err(no_address(destination));
         }
         for address in &addresses {
-            if let Err(refusal) = reach.judge(*address, destination, port) {
-                trace.refused(refusal.rule, &refusal.why);
-                return Err(refusal.into());
-            }
+            reach.judge(*address, destination, port)?;
         }
         let mut seen = std::collections::BTreeSet::new();
         addresses.retain(|address| seen.insert(*address));

@@ -70,10 +70,10 @@ pub enum Escape {
 }
 
 /// What goes on the wire.
-pub(crate) struct Dressed {
+pub(crate) struct Dressed<B> {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    pub(crate) body: B,
 }
 
 /// Adds the secrets of `request` for `host`.
@@ -84,7 +84,7 @@ pub(crate) fn dress(
     headers: HeaderMap,
     body: Bytes,
     who: &str,
-) -> Result<Dressed, Error> {
+) -> Result<Dressed<Bytes>, Error> {
     let mut dressed = Dressed { url: request.url.clone(), headers, body };
     for credential in &request.credentials {
         let failed = |reason| Error::Request { destination: request.url.authority(), reason };
@@ -97,7 +97,7 @@ pub(crate) fn dress(
     Ok(dressed)
 }
 
-impl Dressed {
+impl Dressed<Bytes> {
     fn add(&mut self, place: &Place, secret: &str) -> Result<(), &'static str> {
         match place {
             Place::Bearer => self.header(&AUTHORIZATION, &["Bearer ", secret]),

@@ -6,6 +6,7 @@
 //!
 //! - [`Egress::request`] speaks HTTP/1.1, in the clear or over TLS; the answer's body streams.
 //! - [`Egress::connect`] gives a connection for SMTP or IMAP, which logs in with a secret its user never sees.
+//! - [`Egress::proxy`] serves the programs of one sandbox: HTTP CONNECT, plain HTTP and SOCKS5 on a listener of theirs.
 //! - [`Redactor`] takes secrets out of whatever is shown, stored or sent.
 //!
 //! This crate never prints or returns a secret, never follows an address that a rule does not open, and never trusts
@@ -20,6 +21,7 @@ mod connection;
 mod credential;
 mod error;
 mod limits;
+pub mod proxy;
 mod record;
 pub mod redact;
 mod resolve;
@@ -46,10 +48,11 @@ pub use rustls::pki_types::CertificateDer;
 
 use connect::Dialer;
 use domain::Host;
+use proxy::Authority;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use vault::Vault;
 
 /// The one client of this process. Shared by reference.
@@ -58,6 +61,7 @@ pub struct Egress {
     observer: Arc<dyn Observer>,
     dialer: Dialer,
     redactor: RwLock<(Redactor, u64)>,
+    authority: Mutex<Option<Arc<Authority>>>,
 }
 
 /// What the owner's configuration says of the network.
@@ -86,7 +90,7 @@ impl Egress {
     pub fn new(vault: Arc<Vault>, settings: Settings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let dialer = Dialer::new(settings.resolver, settings.names, &settings.trusted)?;
         let redactor = RwLock::new(Redactor::of_vault_at(&vault)?);
-        Ok(Self { vault, observer, dialer, redactor })
+        Ok(Self { vault, observer, dialer, redactor, authority: Mutex::new(None) })
     }
 
     /// What takes every secret of the vault, as it is now, out of text. Cheap unless the vault changed.
@@ -106,6 +110,21 @@ impl Egress {
         let redactor = fresh.0.clone();
         *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(redactor)
+    }
+
+    /// The authority that sandboxes of this process are to trust, made when it is first asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setup`] when it cannot be made.
+    pub fn authority(&self) -> Result<Arc<Authority>, Error> {
+        let mut authority = self.authority.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*authority {
+            return Ok(Arc::clone(made));
+        }
+        let made = Arc::new(Authority::new()?);
+        *authority = Some(Arc::clone(&made));
+        Ok(made)
     }
 
     fn vault(&self) -> &Vault {

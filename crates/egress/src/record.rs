@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Hears of every attempt, as it happens. Called on the path of the request: it must not block for long.
 pub trait Observer: Send + Sync {
     /// One attempt reached a stage. Each attempt has either one [`Stage::Refused`], or one [`Stage::Connecting`]
-    /// for every address tried, each followed by one [`Stage::Failed`] or [`Stage::Closed`].
+    /// for every address tried, each followed by one [`Stage::Failed`] or [`Stage::Closed`], or one [`Stage::Failed`]
+    /// alone when the name has no address. A refusal that comes to light on an open connection, and a misplaced
+    /// placeholder, are told in between.
     fn observe(&self, record: &Record);
 }
 
@@ -65,6 +67,11 @@ pub enum Stage {
         /// Why.
         why: String,
     },
+    /// A placeholder stood where it is not good, and went on as a placeholder.
+    Misplaced {
+        /// The secret it stands for.
+        secret: SecretName,
+    },
     /// It is over.
     Closed {
         /// The HTTP status, where there was one.
@@ -119,6 +126,21 @@ impl Trace {
 
     pub(crate) fn refused(&mut self, rule: &'static str, why: &str) {
         self.tell(Stage::Refused { rule, why: why.to_string() });
+    }
+
+    /// What was connected turned out not to be allowed.
+    pub(crate) fn refused_after(&mut self, rule: &'static str, why: &str) {
+        self.refused(rule, why);
+        self.failed(why);
+    }
+
+    pub(crate) fn misplaced(&mut self, secret: &SecretName) {
+        self.tell(Stage::Misplaced { secret: secret.clone() });
+    }
+
+    /// There was nothing to connect to.
+    pub(crate) fn unreachable(&mut self, why: &str) {
+        self.tell(Stage::Failed { why: why.to_string() });
     }
 
     pub(crate) fn connecting(&mut self, address: IpAddr) {

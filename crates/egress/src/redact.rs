@@ -11,6 +11,7 @@ mod stream;
 
 pub use shape::{Shape, ShapeError, shapes};
 pub use stream::RedactStream;
+pub(crate) use stream::Watch;
 
 use crate::Error;
 use domain::{Host, SecretName};
@@ -127,6 +128,19 @@ impl Redactor {
     #[must_use]
     pub fn find(&self, bytes: &[u8], reader: Reader<'_>) -> Option<String> {
         self.spans(bytes, reader).first().map(|span| self.label(span.what))
+    }
+
+    /// The first secret of the vault in `bytes`, by its name; what only looks like a key does not count.
+    #[must_use]
+    pub(crate) fn find_known(&self, bytes: &[u8], reader: Reader<'_>) -> Option<String> {
+        let mut spans = Vec::new();
+        self.find_secrets(bytes, reader, &mut spans);
+        merge(spans).first().map(|span| self.label(span.what))
+    }
+
+    /// Watches bytes that come in pieces, on their way to `host`, for secrets of the vault that are not its own.
+    pub(crate) fn watch(&self, host: Option<&Host>) -> Watch {
+        Watch::new(self.clone(), host.cloned())
     }
 
     /// For text that comes in pieces, meant for anyone.

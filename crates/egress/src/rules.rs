@@ -25,6 +25,18 @@ pub struct Rule {
     // Empty: every path. Each is `/…`, and stands for itself and what is below it.
     paths: Vec<String>,
     reach: Reach,
+    passing: Passing,
+}
+
+/// What may be spoken in a tunnel that a program in a sandbox asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Passing {
+    /// HTTP that is read, request by request.
+    Inspected,
+    /// TLS for this host, or HTTP that is read.
+    Tls,
+    /// Anything.
+    Opaque,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +94,14 @@ impl Rule {
     }
 
     fn new(target: Target, port: u16, reach: Reach) -> Self {
-        Self { target, ports: vec![port], methods: Vec::new(), paths: Vec::new(), reach }
+        Self {
+            target,
+            ports: vec![port],
+            methods: Vec::new(),
+            paths: Vec::new(),
+            reach,
+            passing: Passing::Tls,
+        }
     }
 
     /// Another port.
@@ -103,6 +122,14 @@ impl Rule {
     #[must_use]
     pub fn path(mut self, path: &str) -> Self {
         self.paths.push(format!("/{}", path.trim_matches('/')));
+        self
+    }
+
+    /// From a sandbox, any protocol at all, unread: SSH, a database. Without it what passes must be TLS for this host,
+    /// or HTTP.
+    #[must_use]
+    pub fn opaque(mut self) -> Self {
+        self.passing = Passing::Opaque;
         self
     }
 
@@ -190,6 +217,18 @@ impl Rules {
             let why = "its rules name methods or paths, which this connection would hide".to_string();
             refusal("egress.method-or-path", destination, port, why)
         })
+    }
+
+    /// Whether a program in a sandbox may have a tunnel to this host, and what may be spoken in it.
+    pub(crate) fn judge_tunnel(
+        &self,
+        destination: &Destination,
+        port: u16,
+    ) -> Result<(Reach, Passing), Refusal> {
+        let on_port = self.on_port(destination, port)?;
+        let reach = on_port.iter().map(|rule| rule.reach).max().unwrap_or(Reach::Public);
+        let whole = on_port.iter().filter(|rule| !rule.is_partial());
+        Ok((reach, whole.map(|rule| rule.passing).max().unwrap_or(Passing::Inspected)))
     }
 
     /// Whether what is sent to this host has to be looked into: its rules name methods or paths.

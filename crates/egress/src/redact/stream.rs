@@ -1,6 +1,7 @@
 //! Redaction of text that comes in pieces: what might be the beginning of a secret waits for the rest of it.
 
 use super::{Reader, Redactor, Span, What, merge, shape};
+use domain::Host;
 use zeroize::Zeroizing;
 
 /// Takes pieces and gives them back without secrets. Together the results are what [`Redactor::redact_bytes`] makes of
@@ -70,5 +71,40 @@ impl RedactStream {
         let rest = Zeroizing::new(bytes.get(cut..).unwrap_or_default().to_vec());
         self.held = rest;
         out
+    }
+}
+
+/// Lets bytes pass until a secret of the vault begins in them.
+pub(crate) struct Watch {
+    redactor: Redactor,
+    host: Option<Host>,
+    held: Zeroizing<Vec<u8>>,
+}
+
+impl Watch {
+    pub(super) fn new(redactor: Redactor, host: Option<Host>) -> Self {
+        Self { redactor, host, held: Zeroizing::default() }
+    }
+
+    /// Takes the next piece; gives what is certain by now, or the name of the secret in it.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<Vec<u8>, String> {
+        self.held.extend_from_slice(piece);
+        self.judge()?;
+        let cut = self.redactor.0.patterns.first_begun(&self.held, 0).unwrap_or(self.held.len());
+        let (ready, rest) = self.held.split_at_checked(cut).unwrap_or((&self.held, &[]));
+        let (ready, rest) = (ready.to_vec(), Zeroizing::new(rest.to_vec()));
+        self.held = rest;
+        Ok(ready)
+    }
+
+    /// Gives what was still held back.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, String> {
+        self.judge()?;
+        Ok(std::mem::take(&mut *self.held))
+    }
+
+    fn judge(&self) -> Result<(), String> {
+        let reader = self.host.as_ref().map_or(Reader::Anyone, Reader::Host);
+        self.redactor.find_known(&self.held, reader).map_or(Ok(()), Err)
     }
 }

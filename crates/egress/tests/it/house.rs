@@ -37,6 +37,7 @@ impl Memory {
         let word = |record: Record| match record.stage {
             Stage::Refused { rule, why: _ } => format!("refused {rule}"),
             Stage::Connecting => "connecting".to_string(),
+            Stage::Misplaced { secret } => format!("misplaced {secret}"),
             Stage::Failed { why: _ } => "failed".to_string(),
             Stage::Closed { status } => {
                 status.map_or("closed".to_string(), |status| format!("closed {status}"))

@@ -114,8 +114,10 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
 
 /// Whether the first line is of a version that this program does not know.
 fn newer(bytes: &[u8]) -> bool {
-    let version = bytes.strip_prefix(b"{\"v\":").unwrap_or(b"1,");
-    version.first().is_some_and(u8::is_ascii_digit) && !version.starts_with(b"1,")
+    let Some(rest) = bytes.strip_prefix(b"{\"v\":") else { return false };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    rest.split_at_checked(digits)
+        .is_some_and(|(version, rest)| !version.is_empty() && version != b"1" && rest.first() == Some(&b','))
 }
 
 /// The good part of one segment.
@@ -198,5 +200,5 @@ impl Walk {
 pub(crate) fn is_torn_write(rest: &[u8]) -> bool {
     rest.len() <= BATCH_BYTES_MAX
         && rest.last() != Some(&b'\n')
-        && !segment::lines(rest).any(|(_, line, _)| Head::read(line).is_ok())
+        && !segment::lines(rest).any(|(_, line, complete)| complete && Head::read(line).is_ok())
 }

@@ -113,6 +113,3 @@ pub enum Go {
     /// Stop here.
     Stop,
 }
-
-#[cfg(test)]
-mod tests;

@@ -38,7 +38,7 @@ pub enum Wrong {
         /// The record that stands there.
         found: Seq,
     },
-    /// It stands here a second time, or out of its place.
+    /// It is not alone in its place, or another record was put or moved there.
     Inserted {
         /// The record that stands there.
         found: Seq,

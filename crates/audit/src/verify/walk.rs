@@ -97,7 +97,10 @@ impl<'a> Walk<'a> {
             let follower = lines.peek().and_then(|(_, line, _)| Head::read(line).ok());
             self.record(file, offset, line, &head, follower.as_ref())?;
         }
-        if bytes.is_empty() && is_last && void.is_none() {
+        if bytes.is_empty() && void.is_none() {
+            if !is_last {
+                return Err(self.fault_here(file, 0, Wrong::BadHeader));
+            }
             self.report.open_tear = Some(void_of(file.number, 0, 0));
         }
         self.report.bytes = self.report.bytes.saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
@@ -169,7 +172,8 @@ impl<'a> Walk<'a> {
     /// The first record that is read: the log's first, or the first of a later segment.
     fn begin(&mut self, file: &SegmentFile, line: &[u8], head: &Head) -> Result<(), Fault> {
         let Ok(Own::Segment(header)) = Own::read(line) else {
-            return Err(self.fault_at(head.seq, file, 0, Wrong::BadHeader));
+            let before = if file.number == 1 { Seq(1) } else { Seq(head.seq.0.saturating_sub(1)) };
+            return Err(self.fault_at(before, file, 0, Wrong::Removed { found: head.seq }));
         };
         if header.public_key != self.key.to_string() {
             return Err(self.fault_at(head.seq, file, 0, Wrong::OtherKey));
@@ -198,6 +202,11 @@ impl<'a> Walk<'a> {
         let expected = last.seq.next();
         if head.seq > expected {
             return Err(self.fault_at(expected, file, offset, Wrong::Removed { found: head.seq }));
+        }
+        if head.seq == last.seq {
+            // Two records in one place: the first of them may be the one that was put in.
+            let what = Wrong::Inserted { found: head.seq };
+            return Err(Fault { seq: last.seq, path: last.path.clone(), offset: last.offset, what });
         }
         if head.seq < expected {
             return Err(self.fault_at(expected, file, offset, Wrong::Inserted { found: head.seq }));

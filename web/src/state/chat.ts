@@ -28,18 +28,55 @@ export function chatEvent(event: Event): { readonly session: string; readonly ev
   }
 }
 
-/** The conversation that `transcript` holds. What the old one had in flight and the transcript lacks is kept. */
-export function fromTranscript(transcript: KnownTranscript, old: Chat): Chat {
+/**
+ * The conversation that `transcript` holds. What the old one had in flight and the transcript lacks is kept; what
+ * events tell and transcripts do not (decisions, progress, a draft) is taken from `recent`, the session's own events.
+ */
+export function fromTranscript(transcript: KnownTranscript, old: Chat, recent: readonly ChatEvent[]): Chat {
   const entries = transcript.items.reduce<readonly Entry[]>(addItem, []);
   const texts = new Set(transcript.items.flatMap((item) => (item.kind === "said" ? [item.text] : [])));
   const unsent = old.entries.filter((entry) => entry.kind === "said" && entry.delivery !== "taken" && !texts.has(entry.text));
-  const over = transcript.items.some((item) => item.task === old.draft?.task && (item.kind === "replied" || item.kind === "ended"));
-  return {
-    loaded: "yes",
-    entries: [...entries, ...unsent],
-    seq: transcript.seq,
-    ...(old.draft !== undefined && !over ? { draft: old.draft } : {}),
-  };
+  const start: Chat = { loaded: "yes", entries: [...entries, ...unsent], seq: transcript.seq, held: stepsOf(transcript.items) };
+  return recent.filter((event) => event.seq <= transcript.seq).reduce(enrich, start);
+}
+
+/** How many steps of each task the items hold whole. */
+function stepsOf(items: readonly Item[]): Readonly<Record<string, number>> {
+  const steps: Record<string, number> = {};
+  for (const item of items) {
+    if (item.kind === "answered") steps[item.task] = (steps[item.task] ?? 0) + 1;
+    if (item.kind === "replied" || item.kind === "ended") steps[item.task] = Number.POSITIVE_INFINITY;
+  }
+  return steps;
+}
+
+/** Adds to the calls of a transcript what an event that it already holds says beyond it. */
+function enrich(chat: Chat, event: ChatEvent): Chat {
+  switch (event.kind) {
+    case "call":
+      return onCall(chat, event.task, event.call_id, (call) => ({ ...call, arguments: event.arguments, effect: event.effect }));
+    case "decided":
+    case "answered":
+      return change(chat, event);
+    case "progress":
+      return onCall(chat, event.task, event.call_id, (call) => (call.result === undefined ? { ...call, progress: progressOf(event) } : call));
+    case "draft": {
+      if ((chat.held[event.task] ?? 0) > event.step) return chat;
+      const same = chat.draft?.task === event.task && chat.draft.step === event.step;
+      const text = `${same ? (chat.draft?.text ?? "") : ""}${event.text}`;
+      return { ...chat, draft: { task: event.task, step: event.step, text: text.slice(-DRAFT_CHARACTERS_MAX) } };
+    }
+    case "accepted":
+    case "result":
+    case "asked":
+    case "reply":
+    case "ended":
+      return chat;
+  }
+}
+
+function progressOf(event: Extract<Event, { kind: "progress" }>): NonNullable<Call["progress"]> {
+  return { text: event.text, ...(event.percent === undefined ? {} : { percent: event.percent }) };
 }
 
 function addItem(entries: readonly Entry[], item: Item): readonly Entry[] {
@@ -87,9 +124,9 @@ function resultOf(call: Call, item: Extract<Item, { kind: "result" }>): Call {
   };
 }
 
-/** The conversation after one more event. Events it already holds change nothing. */
+/** The conversation after one more event, each given once. One that a transcript already holds can come after it. */
 export function afterEvent(chat: Chat, event: ChatEvent): Chat {
-  if (event.seq <= chat.seq) return chat;
+  if (event.seq <= chat.seq) return enrich(chat, event);
   return { ...change(chat, event), seq: event.seq };
 }
 
@@ -116,10 +153,7 @@ function change(chat: Chat, event: ChatEvent): Chat {
         under: event.label,
       }));
     case "progress":
-      return onCall(chat, event.task, event.call_id, (call) => ({
-        ...call,
-        progress: { text: event.text, ...(event.percent === undefined ? {} : { percent: event.percent }) },
-      }));
+      return onCall(chat, event.task, event.call_id, (call) => ({ ...call, progress: progressOf(event) }));
     case "result":
       return onCall(chat, event.task, event.call_id, ({ progress: _, ...call }) => ({
         ...call,

@@ -122,6 +122,34 @@ describe("a transcript and the events around it", () => {
     ]);
   });
 
+  it("takes from the events what it does not hold itself", () => {
+    const state = play(
+      event(call, 40),
+      event({ kind: "decided", ...inTask, call_id: "c", verdict: "allow", rules: [], label: DIRTY }, 41),
+      event({ kind: "progress", ...inTask, call_id: "c", text: "half", percent: 50 }, 42),
+      event({ kind: "draft", ...inTask, step: 0, text: "over" }, 43),
+      event({ kind: "draft", ...inTask, step: 1, text: "Once " }, 44),
+      event({ kind: "draft", ...inTask, step: 1, text: "upon" }, 45),
+      transcript(45, { kind: "answered", label: TRUSTED, text: "over", calls: [{ call_id: "c", tool: "mail.send", arguments: "{}" }] }),
+    );
+    expect(entries(state)).toMatchObject([{ kind: "words" }, { call: { effect: "send", verdict: "allow", progress: { text: "half", percent: 50 } } }]);
+    expect(chatOf(state.chats, "s").draft).toEqual({ task: "t", step: 1, text: "Once upon" });
+    const over = play(event({ kind: "draft", ...inTask, step: 0, text: "x" }, 40), transcript(45, { kind: "answered", label: TRUSTED, text: "x", calls: [] }, { kind: "replied", label: TRUSTED, text: "x" }));
+    expect(chatOf(over.chats, "s").draft).toBeUndefined();
+  });
+
+  it("an event that arrives after the transcript that holds it adds what only events tell", () => {
+    const state = play(
+      { type: "sessions", sessions: [SESSION] },
+      transcript(50, { kind: "answered", label: TRUSTED, text: "", calls: [{ call_id: "c", tool: "mail.send", arguments: "{}" }] }),
+      event({ kind: "draft", ...inTask, step: 0, text: "over" }, 44),
+      event({ kind: "decided", ...inTask, call_id: "c", verdict: "allow", rules: [], label: DIRTY }, 45),
+      event({ kind: "draft", ...inTask, step: 1, text: "new" }, 50),
+    );
+    expect(entries(state)).toMatchObject([{ call: { verdict: "allow", under: DIRTY } }]);
+    expect(chatOf(state.chats, "s").draft?.text).toBe("new");
+  });
+
   it("keeps what is not sent yet", () => {
     const state = play(
       transcript(10),
@@ -196,6 +224,12 @@ describe("bounds", () => {
     expect(play(notice("a"), notice("a")).notices).toMatchObject([{ count: 2 }]);
     expect(play(...["a", "b", "c", "d", "e", "f"].map(notice)).notices.map((one) => one.fault.message)).toEqual(["c", "d", "e", "f"]);
   });
+});
+
+it("a list that is older than an event does not make a label look better", () => {
+  const state = play(event({ kind: "label", session: "s", label: DIRTY }, 5), { type: "sessions", sessions: [SESSION] });
+  expect(state.sessions?.[0]?.label).toEqual(DIRTY);
+  expect(play(event({ kind: "label", session: "s", label: TRUSTED }, 5), { type: "sessions", sessions: [{ ...SESSION, label: DIRTY }] }).sessions?.[0]?.label).toEqual(DIRTY);
 });
 
 it("lockdown is announced when it begins", () => {

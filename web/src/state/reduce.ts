@@ -2,7 +2,7 @@
 import { plainWords } from "../text/markdown.ts";
 import { oneLine } from "../text/visible.ts";
 import type { KnownTranscript } from "../wire/decode.ts";
-import type { Answer, AuditRecord, Command, Event, Fault, Question, Session, Status, TaskState } from "../wire/schema.ts";
+import type { Answer, AuditRecord, Command, Event, Fault, Label, Question, Session, Status, TaskState } from "../wire/schema.ts";
 import type { LinkState } from "../wire/socket.ts";
 import { afterEvent, chatEvent, chatOf, fromTranscript, saidKey } from "./chat.ts";
 import { AUDIT_RECORDS_MAX, NOTICES_MAX, RECENT_EVENTS_MAX, type Announcement, type Chat, type SignInState, type State } from "./state.ts";
@@ -42,7 +42,7 @@ export function reduce(state: State, change: Change): State {
     case "event":
       return onEvent(state, change.event);
     case "sessions":
-      return { ...state, sessions: newestFirst(change.sessions) };
+      return { ...state, sessions: newestFirst(change.sessions.map((session) => ({ ...session, label: newestLabel(state, session) }))) };
     case "session":
       return withSession(state, change.session);
     case "transcript-asked":
@@ -132,13 +132,11 @@ function onKind(state: State, event: Event): State {
 
 function onTranscript(state: State, session: string, transcript: KnownTranscript): State {
   const listed = withSession(state, transcript.session);
-  return withChat(listed, session, (old) => {
-    const base = fromTranscript(transcript, old);
-    return state.recent.reduce<Chat>((chat, event) => {
-      const found = chatEvent(event);
-      return found?.session === session ? afterEvent(chat, found.event) : chat;
-    }, base);
+  const own = state.recent.flatMap((event) => {
+    const found = chatEvent(event);
+    return found?.session === session ? [found.event] : [];
   });
+  return withChat(listed, session, (old) => own.filter((event) => event.seq > transcript.seq).reduce(afterEvent, fromTranscript(transcript, old, own)));
 }
 
 function onSending(state: State, { session, message, time }: Extract<Change, { type: "sending" }>): State {
@@ -182,6 +180,17 @@ function touch(state: State, id: string, time: number, taskState: TaskState | un
     session.id === id ? { ...session, updated: Math.max(session.updated, time), ...(taskState === undefined ? {} : { state: taskState }) } : session,
   );
   return { ...state, sessions: newestFirst(sessions) };
+}
+
+const WORST_FIRST = ["untrusted", "attested", "trusted"] as const;
+const HIGHEST_FIRST = ["high", "medium", "low"] as const;
+
+/** A list that was asked for can arrive after an event that is newer. A label only ever gets worse: the worse one counts. */
+function newestLabel(state: State, session: Session): Label {
+  const told = state.recent.findLast((event) => event.kind === "label" && event.session === session.id);
+  if (told?.kind !== "label") return session.label;
+  const rank = (label: Label) => WORST_FIRST.indexOf(label.integrity) * HIGHEST_FIRST.length + HIGHEST_FIRST.indexOf(label.tier);
+  return rank(told.label) < rank(session.label) ? told.label : session.label;
 }
 
 function newestFirst(sessions: readonly Session[]): readonly Session[] {

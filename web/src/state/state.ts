@@ -1,5 +1,7 @@
 /** Everything the page knows. Plain data; `reduce` is the only place where it changes. */
-import type { Answer, Argument, AuditRecord, Command, Effect, Event, Fault, Label, Question, Rule, Session, SignedIn, Status, TaskState, Verdict } from "../wire/schema.ts";
+import type {
+  Answer, Argument, AuditRecord, Command, Effect, Event, Fault, Label, Question, Rule, Session, SignedIn, Status, TaskState, Verdict,
+} from "../wire/schema.ts";
 import type { LinkState } from "../wire/socket.ts";
 
 /** Whether somebody is signed in. */
@@ -68,6 +70,8 @@ export interface Chat {
   readonly draft?: Draft;
   /** The number of the last event that `entries` holds. */
   readonly seq: number;
+  /** How many steps of each task the transcript held whole: their drafts are over. */
+  readonly held: Readonly<Record<string, number>>;
 }
 
 /** A question and what the page knows of its answer. */
@@ -108,7 +112,7 @@ export interface State {
   readonly announcement?: Announcement;
 }
 
-export const EMPTY_CHAT: Chat = { loaded: "no", entries: [], seq: 0 };
+export const EMPTY_CHAT: Chat = { loaded: "no", entries: [], seq: 0, held: {} };
 
 export const START: State = {
   signIn: { kind: "unknown" },

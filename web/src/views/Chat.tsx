@@ -85,7 +85,7 @@ export function Chat({ id }: { readonly id: string }) {
 function WaitingNote({ count, question }: { readonly count: number; readonly question: string }) {
   const show = () => {
     const card = document.querySelector<HTMLElement>(`[data-question="${CSS.escape(question)}"]`);
-    card?.scrollIntoView({ block: "center" });
+    card?.scrollIntoView({ block: "start" });
     card?.focus({ preventScroll: true });
   };
   return (
@@ -101,7 +101,7 @@ function WaitingNote({ count, question }: { readonly count: number; readonly que
 function ModelNote() {
   const model = useHouse((state) => state.status?.model);
   if (model?.kind !== "builtin") return null;
-  return <p className="model-note">No language model is connected: slash commands and plain phrases only.</p>;
+  return <p className="model-note">No language model: commands and plain phrases only.</p>;
 }
 
 /** The first screen: a new session begins with the first message. */

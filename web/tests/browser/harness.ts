@@ -17,7 +17,7 @@ export interface Ear {
 export type Scheme = "light" | "dark";
 
 /** One browser window. */
-export interface Window {
+export interface OpenWindow {
   readonly context: BrowserContext;
   readonly page: Page;
   readonly ear: Ear;
@@ -40,7 +40,7 @@ export function startBrowser(): Promise<Browser> {
 }
 
 /** Opens a window and listens. */
-export async function openWindow(browser: Browser, url: string, width: number, scheme: Scheme): Promise<Window> {
+export async function openWindow(browser: Browser, url: string, width: number, scheme: Scheme): Promise<OpenWindow> {
   const context = await browser.newContext({
     viewport: { width, height: width < 700 ? 780 : 900 },
     colorScheme: scheme,
@@ -70,7 +70,7 @@ export async function openWindow(browser: Browser, url: string, width: number, s
 }
 
 /** Nothing was heard but what the test expects. */
-export function expectQuiet({ ear }: Window): void {
+export function expectQuiet({ ear }: OpenWindow): void {
   expect(ear.wrong.filter((line) => !ear.expected.some((known) => known.test(line)))).toEqual([]);
 }
 

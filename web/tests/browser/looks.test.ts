@@ -37,8 +37,8 @@ for (const scheme of SCHEMES) {
     it("every view looks as it should", async () => {
       const house = await new FakeHouse().start();
       furnish(house);
-      const window = await openWindow(browser, house.url, width, scheme);
-      const { page } = window;
+      const opened = await openWindow(browser, house.url, width, scheme);
+      const { page } = opened;
       const look = async (name: string) => {
         await page.evaluate(() => document.fonts.ready);
         await expectNoSideways(page, name);
@@ -120,14 +120,14 @@ for (const scheme of SCHEMES) {
         await page.getByText("Locked down.", { exact: true }).waitFor();
         await look("14-lockdown");
 
-        window.ear.expected.push(/status of 401/u);
+        opened.ear.expected.push(/status of 401/u);
         house.revoke();
         await page.getByRole("heading", { name: "Your sign-in has ended" }).waitFor();
         await look("15-ended");
-        expectQuiet(window);
+        expectQuiet(opened);
         expect(house.received.length).toBe(2);
       } finally {
-        await window.context.close();
+        await opened.context.close();
         await house.stop();
       }
     });

@@ -1,0 +1,111 @@
+/** Coming in and going out. */
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { FakeHouse } from "../fake/house.ts";
+import { expectQuiet, openWindow, startBrowser, type OpenWindow } from "./harness.ts";
+
+let browser: Browser;
+let house: FakeHouse;
+let opened: OpenWindow;
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  house = await new FakeHouse().start();
+  opened = await openWindow(browser, house.url, 1200, "light");
+});
+afterEach(async () => {
+  expectQuiet(opened);
+  await opened.context.close();
+  await house.stop();
+});
+
+const inside = () => opened.page.getByRole("heading", { name: "What should be done?" }).waitFor();
+
+describe("a link", () => {
+  it("lets in once, and leaves no trace in the address or the history", async () => {
+    const { page } = opened;
+    const link = house.link();
+    await page.goto(link);
+    await inside();
+    expect(page.url()).toBe(`${house.url}/`);
+    expect(await page.evaluate(() => JSON.stringify([window.location.href, document.referrer, window.history.state, { ...window.localStorage }, { ...window.sessionStorage }]))).not.toContain("token");
+    await page.reload();
+    await inside();
+    const other = await openWindow(browser, house.url, 1200, "light");
+    other.ear.expected.push(/status of 401/u);
+    await other.page.goto(link);
+    await other.page.getByRole("heading", { name: "This link is no longer good" }).waitFor();
+    await other.page.getByText("hardshell sign-in", { exact: true }).waitFor();
+    expect(other.page.url()).toBe(`${house.url}/`);
+    expectQuiet(other);
+    await other.context.close();
+  });
+
+  it("that was used does not end a sign-in that is good", async () => {
+    const { page, ear } = opened;
+    const link = house.link();
+    await page.goto(link);
+    await inside();
+    ear.expected.push(/status of 401/u);
+    await page.goto("about:blank");
+    await page.goto(link);
+    await inside();
+  });
+
+  it("can be pasted, whole or as the bare token", async () => {
+    const { page, ear } = opened;
+    ear.expected.push(/status of 401/u);
+    await page.goto(house.url);
+    await page.getByRole("heading", { name: "Sign in with a link" }).waitFor();
+    const field = page.getByRole("textbox", { name: "Or paste the link here" });
+    expect(await page.getByRole("button", { name: "Sign in" }).isDisabled()).toBe(true);
+    await field.fill("http://example.org/nothing");
+    expect(await page.getByRole("button", { name: "Sign in" }).isDisabled()).toBe(true);
+    await field.fill(house.link());
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await inside();
+  });
+
+  it("with a broken token explains itself", async () => {
+    const { page, ear } = opened;
+    ear.expected.push(/status of 40[01]/u);
+    await page.goto(`${house.url}/#token=%3Cscript%3Ealert(1)%3C/script%3E`);
+    await page.getByRole("heading", { name: "This link is no longer good" }).waitFor();
+    expect(page.url()).toBe(`${house.url}/`);
+  });
+});
+
+it("a house that does not answer is said so, and tried again", async () => {
+  const { page, ear } = opened;
+  await page.goto(house.link());
+  await inside();
+  ear.expected.push(/ERR_FAILED/u, /WebSocket connection/u);
+  await page.route("**/api/v1/sign-in", (route) => route.abort());
+  await page.reload();
+  await page.getByRole("heading", { name: "Nobody answers" }).waitFor();
+  await page.getByText("hardshell up", { exact: true }).waitFor();
+  await page.unroute("**/api/v1/sign-in");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await inside();
+});
+
+it("signing out forgets what was on the screen", async () => {
+  const { page } = opened;
+  house.addSession({ id: "private", title: "A private matter", label: { integrity: "trusted", tier: "high", sources: [] } });
+  await page.goto(house.link());
+  await page.getByText("A private matter").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+  expect(await page.content()).not.toContain("A private matter");
+});
+
+it("a sign-in that is taken back ends at once", async () => {
+  const { page } = opened;
+  await page.goto(house.link());
+  await inside();
+  house.revoke();
+  await page.getByRole("heading", { name: "Your sign-in has ended" }).waitFor();
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Your sign-in has ended");
+});

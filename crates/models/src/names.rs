@@ -26,7 +26,7 @@ impl Names {
     /// Our name for what a model wrote. A name that was not offered is undone as far as it can be, so that the model
     /// is told about the name it meant.
     #[must_use]
-    pub fn from_wire(&self, wire: &str) -> String {
+    pub fn undo(&self, wire: &str) -> String {
         self.ours.get(wire).cloned().unwrap_or_else(|| undone(wire))
     }
 }
@@ -90,12 +90,12 @@ mod tests {
             ("a..b", "a____b"),
         ] {
             assert_eq!(to_wire(name), wire);
-            assert_eq!(Names::default().from_wire(wire), name);
+            assert_eq!(Names::default().undo(wire), name);
         }
         let long = format!("mcp.{}", "x".repeat(120));
         assert_eq!(to_wire(&long).len(), 64);
-        assert_eq!(Names::new([long.as_str()]).from_wire(&to_wire(&long)), long);
-        assert_eq!(Names::default().from_wire("files.read"), "files.read");
+        assert_eq!(Names::new([long.as_str()]).undo(&to_wire(&long)), long);
+        assert_eq!(Names::default().undo("files.read"), "files.read");
     }
 
     proptest! {
@@ -104,9 +104,9 @@ mod tests {
             let wire = to_wire(&name);
             prop_assert!(wire.len() <= 64);
             prop_assert!(wire.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
-            prop_assert_eq!(Names::new([name.as_str()]).from_wire(&wire), name.clone());
+            prop_assert_eq!(Names::new([name.as_str()]).undo(&wire), name.clone());
             if wire.len() < 64 {
-                prop_assert_eq!(Names::default().from_wire(&wire), name);
+                prop_assert_eq!(Names::default().undo(&wire), name);
             }
         }
 

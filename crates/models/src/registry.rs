@@ -248,8 +248,8 @@ impl Registry {
         let ask = AskModel { model: model.name().clone(), ..ask.clone() };
         let scope = match &entry.way {
             Way::Http(scope) => scope,
-            Way::Script(script) => return said(script.answer(&ask).map_err(nobody)?, context),
-            Way::Builtin => return said(builtin::answer(&ask), context),
+            Way::Script(script) => return Ok(said(script.answer(&ask).map_err(nobody)?, context)),
+            Way::Builtin => return Ok(said(builtin::answer(&ask), context)),
         };
         let mut reached = Reached::Nobody;
         let mut next: u32 = 2;
@@ -347,11 +347,11 @@ fn tier(context: Context<'_>) -> Tier {
 }
 
 /// Hands an answer that was there at once over as if it had come in pieces.
-fn said(turn: ModelTurn, context: Context<'_>) -> Result<ModelTurn, Broken> {
+fn said(turn: ModelTurn, context: Context<'_>) -> ModelTurn {
     if !turn.text.is_empty() {
         context.progress.draft(&turn.text);
     }
-    Ok(turn)
+    turn
 }
 
 /// What spreads retries: different for every effect and every try, the same for the same ones.

@@ -45,7 +45,7 @@ fn a_mistake_is_named_and_a_key_in_clear_is_not_repeated() {
             &format!("{http}key = 'secret://k'\nurl = 'http://127.0.0.1:8000/v1'"),
             "`key` goes only to a host with a name",
         ),
-        (&format!("{http}url = 'http://127.1/v1%2f..'"), "`url` is not a plain URL"),
+        (&format!("{http}url = 'https://my_host.example.org/v1'"), "`url` is not a plain URL"),
         (&format!("{http}url = 'ftp://x.org'"), "`url` starts with https"),
         (&format!("{http}url = 'http://api.example.org/v1'"), "`url` is plain http"),
         (&format!("{http}url = 'https://user:pass@api.example.org/v1'"), "`url` carries no user"),

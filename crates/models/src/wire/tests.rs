@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn model(kind: &str, more: &str) -> Model {
-    let text = format!("name = 'm'\nkind = '{kind}'\nmodel = 'vendor-model'\nkey = 'secret://k'\n{more}");
+    let text = format!("name = 'm'\nkind = '{kind}'\nmodel = 'vendor-model'\n{more}");
     Model::try_from(&toml::from_str::<ModelConfig>(&text).unwrap()).unwrap()
 }
 

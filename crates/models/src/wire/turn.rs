@@ -31,7 +31,7 @@ impl Whole {
     #[must_use]
     pub fn into_turn(mut self, names: &Names, answered_by: String) -> ModelTurn {
         for call in &mut self.calls {
-            call.tool = names.from_wire(&call.tool);
+            call.tool = names.undo(&call.tool);
         }
         ModelTurn { text: self.text, calls: self.calls, stop: self.stop, usage: self.usage, answered_by }
     }

@@ -32,6 +32,8 @@ impl Tx<'_> {
     ///
     /// [`Error::Unreadable`].
     pub fn recipients(&self) -> Result<Vec<Address>, Error> {
-        self.rows("SELECT address FROM recipients ORDER BY address", [], |row| parsed(row, "address", "recipient"))
+        self.rows("SELECT address FROM recipients ORDER BY address", [], |row| {
+            parsed(row, "address", "recipient")
+        })
     }
 }

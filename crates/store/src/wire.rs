@@ -144,6 +144,3 @@ fn rule(wire: WireRule) -> Option<RuleHit> {
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
-
-#[cfg(test)]
-mod tests;

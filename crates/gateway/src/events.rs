@@ -72,7 +72,7 @@ impl Events {
         let (audience, session) = audience(&event);
         let mut kept = self.kept();
         let seq = kept.newest.saturating_add(1);
-        let frame = ServerFrame::Event(Numbered { seq, time: now.0, event });
+        let frame = ServerFrame::Event(Box::new(Numbered { seq, time: now.0, event }));
         match serde_json::to_string(&frame) {
             Ok(text) => kept.push(KeptEvent { seq, audience, session, text: text.into() }),
             Err(error) => {

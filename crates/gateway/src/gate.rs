@@ -49,7 +49,9 @@ pub(crate) struct Gate {
 pub(crate) async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let began = tokio::time::Instant::now();
     let method = method_word(request.method());
-    let response = match gate.admit(&mut request).await {
+    let admitted = gate.admit(&mut request).await;
+    let reached = request.extensions().get::<Reached>().copied();
+    let response = match admitted {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -58,6 +60,9 @@ pub(crate) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
         (Style::OpenAi | Style::Api, _) => response,
     };
     response.extensions_mut().remove::<Worded>();
+    if let Some(reached) = reached {
+        response.extensions_mut().insert(reached);
+    }
     let status = response.status().as_u16();
     gate.shared.metrics.requests.get_or_create(&Served { method, route: gate.route, status }).inc();
     gate.shared.metrics.seconds.0.observe(began.elapsed().as_secs_f64());

@@ -62,7 +62,7 @@ pub fn clock() -> Clock {
 /// The kernel's randomness.
 #[must_use]
 pub fn random() -> Random {
-    Arc::new(|bytes| getrandom::fill(bytes))
+    Arc::new(getrandom::fill)
 }
 
 /// The way in.

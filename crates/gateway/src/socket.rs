@@ -331,7 +331,7 @@ impl Session {
         };
         match written {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_gone)) => Err(End::Gone),
+            Ok(Err(error)) => Err(broken(error)),
             Err(_elapsed) => Err(TOO_SLOW),
         }
     }
@@ -340,7 +340,7 @@ impl Session {
         let limit = self.shared.limits.write_stall_time;
         match tokio::time::timeout(limit, SinkExt::<Message>::flush(&mut self.socket)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_gone)) => Err(End::Gone),
+            Ok(Err(error)) => Err(broken(error)),
             Err(_elapsed) => Err(TOO_SLOW),
         }
     }
@@ -368,6 +368,7 @@ enum Flush {
 fn broken(error: axum::Error) -> End {
     match error.into_inner().downcast_ref::<tungstenite::Error>() {
         Some(tungstenite::Error::Capacity(_)) => TOO_BIG,
+        Some(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => TOO_SLOW,
         Some(tungstenite::Error::Protocol(
             tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
         )) => End::Gone,

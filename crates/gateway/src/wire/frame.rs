@@ -97,7 +97,7 @@ pub enum ServerFrame {
         resumed: bool,
     },
     /// Something happened.
-    Event(Numbered),
+    Event(Box<Numbered>),
     /// A client's frame could not be carried out; the connection stays.
     Error {
         /// The `id` of the `send` or the id of the question or session it is about.

@@ -63,8 +63,8 @@ async fn json_that_is_not_what_the_route_takes_says_where_it_is_wrong() {
         ("a field twice", r#"{"id":"m1","id":"m2","text":"x"}"#.to_string(), "duplicate field `id`"),
         ("another type", r#"{"id":1,"text":"x"}"#.to_string(), "string"),
         ("null", r#"{"id":"m1","text":null}"#.to_string(), "string"),
-        ("a lone surrogate", r#"{"id":"m1","text":"\ud800"}"#.to_string(), "surrogate"),
-        ("too deep", deep, "recursion limit"),
+        ("a lone surrogate", r#"{"id":"m1","text":"\ud800"}"#.to_string(), "hex escape"),
+        ("lists in lists", deep.clone(), "sequence"),
         ("a bad id", r#"{"id":"../m1","text":"x"}"#.to_string(), "message id"),
         ("an empty message", r#"{"id":"m1","text":"  "}"#.to_string(), "empty"),
     ] {
@@ -85,6 +85,14 @@ async fn json_that_is_not_what_the_route_takes_says_where_it_is_wrong() {
         .send(&running)
         .await;
     assert_eq!(answer.status, 400, "not UTF-8");
+    let answer = ask("POST", "/v1/chat/completions")
+        .header("content-type", "application/json")
+        .body(format!(r#"{{"model":"echo","messages":[],"stop":{deep}}}"#))
+        .bearer(&token)
+        .send(&running)
+        .await;
+    let message = answer.json()["error"]["message"].as_str().unwrap().to_string();
+    assert!(answer.status == 400 && message.contains("recursion limit"), "{message}");
     for (target, status) in [
         ("/api/v1/sessions/..%2f..%2fetc", 400),
         ("/api/v1/sessions/MAIN", 400),

@@ -56,10 +56,10 @@ fn collect(value: &Value, key: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                match value {
-                    Value::String(text) if name == key => found.push(text.clone()),
-                    _ => collect(value, key, found),
+                if let (true, Value::String(text)) = (name == key, value) {
+                    found.push(text.clone());
                 }
+                collect(value, key, found);
             }
         }
         Value::Array(values) => values.iter().for_each(|value| collect(value, key, found)),

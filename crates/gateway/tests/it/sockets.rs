@@ -453,7 +453,7 @@ async fn many_small_pieces_of_one_large_message_are_too_large_too() {
 
 #[tokio::test]
 async fn raw_bytes_after_the_handshake_end_the_socket() {
-    let running = Running::start().await;
+    let running = with(Limits { hello_time: Duration::from_millis(500), ..Limits::default() }).await;
     let cookie = sign_in(&running).await;
     for bytes in [
         &b"\x81\x05hello"[..],                       // not masked

@@ -77,7 +77,7 @@ fn judge_call(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) ->
     let grounded = granted || is_grounded(call, manifest, &facts.provenance);
     let carries_data = manifest.is_none_or(|manifest| manifest.carries_data(call));
     let undoable = manifest.is_some_and(|manifest| manifest.undo() == Undo::Possible);
-    let consequential = is_consequential(call, facts, cases, carries_data);
+    let consequential = is_consequential(call, facts, cases);
     let (clearance, public_sink, sink) = clearance(call, facts, cases, granted);
     Judged {
         typed,
@@ -88,7 +88,7 @@ fn judge_call(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) ->
         consequential,
         carries_data,
         undoable,
-        carried: carried(call, facts, covering.map(|(_place, grant)| grant)),
+        carried: carried(call, facts, covering.map(|(_place, grant)| grant), carries_data),
         clearance,
         public_sink,
         sink,
@@ -131,10 +131,11 @@ fn is_grounded(call: &Call, manifest: Option<&Manifest>, known: &Provenance) -> 
         .all(|leaf| known.ground(leaf).is_some())
 }
 
-fn is_consequential(call: &Call, facts: &Facts, cases: &Cases, carries_data: bool) -> bool {
+fn is_consequential(call: &Call, facts: &Facts, cases: &Cases) -> bool {
     match call.effect {
         Effect::Read => false,
-        Effect::Fetch => carries_data || !facts.label.is_clean() && !urls_are_words(call, &facts.provenance),
+        // What a fetch names in the owner's own words carries nobody else's data.
+        Effect::Fetch => !urls_are_words(call, &facts.provenance),
         Effect::Write => !cases.in_workspace,
         Effect::Execute => !cases.command.only_looks(),
         Effect::Delete | Effect::Send | Effect::Spend | Effect::Configure => true,
@@ -152,7 +153,12 @@ fn urls_are_words(call: &Call, known: &Provenance) -> bool {
 
 /// The highest tier of what the arguments carry: constants of a grant and words of the owner carry the label of those
 /// words; a selected fact that of its result; anything else that of the whole session.
-fn carried(call: &Call, facts: &Facts, grant: Option<&Grant>) -> Tier {
+fn carried(call: &Call, facts: &Facts, grant: Option<&Grant>, carries_data: bool) -> Tier {
+    // With nobody's text in the session, nobody chose this address to carry something out; the name of a page is no
+    // secret of the session.
+    if call.effect == Effect::Fetch && facts.label.is_clean() && !carries_data {
+        return Tier::Low;
+    }
     let of_argument = |argument: &Argument| {
         if provenance::is_default(argument, facts.manifest.as_deref()) {
             return Tier::Low;
@@ -186,6 +192,7 @@ fn clearance(call: &Call, facts: &Facts, cases: &Cases, granted: bool) -> (Tier,
         // An address argument that was left out receives nothing.
         Sink::Argument(name) if call.value(name).is_none_or(is_empty) => (Tier::High, false, "machine"),
         Sink::Argument(_) => (of_recipients(), false, "recipients"),
+        Sink::HostOf(_) if granted => (Tier::Medium, false, "host"),
         Sink::HostOf(_) => (Tier::Low, true, "host"),
         Sink::Public => (Tier::Low, true, "public"),
     };

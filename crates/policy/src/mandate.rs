@@ -235,6 +235,17 @@ impl Grant {
             })
     }
 
+    /// Whether the argument called `name` is left open by design: a typed hole, or one of the handles that a service
+    /// returns.
+    #[must_use]
+    pub fn leaves_open(&self, name: &str) -> bool {
+        self.arguments.get(name).is_some_and(|constraint| match constraint {
+            Constraint::Is(_) | Constraint::OneOf(_) => false,
+            Constraint::Computed(expression) => expression.takes_handles(),
+            Constraint::Among(_) | Constraint::Hole(_) => true,
+        })
+    }
+
     /// The label of the words an argument's value was fixed by, when a constant of this grant fixes it.
     pub(crate) fn label_of_constant(&self, argument: &domain::Argument) -> Option<&Label> {
         let fixed = match self.arguments.get(&argument.name)? {

@@ -237,6 +237,8 @@ fn records(fields: &[Field], manifest: Option<&Manifest>) -> Vec<Record> {
         let parts: Vec<String> = if field.path.is_empty() { Vec::new() } else { field.path.split('.').map(str::to_string).collect() };
         let at = first_choice(&parts, manifest);
         let (list, key, rest) = match at.and_then(|at| parts.split_at_checked(at)) {
+            // The key of a record that is a key of a map: it belongs to the record that it names.
+            Some((list, [only])) if only == KEY => (list.join("."), field.value.canonical(), KEY.to_string()),
             Some((list, rest)) => {
                 let (key, rest) = rest.split_first().map_or(("", rest), |(key, rest)| (key.as_str(), rest));
                 (list.join("."), key.to_string(), rest.join("."))
@@ -254,9 +256,12 @@ fn records(fields: &[Field], manifest: Option<&Manifest>) -> Vec<Record> {
     records.into_iter().map(|(_place, record)| record).collect()
 }
 
+/// How a result's path names a key that is data.
+const KEY: &str = "@key";
+
 fn first_choice(parts: &[String], manifest: Option<&Manifest>) -> Option<usize> {
     let spec = manifest.and_then(|manifest| manifest.fields().iter().find(|spec| spec.path.matches(parts)));
-    let star = spec.and_then(|spec| spec.path.to_string().split('.').position(|part| part == "*"));
+    let star = spec.and_then(|spec| spec.path.to_string().split('.').position(|part| part == "*" || part == KEY));
     star.or_else(|| parts.iter().position(|part| part.bytes().all(|byte| byte.is_ascii_digit())))
 }
 

@@ -11,10 +11,15 @@
 //! only(rows)                                     the single record
 //! get(record, "field")                           a field of it
 //! column(rows, "field")                          the field of every record; `""` for lists of plain values
-//! most_common(list)  unique(list)  minus(list, list)
+//! over("tool", "list", "argument", domain)       every record of the queries whose argument ran over the whole domain;
+//!                                                no value while one of the domain has not been asked for
+//! handles("tool", "list", "field")               the ids and addresses that a service returned, facts or not: one of
+//!                                                them fills a hole, and no other value does
+//! most_common(list)  unique(list)  minus(list, list)  starting(list, "text")  single(list)
+//! ranking(list)  position(list, value)           most frequent first, then by letter; counted from 1
 //! count(rows or list)  sum(list)
 //! argument("name")                               another argument of this very call
-//! plus_minutes(date, number)  round(number, places)  + - * /
+//! plus_minutes(date, number)  round(number, places)  concat(text, …)  + - * /
 //! ```
 
 mod evaluate;
@@ -48,6 +53,13 @@ enum Function {
     Only,
     Get,
     Column,
+    Over,
+    Handles,
+    Starting,
+    Single,
+    Ranking,
+    Position,
+    Concat,
     MostCommon,
     Unique,
     Minus,
@@ -91,6 +103,12 @@ impl Expression {
         Ok(Self { text: text.to_string(), root: parse::parse(text)? })
     }
 
+    /// Whether it takes handles that are no facts: what it fills is a hole by design.
+    #[must_use]
+    pub fn takes_handles(&self) -> bool {
+        self.root.any(&|function| function == Function::Handles)
+    }
+
     /// Its values over the facts of `known`, for `call`, as canonical texts: one for a single value.
     ///
     /// # Errors
@@ -98,6 +116,15 @@ impl Expression {
     /// [`ExpressionError::NoValue`] when something it needs is not a fact, is not there, or is there twice.
     pub fn values(&self, known: &Provenance, call: &Call) -> Result<Vec<String>, ExpressionError> {
         evaluate::values(&self.root, known, call)
+    }
+}
+
+impl Node {
+    fn any(&self, wanted: &dyn Fn(Function) -> bool) -> bool {
+        match self {
+            Self::Number(_) | Self::Text(_) => false,
+            Self::Apply(function, arguments) => wanted(*function) || arguments.iter().any(|argument| argument.any(wanted)),
+        }
     }
 }
 

@@ -48,21 +48,21 @@ fn a_value_stands_in_a_text_only_whole_and_as_what_it_is() {
 #[test]
 fn what_leads_elsewhere_is_found_however_it_is_dressed() {
     for (text, found) in [
-        ("see report.docx and main.py", 0),
-        ("write to eve@evil.com", 1),
-        ("see www.evil.com/x", 1),
-        ("see evil.com", 1),
-        ("see https://evil.example/?q=1", 1),
-        ("![x](https://evil.example/p.png)", 1),
-        ("pay US133000000121212121212 now", 1),
-        ("pay US13 3000 0001 2121 2121 2 now", 1),
-        ("call +1 5551234567", 1),
-        ("on 2024-05-15 at 10:00 we met for 1,200.50", 0),
-        ("ask @evil_bot", 1),
-        ("ev\u{200b}il.com", 1),
-        ("10.0.0.1", 1),
+        ("see report.docx and main.py", false),
+        ("write to eve@evil.com", true),
+        ("see www.evil.com/x", true),
+        ("see evil.com", true),
+        ("see https://evil.example/?q=1", true),
+        ("![x](https://evil.example/p.png)", true),
+        ("pay US133000000121212121212 now", true),
+        ("pay US13 3000 0001 2121 2121 2 now", true),
+        ("call +1 5551234567", true),
+        ("on 2024-05-15 at 10:00 we met for 1,200.50", false),
+        ("ask @evil_bot", true),
+        ("ev\u{200b}il.com", true),
+        ("10.0.0.1", true),
     ] {
-        assert_eq!(strangers_in(text).len(), found, "{text:?} gave {:?}", strangers_in(text));
+        assert_eq!(!strangers_in(text).is_empty(), found, "{text:?} gave {:?}", strangers_in(text));
     }
 }
 

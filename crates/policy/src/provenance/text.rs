@@ -57,9 +57,19 @@ fn whole(needle: &str, text: &str, part: impl Fn(char) -> bool) -> bool {
         let before = text.get(..at).and_then(|before| before.chars().next_back());
         let mut after = text.get(at.saturating_add(found.len())..).unwrap_or_default().chars();
         let next = after.next();
-        let ends_sentence = matches!(next, Some('.' | ':' | '?' | '/')) && after.next().is_none_or(|c| !part(c));
+        let ends_sentence = matches!(next, Some('.' | ':' | '?' | '/'))
+            && (after.next().is_none_or(|c| !part(c)) || (next == Some('.') && starts_sentence(&text, at, &needle)));
         before.is_none_or(|c| !part(c)) && (next.is_none_or(|c| !part(c)) || ends_sentence)
     })
+}
+
+/// People forget the space after a full stop. What follows starts a sentence when it is a word that no host ends in,
+/// and what is before ends in a usual top-level domain.
+fn starts_sentence(text: &str, at: usize, needle: &str) -> bool {
+    let after = text.get(at.saturating_add(needle.len()).saturating_add(1)..).unwrap_or_default();
+    let word: String = after.chars().take_while(|c| c.is_alphanumeric() || "-./@:".contains(*c)).collect();
+    let ended = needle.rsplit('.').next().is_some_and(|last| is_usual_domain(last) && last.len() >= 3);
+    ended && word.len() >= 3 && word.chars().all(char::is_alphabetic) && !is_usual_domain(&word)
 }
 
 /// An id of letters grounds as a word. A bare number does only with its kind before it: `file 13`, `transaction #7`.

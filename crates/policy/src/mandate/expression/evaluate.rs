@@ -66,6 +66,26 @@ fn apply<'a>(function: Function, given: Vec<Found<'a>>, known: &'a Provenance, c
             record.fact(&field).map_or_else(|| no_value("the record has no such fact"), |value| Ok(of(value)))
         }
         Function::Column => column(&records(next()?)?, &text(next()?)?).map(Found::List),
+        Function::Over => over(known, &text(next()?)?, &text(next()?)?, &text(next()?)?, &list(next()?)?).map(Found::Records),
+        Function::Handles => handles(known, &text(next()?)?, &text(next()?)?, &text(next()?)?).map(Found::List),
+        Function::Starting => {
+            let (from, start) = (list(next()?)?, text(next()?)?.to_lowercase());
+            Ok(Found::List(from.into_iter().filter(|text| text.to_lowercase().starts_with(&start)).collect()))
+        }
+        Function::Single => match list(next()?)?.as_slice() {
+            [single] => Ok(Found::Text(single.clone())),
+            [] | [..] => no_value("there is not exactly one value"),
+        },
+        Function::Ranking => Ok(Found::List(ranking(&list(next()?)?))),
+        Function::Position => {
+            let (among, wanted) = (list(next()?)?, scalar(next()?)?);
+            let at = among.iter().position(|text| text.eq_ignore_ascii_case(&wanted));
+            at.map_or_else(|| no_value("the value is not in the list"), |at| Ok(Found::Number(Decimal::from(at.saturating_add(1)))))
+        }
+        Function::Concat => {
+            let parts = std::iter::from_fn(|| next().ok()).map(scalar).collect::<Result<Vec<_>, _>>()?;
+            Ok(Found::Text(parts.concat()))
+        }
         Function::MostCommon => most_common(&list(next()?)?).map(Found::Text),
         Function::Unique => Ok(Found::List(unique(list(next()?)?))),
         Function::Minus => {
@@ -129,6 +149,54 @@ fn rows<'a>(known: &'a Provenance, tool: &str, list: &str, with: &[String]) -> R
     if found.len() > RECORDS_MAX { no_value("there are more than 10,000 records") } else { Ok(found) }
 }
 
+/// The records of one list over the newest result of each query of `tool` whose `argument` is one of `domain`.
+fn over<'a>(
+    known: &'a Provenance,
+    tool: &str,
+    list: &str,
+    argument: &str,
+    domain: &[String],
+) -> Result<Vec<&'a Record>, ExpressionError> {
+    let mut found = Vec::new();
+    for wanted in domain {
+        let asked = |result: &&QueryResult| {
+            result.tool.as_str() == tool
+                && result.arguments.iter().any(|given| given.name == argument && crate::mandate::means(&given.value, wanted))
+        };
+        let Some(newest) = known.results.iter().rev().find(asked) else {
+            return no_value("not everything has been asked for yet");
+        };
+        found.extend(newest.records.iter().filter(|record| record.list == list));
+    }
+    if found.len() > RECORDS_MAX { no_value("there are more than 10,000 records") } else { Ok(found) }
+}
+
+/// The ids and addresses in one field of everything that `tool` returned, whoever chose them.
+fn handles(known: &Provenance, tool: &str, list: &str, field: &str) -> Result<Vec<String>, ExpressionError> {
+    let records = known.results.iter().filter(|result| result.tool.as_str() == tool).flat_map(|result| &result.records);
+    let values = records
+        .filter(|record| record.list == list)
+        .flat_map(|record| &record.fields)
+        .filter(|found| found.path == field)
+        .flat_map(|found| found.value.leaves())
+        .filter(|value| matches!(value, Value::Id { .. } | Value::Address(_)));
+    let found = unique(values.map(Value::canonical).collect());
+    if found.is_empty() { no_value("no such query has returned a handle") } else { Ok(found) }
+}
+
+/// Each value once, most frequent first, then by letter.
+fn ranking(texts: &[String]) -> Vec<String> {
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+    for text in texts {
+        let count = counts.entry(text).or_default();
+        *count = count.saturating_add(1);
+    }
+    let mut ranked: Vec<(std::cmp::Reverse<usize>, &String)> =
+        counts.into_iter().map(|(text, count)| (std::cmp::Reverse(count), text)).collect();
+    ranked.sort();
+    ranked.into_iter().map(|(_count, text)| text.clone()).collect()
+}
+
 fn filter<'a>(
     records: Vec<&'a Record>,
     field: &str,
@@ -137,7 +205,8 @@ fn filter<'a>(
 ) -> Result<Vec<&'a Record>, ExpressionError> {
     let mut found = Vec::new();
     for record in records {
-        let Some(value) = record.fact(field) else { return no_value("a record lacks the fact to compare") };
+        // What is no fact does not exist here: such a record is not chosen.
+        let Some(value) = record.fact(field) else { continue };
         if compare(&value.canonical(), operator, wanted)? {
             found.push(record);
         }

@@ -190,9 +190,8 @@ export class Store {
     this.#change({ type: "dismiss", id });
   }
 
-  /** Loads everything again: at the start, and when events were missed. */
+  /** Loads everything again: at the start, and when events were missed. Views that show the log ask for it themselves. */
   async #reload(): Promise<void> {
-    const watchesAudit = this.#state.audit.loaded;
     this.#change({ type: "missed" });
     const open = Object.entries(this.#state.chats).filter(([, chat]) => chat.loaded !== "no");
     await Promise.all([
@@ -200,7 +199,6 @@ export class Store {
       this.#try(async () => this.#change({ type: "sessions", sessions: await api.sessions() })),
       this.#try(async () => this.#change({ type: "questions", questions: await api.approvals() })),
       this.#try(async () => this.#change({ type: "commands", commands: await api.commands() })),
-      watchesAudit ? this.loadAudit() : undefined,
       ...open.map(([session]) => this.openChat(session)),
     ]);
   }

@@ -21,9 +21,10 @@ export function Audit() {
   const [kind, setKind] = useState(EVERY);
   const ofKind = useKind(kind);
   const [loadingOlder, setLoadingOlder] = useState(false);
+  const { loaded } = audit;
   useEffect(() => {
-    if (!store.state.audit.loaded) void store.loadAudit();
-  }, [store, audit.loaded]);
+    if (!loaded) void store.loadAudit();
+  }, [store, loaded]);
   const chain = useMemo(() => chainOf(audit.records), [audit.records]);
   const records = useMemo(() => [...(kind === EVERY ? audit.records : ofKind)].reverse(), [kind, audit.records, ofKind]);
   const present = new Set([...audit.records.map((record) => record.kind), kind]);

@@ -1,5 +1,5 @@
 /** One conversation: its label always in sight, what was said and done, and the field to write in. */
-import { useEffect, useState } from "react";
+import { useEffect, useRef } from "react";
 import { chatOf } from "../state/chat.ts";
 import { isBusy } from "../state/state.ts";
 import { useHouse, useStore } from "../state/store.ts";
@@ -9,7 +9,7 @@ import { go } from "../ui/router.ts";
 import { Icon, Mark } from "../ui/Icon.tsx";
 import { LabelChip } from "../ui/LabelChip.tsx";
 import { Button } from "react-aria-components";
-import { Composer } from "./Composer.tsx";
+import { Composer, type ComposerHandle } from "./Composer.tsx";
 import { useFocusOnOpen } from "./Page.tsx";
 import { LivePanel, LivePanelSwitch, usePanel } from "./LivePanel.tsx";
 import { Starts } from "./Starts.tsx";
@@ -108,11 +108,11 @@ function ModelNote() {
 export function NewChat() {
   const store = useStore();
   const heading = useFocusOnOpen<HTMLHeadingElement>();
-  const [fill, setFill] = useState<{ readonly text: string; readonly id: number }>();
+  const composer = useRef<ComposerHandle>(null);
   const begin = async (text: string, quoted: string | undefined) => {
     const id = await store.newSession();
     if (id === undefined) {
-      setFill((before) => ({ text, id: (before?.id ?? 0) + 1 }));
+      composer.current?.fill(text);
       return;
     }
     go({ view: "chat", session: id });
@@ -133,12 +133,12 @@ export function NewChat() {
             </p>
             <Starts
               onRun={(text) => void begin(text, undefined)}
-              onFill={(text) => setFill((before) => ({ text, id: (before?.id ?? 0) + 1 }))}
+              onFill={(text) => composer.current?.fill(text)}
             />
           </div>
         </div>
         <div className="chat-foot">
-          <Composer place="" busy={false} placeholder="Ask for something, or type / for commands" fill={fill} onSend={(text, quoted) => void begin(text, quoted)} />
+          <Composer place="" busy={false} placeholder="Ask for something, or type / for commands" ref={composer} onSend={(text, quoted) => void begin(text, quoted)} />
           <ModelNote />
         </div>
       </div>

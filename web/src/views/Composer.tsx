@@ -1,5 +1,5 @@
 /** Where the owner writes: with completion of slash commands, and a place apart for words that are not the owner's. */
-import { useEffect, useId, useRef, useState, type ClipboardEvent, type FormEvent, type KeyboardEvent } from "react";
+import { useEffect, useId, useImperativeHandle, useRef, useState, type ClipboardEvent, type FormEvent, type KeyboardEvent, type Ref } from "react";
 import { Button } from "react-aria-components";
 import { useHouse } from "../state/store.ts";
 import { Icon } from "../ui/Icon.tsx";
@@ -13,18 +13,24 @@ const PASTE_CHARACTERS_MIN = 240;
 /** What was written and not sent, by session: it survives a look at another view. */
 const unsent = new Map<string, { text: string; quoted: string | undefined }>();
 
+/** What others may do with the field. */
+export interface ComposerHandle {
+  /** Puts `text` into it, ready to be changed. */
+  readonly fill: (text: string) => void;
+}
+
 interface Properties {
   /** Whose unsent words these are. */
   readonly place: string;
   readonly busy: boolean;
   readonly placeholder: string;
-  readonly fill?: { readonly text: string; readonly id: number } | undefined;
+  readonly ref?: Ref<ComposerHandle>;
   readonly onSend: (text: string, quoted: string | undefined) => void;
   readonly onCancel?: () => void;
 }
 
 /** The field for messages. */
-export function Composer({ place, busy, placeholder, fill, onSend, onCancel }: Properties) {
+export function Composer({ place, busy, placeholder, ref, onSend, onCancel }: Properties) {
   const [text, setText] = useState(() => unsent.get(place)?.text ?? "");
   const [quoted, setQuoted] = useState<string | undefined>(() => unsent.get(place)?.quoted);
   const [pasted, setPasted] = useState<string>();
@@ -38,11 +44,12 @@ export function Composer({ place, busy, placeholder, fill, onSend, onCancel }: P
   useEffect(() => {
     unsent.set(place, { text, quoted });
   }, [place, text, quoted]);
-  useEffect(() => {
-    if (fill === undefined) return;
-    setText(fill.text);
-    field.current?.focus();
-  }, [fill]);
+  useImperativeHandle(ref, () => ({
+    fill: (given) => {
+      setText(given);
+      field.current?.focus();
+    },
+  }));
 
   const send = () => {
     if (!sendable) return;

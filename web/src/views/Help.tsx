@@ -29,7 +29,7 @@ export function Help({ open, onOpen }: { readonly open: boolean; readonly onOpen
             </section>
           ))}
           <div className="dialog-actions">
-            <Button slot="close" className="button button-primary" autoFocus>
+            <Button slot="close" className="button button-primary">
               Close
             </Button>
           </div>

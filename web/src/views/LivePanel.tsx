@@ -43,9 +43,10 @@ export function LivePanelSwitch({ open, onChange }: { readonly open: boolean; re
 export function LivePanel({ session }: { readonly session: string }) {
   const store = useStore();
   const audit = useHouse((state) => state.audit);
+  const { loaded } = audit;
   useEffect(() => {
-    if (!store.state.audit.loaded) void store.loadAudit();
-  }, [store, audit.loaded]);
+    if (!loaded) void store.loadAudit();
+  }, [store, loaded]);
   const own = audit.records.filter((record) => record["session"] === session).slice(-ROWS_MAX).reverse();
   return (
     <aside className="live-panel" aria-label="Record of this session">

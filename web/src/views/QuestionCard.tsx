@@ -52,6 +52,8 @@ export function QuestionCard({ pending, headingLevel }: { readonly pending: Pend
     event.stopPropagation();
   };
   return (
+    // The keys work on the card that has the focus, and nowhere else.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <section className={`question${expired ? " question-over" : ""}`} role="group" aria-labelledby={heading} tabIndex={0} onKeyDown={onKey} data-question={question.id}>
       <header className="question-head">
         <span className="chip chip-ask">

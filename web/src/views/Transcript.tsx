@@ -17,17 +17,28 @@ import { CallCard } from "./CallCard.tsx";
 /** Nearer to the end than this, the page keeps to the end as it grows. */
 const STICK_PIXELS = 80;
 
+/** So much of a conversation is drawn at first: a few screens. A session can hold thousands of items. */
+const BLOCKS_SHOWN = 80;
+
 type Block = { readonly key: string; readonly steps: readonly Call[] } | { readonly key: string; readonly entry: Entry };
 
 /** The conversation of `session`. */
 export function Transcript({ session, chat }: { readonly session: Session; readonly chat: Chat }) {
   const { box, end, atEnd, toEnd } = useStick(chat);
   const busy = session.state === "running" && chat.draft === undefined && !lastCallRuns(chat.entries);
+  const all = blocks(chat.entries);
+  const [more, setMore] = useState(0);
+  const hidden = Math.max(0, all.length - BLOCKS_SHOWN - more);
   return (
     <div className="transcript-box">
       <div className="transcript" ref={box} tabIndex={0} role="log" aria-label="Conversation" aria-live="off">
         <div className="column">
-          {blocks(chat.entries).map((block) =>
+          {hidden === 0 ? null : (
+            <Button className="button button-plain earlier" onPress={() => setMore(more + BLOCKS_SHOWN)}>
+              Show earlier ({hidden} more)
+            </Button>
+          )}
+          {all.slice(hidden).map((block) =>
             "steps" in block ? <Steps key={block.key} calls={block.steps} /> : <EntryView key={block.key} entry={block.entry} session={session.id} />,
           )}
           {chat.draft === undefined ? null : <DraftView text={chat.draft.text} label={session.label} />}
@@ -207,7 +218,7 @@ function useStick(chat: Chat) {
       grow.disconnect();
       scrolled.removeEventListener("scroll", look);
     };
-  }, [chat.loaded]);
+  }, []);
   const own = chat.entries.filter((entry) => entry.kind === "said" && entry.delivery === "sending").length;
   useEffect(() => {
     if (own === 0) return;

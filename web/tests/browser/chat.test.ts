@@ -214,6 +214,16 @@ describe("sessions", () => {
     await page.getByRole("link", { name: /From the terminal/u }).waitFor();
   });
 
+  it("of thousands of items open at their end, and lead back to their beginning", async () => {
+    house.addSession({ id: "long", title: "Long" });
+    for (let at = 1; at <= 2_000; at += 1) house.tell("long", { kind: "replied", task: `t${at}`, label: TRUSTED, text: `Reply **${at}**` });
+    await enter("/s/long");
+    await log().getByText("Reply 2000", { exact: true }).waitFor();
+    expect(await log().getByText("Reply 1900", { exact: true }).count()).toBe(0);
+    await log().getByRole("button", { name: "Show earlier (1920 more)" }).click();
+    await log().getByText("Reply 1900", { exact: true }).waitFor();
+  });
+
   it("that do not exist say so", async () => {
     opened.ear.expected.push(/status of 404/u);
     await enter("/s/nowhere");

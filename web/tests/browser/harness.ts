@@ -90,10 +90,12 @@ export async function expectAccessible(page: Page, where: string): Promise<void>
   expect(found, where).toEqual([]);
 }
 
-/** Nothing sticks out to the side. */
+/** Nothing sticks out to the side, and the frame itself does not scroll. */
 export async function expectNoSideways(page: Page, where: string): Promise<void> {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(wide, `${where}: pixels wider than the window`).toBeLessThanOrEqual(0);
+  const framed = await page.evaluate(() => (document.querySelector(".shell") === null ? 0 : document.documentElement.scrollHeight - document.documentElement.clientHeight));
+  expect(framed, `${where}: pixels higher than the window`).toBeLessThanOrEqual(0);
 }
 
 /** Takes a picture into web/screenshots. */

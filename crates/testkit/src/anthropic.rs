@@ -9,8 +9,8 @@ use http::Method;
 use serde_json::{Value, json};
 use std::io;
 
-/// The version of the interface.
-const VERSION: &str = "2023-06-01";
+/// The versions of the interface that are served.
+const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
 /// A fake of the vendor.
 #[derive(Clone, Debug)]
@@ -46,13 +46,17 @@ impl Vendor for Anthropic {
         if asked.method != Method::POST {
             return refused(405, "invalid_request_error", "Method Not Allowed");
         }
-        match header("x-api-key") {
+        // The vendor's own client has moved from the first to the second.
+        let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        match header("x-api-key").or(bearer) {
             None => return refused(401, "authentication_error", "x-api-key header is required"),
-            Some(key) if key != self.key => return refused(401, "authentication_error", "invalid x-api-key"),
+            Some(key) if key != self.key => {
+                return refused(401, "authentication_error", "invalid x-api-key");
+            }
             Some(_) => {}
         }
         match header("anthropic-version") {
-            Some(VERSION) => {}
+            Some(version) if VERSIONS.contains(&version) => {}
             None => return refused(400, "invalid_request_error", "anthropic-version: header is required"),
             Some(_) => {
                 return refused(400, "invalid_request_error", "anthropic-version: is not a valid version");

@@ -1,0 +1,3 @@
+//! The fakes, asked by others than us.
+
+mod clients;

@@ -49,10 +49,19 @@ function watch(watcher: () => void): () => void {
   };
 }
 
+/** What the reader was doing when a view opened: it decides where the focus goes. */
+export type Arrival = "reading" | "writing";
+
 /** Opens `route`. */
-export function go(route: Route): void {
-  if (pathOf(route) !== window.location.pathname) window.history.pushState(null, "", pathOf(route));
+export function go(route: Route, arrival: Arrival = "reading"): void {
+  if (pathOf(route) !== window.location.pathname) window.history.pushState({ arrival }, "", pathOf(route));
   for (const watcher of watchers) watcher();
+}
+
+/** How the open view was reached. */
+export function arrival(): Arrival {
+  const state: unknown = window.history.state;
+  return typeof state === "object" && state !== null && "arrival" in state && state.arrival === "writing" ? "writing" : "reading";
 }
 
 /** The open route. */

@@ -5,7 +5,7 @@ import { isBusy } from "../state/state.ts";
 import { useHouse, useStore } from "../state/store.ts";
 import { oneLine } from "../text/visible.ts";
 import { FaultNote } from "../ui/Fault.tsx";
-import { go } from "../ui/router.ts";
+import { arrival, go } from "../ui/router.ts";
 import { Icon, Mark } from "../ui/Icon.tsx";
 import { LabelChip } from "../ui/LabelChip.tsx";
 import { Button } from "react-aria-components";
@@ -22,7 +22,11 @@ export function Chat({ id }: { readonly id: string }) {
   const chat = useHouse((state) => chatOf(state.chats, id));
   const pending = useHouse((state) => state.pending).filter((one) => one.question.session === id);
   const heading = useFocusOnOpen<HTMLHeadingElement>();
+  const composer = useRef<ComposerHandle>(null);
   const [panel, setPanel] = usePanel();
+  useEffect(() => {
+    if (arrival() === "writing") composer.current?.focus();
+  }, []);
   useEffect(() => {
     if (chatOf(store.state.chats, id).loaded === "no") void store.openChat(id);
   }, [id, store]);
@@ -67,6 +71,7 @@ export function Chat({ id }: { readonly id: string }) {
           {pending.length > 0 ? <WaitingNote count={pending.length} question={pending[0]?.question.id ?? ""} /> : null}
           <Composer
             key={id}
+            ref={composer}
             place={id}
             busy={busy}
             placeholder="Write to Hardshell"
@@ -115,7 +120,7 @@ export function NewChat() {
       composer.current?.fill(text);
       return;
     }
-    go({ view: "chat", session: id });
+    go({ view: "chat", session: id }, "writing");
     await store.send(id, text, quoted);
   };
   return (

@@ -17,6 +17,7 @@ const unsent = new Map<string, { text: string; quoted: string | undefined }>();
 export interface ComposerHandle {
   /** Puts `text` into it, ready to be changed. */
   readonly fill: (text: string) => void;
+  readonly focus: () => void;
 }
 
 interface Properties {
@@ -49,6 +50,7 @@ export function Composer({ place, busy, placeholder, ref, onSend, onCancel }: Pr
       setText(given);
       field.current?.focus();
     },
+    focus: () => field.current?.focus(),
   }));
 
   const send = () => {

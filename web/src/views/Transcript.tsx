@@ -33,6 +33,7 @@ export function Transcript({ session, chat }: { readonly session: Session; reado
     <div className="transcript-box">
       <div className="transcript" ref={box} tabIndex={0} role="log" aria-label="Conversation" aria-live="off">
         <div className="column">
+          {all.length === 0 && chat.draft === undefined && !busy ? <p className="empty">Nothing was said here yet.</p> : null}
           {hidden === 0 ? null : (
             <Button className="button button-plain earlier" onPress={() => setMore(more + BLOCKS_SHOWN)}>
               Show earlier ({hidden} more)

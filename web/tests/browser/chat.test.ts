@@ -42,6 +42,8 @@ describe("a message", () => {
     await enter();
     await say("Tell me something");
     await page.waitForURL(/\/s\/s-1$/u);
+    // Whoever wrote the first message goes on writing.
+    expect(await field().evaluate((element) => element === document.activeElement)).toBe(true);
     const { session, task } = house.received[0] ?? { session: "", task: "" };
     await log().getByText("Tell me something").waitFor();
     house.emit({ kind: "draft", session, task, step: 0, text: "Once **upon" });

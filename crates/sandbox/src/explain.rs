@@ -1,6 +1,90 @@
 //! A sandbox in words, before it is made.
-use crate::spec::Spec;
-/// Placeholder
-pub fn explain(_: &Spec) -> String {
-    String::new()
+
+use std::fmt::Write;
+
+use crate::filter;
+use crate::grant::Access;
+use crate::level::Isolation;
+use crate::spec::{Input, Network, PROXY_PORT, Spec, Terminal, WorkspaceMode};
+use crate::view;
+
+/// What `--explain` prints: what the command would see, use up and reach, and what the walls are made of here.
+#[must_use]
+pub fn explain(spec: &Spec, isolation: &Isolation) -> String {
+    let mut text = String::new();
+    // Writing to a `String` cannot fail.
+    let _written = write_all(&mut text, spec, isolation);
+    text
+}
+
+fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt::Result {
+    let level = isolation.level;
+    writeln!(
+        text,
+        "isolation: {level} (Landlock version {}, {} system calls)",
+        isolation.landlock_abi,
+        calls(isolation)
+    )?;
+    if let Some(reason) = &isolation.reason {
+        writeln!(text, "  not better, because {reason}")?;
+    }
+    if let Some(fix) = &isolation.fix {
+        writeln!(text, "  what would help: {fix}")?;
+    }
+    writeln!(text, "  cannot stop: {}", level.cannot_stop())?;
+    writeln!(text, "program: {}", spec.program.path.display())?;
+    writeln!(text, "  blake3 {}", blake3::Hash::from_bytes(spec.program.blake3).to_hex())?;
+    writeln!(text, "sees:")?;
+    writeln!(text, "  {} (read-only)", view::SYSTEM_FOLDERS.join(" "))?;
+    writeln!(text, "  {} (read-only)", view::SYSTEM_SETTINGS.join(" "))?;
+    writeln!(text, "  {} and /tmp, empty and gone afterwards", view::HOME)?;
+    for grant in &spec.grants {
+        let may = match grant.access() {
+            Access::Read => "read-only",
+            Access::ReadExecute => "read-only, programs can be started",
+            Access::Write => "can be changed, but for files that run code later",
+        };
+        writeln!(text, "  {} ({may})", grant.path().display())?;
+    }
+    if let Some(workspace) = &spec.workspace {
+        let how = match (&workspace.mode, workspace.is_writable()) {
+            (_, false) => "read-only",
+            (WorkspaceMode::InPlace, true) => "can be changed, but for files that run code later",
+            (WorkspaceMode::Transaction(_), true) => "changes are kept apart until they are applied",
+        };
+        writeln!(text, "  {} ({how})", workspace.grant.path().display())?;
+    }
+    writeln!(text, "starts in: {}", spec.folder.as_deref().unwrap_or(view::HOME.as_ref()).display())?;
+    match spec.network {
+        Network::None => writeln!(text, "network: none but its own loopback")?,
+        Network::Listener => writeln!(text, "network: a proxy on its own loopback, port {PROXY_PORT}")?,
+    }
+    let input = match &spec.input {
+        Input::Empty => "nothing",
+        Input::Bytes(_) => "what it is given",
+        Input::Descriptor(_) => "what the caller is given",
+    };
+    let output = match spec.terminal {
+        Terminal::Pipes => "pipes",
+        Terminal::Pty { .. } => "a terminal of its own",
+    };
+    writeln!(text, "reads: {input}; writes to: {output}")?;
+    let limits = &spec.limits;
+    writeln!(
+        text,
+        "limits: {} s, {} MiB memory, {} processes, {} % CPU, {} open files, {} MiB a file, {} MiB in /tmp",
+        limits.wall.as_secs(),
+        limits.memory_bytes >> 20,
+        limits.pids,
+        limits.cpu_percent,
+        limits.files,
+        limits.file_bytes >> 20,
+        limits.tmp_bytes >> 20,
+    )?;
+    let names: Vec<&str> = spec.environment.iter().map(|(name, _)| name).collect();
+    writeln!(text, "environment: {} {}", view::VARIABLES.map(|(name, _)| name).join(" "), names.join(" "))
+}
+
+fn calls(isolation: &Isolation) -> usize {
+    filter::reasons(isolation.level).map(|(name, _)| name).collect::<std::collections::BTreeSet<_>>().len()
 }

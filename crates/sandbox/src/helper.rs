@@ -18,9 +18,11 @@ use std::process::ExitCode;
 
 use rustix::process::DumpableBehavior;
 
+use crate::canaries;
 use crate::error::Step;
 use crate::kernel::{self, Side};
 use crate::level::Level;
+use crate::probe::HELPER_ARGUMENT;
 use crate::wire::{self, Answer, Reader, Request};
 
 /// Why nothing was run.
@@ -48,14 +50,28 @@ impl Fault {
 
     fn answer(&self) -> Answer {
         // An error without a number is one of our own checks; EPERM is what it means.
-        Answer::Failed { step: self.step, errno: self.error.raw_os_error().unwrap_or(libc::EPERM) }
+        Answer::Failed {
+            step: self.step,
+            errno: self.error.raw_os_error().unwrap_or(match self.error.kind() {
+                io::ErrorKind::Unsupported => libc::EOPNOTSUPP,
+                _ => libc::EPERM,
+            }),
+        }
     }
 }
 
 /// What the program started as helper does: takes a request from the socket on standard input, carries it out, ends.
-/// `hardshell __sandbox` calls it too. Without such a socket it does nothing and fails.
+/// `hardshell __sandbox` calls it too. With `__canary` it is a canary (see [`crate::canaries`]) and no helper. With
+/// neither it does nothing and fails.
 #[must_use]
 pub fn helper_main() -> ExitCode {
+    let line: Vec<String> =
+        std::env::args_os().skip(1).filter_map(|argument| argument.into_string().ok()).collect();
+    let line: Vec<&str> =
+        line.iter().map(String::as_str).skip_while(|argument| *argument == HELPER_ARGUMENT).collect();
+    if let [canaries::CANARY_ARGUMENT, kind, decoys] = *line {
+        return canaries::main(kind, decoys);
+    }
     let Ok(socket) = take_socket() else {
         return ExitCode::FAILURE;
     };

@@ -49,8 +49,8 @@ impl Level {
                  held in socket buffers; use of all processors"
             }
             Self::Landlock => {
-                "what `full-soft` cannot stop; seeing names, sizes and times of files anywhere, the list of \
-                 processes and the name of the host; outliving Hardshell when the helper alone is killed"
+                "what `full-soft` cannot stop; seeing the size and times of a file whose name is known, whether a \
+                 process number is taken, and the name of the host; outliving the helper when it alone is killed"
             }
             Self::None => "anything but running for too long",
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::PathError;
+use crate::grant::{Access, Grant};
 use crate::spec::{Workspace, WorkspaceMode};
 use crate::wire::{Cover, CoverKind};
 
@@ -73,31 +74,41 @@ const ENTRIES_MAX: usize = 200_000;
 /// The most covers of one sandbox; each is a mount.
 const COVERS_MAX: usize = 512;
 
-/// What must be covered in a workspace that is changed in place: each protected path that exists, after the folders
-/// above it.
-pub(crate) fn covers(workspace: &Workspace) -> Result<Vec<Cover>, PathError> {
-    let in_place = matches!(workspace.mode, WorkspaceMode::InPlace);
-    if !workspace.is_writable() {
-        return Ok(Vec::new());
-    }
-    let root = workspace.grant.path();
-    let mut read_only: BTreeSet<PathBuf> = workspace.never_writable.iter().cloned().collect();
-    if in_place {
-        find(root, &workspace.writable_protected, &mut read_only)?;
-    }
+/// What must be covered in the folders that a command can change: each protected path that exists, after the folders
+/// above it. A change set needs no covers, being judged before it is applied.
+pub(crate) fn covers(grants: &[Grant], workspace: Option<&Workspace>) -> Result<Vec<Cover>, PathError> {
     let mut all: BTreeMap<PathBuf, CoverKind> = BTreeMap::new();
-    for path in read_only {
-        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
-        for folder in above {
-            all.entry(folder.to_owned()).or_insert(CoverKind::Anchor);
+    for grant in grants.iter().filter(|grant| grant.access() == Access::Write) {
+        let mut found = BTreeSet::new();
+        find(grant.path(), &[], &mut found)?;
+        add(grant.path(), found, &mut all);
+    }
+    if let Some(workspace) = workspace.filter(|workspace| workspace.is_writable()) {
+        let mut found: BTreeSet<PathBuf> = workspace.never_writable.iter().cloned().collect();
+        match workspace.mode {
+            WorkspaceMode::InPlace => {
+                find(workspace.grant.path(), &workspace.writable_protected, &mut found)?
+            }
+            WorkspaceMode::Transaction(_) => {}
         }
-        all.insert(path, CoverKind::ReadOnly);
+        add(workspace.grant.path(), found, &mut all);
     }
     if all.len() > COVERS_MAX {
-        return Err(PathError::TooMany { path: root.to_owned(), limit: COVERS_MAX });
+        let path = all.into_keys().next().unwrap_or_default();
+        return Err(PathError::TooMany { path, limit: COVERS_MAX });
     }
     // Sorted by path, a folder comes before what lies beneath it.
     Ok(all.into_iter().map(|(path, kind)| Cover { path, kind }).collect())
+}
+
+fn add(root: &Path, found: BTreeSet<PathBuf>, all: &mut BTreeMap<PathBuf, CoverKind>) {
+    for path in found {
+        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        for folder in above {
+            all.entry(root.join(folder)).or_insert(CoverKind::Anchor);
+        }
+        all.insert(root.join(path), CoverKind::ReadOnly);
+    }
 }
 
 /// Looks through a folder, never into a protected one and never through a link.

@@ -47,6 +47,8 @@ pub(crate) struct Request {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) grants: Vec<Granted>,
     pub(crate) workspace: Option<WorkspaceRequest>,
+    /// What is held in place or read-only in folders that can be changed, each after its ancestors.
+    pub(crate) covers: Vec<Cover>,
     /// The port of the listener to hand out.
     pub(crate) listen: Option<u16>,
     /// Whether standard input, output and error are a terminal of the command's own.
@@ -73,17 +75,15 @@ pub(crate) struct Granted {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkspaceRequest {
     pub(crate) granted: Granted,
-    /// Read-only covers, relative to the workspace, each after its ancestors.
-    pub(crate) covers: Vec<Cover>,
     /// The folder of the change set, which holds `upper` and `work`.
     pub(crate) change_set: Option<Granted>,
 }
 
-/// A path beneath a workspace that becomes a mount point, so that it cannot be renamed or removed.
+/// A path beneath a folder that can be changed, which becomes a mount point, so that it cannot be renamed or removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cover {
-    /// Relative to the workspace.
+    /// Absolute.
     pub(crate) path: PathBuf,
     pub(crate) kind: CoverKind,
 }

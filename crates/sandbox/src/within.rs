@@ -68,13 +68,19 @@ pub struct Found {
     pub bytes: u64,
     /// When it was last changed, in seconds since 1970.
     pub modified_seconds: i64,
+    /// When it, or its permissions or names, were last changed: seconds and nanoseconds since 1970.
+    pub changed: (i64, u64),
     /// Its permission bits.
     pub mode: u32,
+    /// How many names it has.
+    pub links: u64,
 }
 
 impl Found {
-    fn of(stat: &Stat) -> Self {
+    pub(crate) fn of(stat: &Stat) -> Self {
         Self {
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+            links: stat.st_nlink,
             kind: kind_of(stat.st_mode),
             identity: Identity::of(stat),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
@@ -231,8 +237,22 @@ impl Within {
         Err(PathError::Changed { path: path.to_owned() })
     }
 
+    /// Opens a folder beneath.
+    pub(crate) fn open_folder(&self, path: &Path) -> Result<OwnedFd, PathError> {
+        self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())
+    }
+
+    /// What a link beneath names, not followed.
+    pub(crate) fn read_link(&self, path: &Path) -> Result<PathBuf, PathError> {
+        use std::os::unix::ffi::OsStringExt;
+        let (folder, name) = self.parent(path)?;
+        let target =
+            rustix::fs::readlinkat(&folder, &name, Vec::new()).map_err(|errno| io_error(path, errno))?;
+        Ok(PathBuf::from(std::ffi::OsString::from_vec(target.into_bytes())))
+    }
+
     /// The parent folder of `path`, opened beneath, and its last name.
-    fn parent(&self, path: &Path) -> Result<(OwnedFd, PathBuf), PathError> {
+    pub(crate) fn parent(&self, path: &Path) -> Result<(OwnedFd, PathBuf), PathError> {
         let relative = self.relative(path)?;
         let Some(Component::Normal(name)) = relative.components().next_back() else {
             return Err(PathError::Malformed { path: path.to_owned() });

@@ -51,6 +51,15 @@ fn prepare(request: &Request, early: Option<Option<Pieces>>) -> Result<(), Fault
             };
             root::build(request, &pieces)?;
         }
+        // Covers and overlays are mounts; what cannot be protected is not shown.
+        Level::Landlock if !request.covers.is_empty() => {
+            return Err(Fault::new(Step::Protect, io::ErrorKind::Unsupported));
+        }
+        Level::Landlock | Level::None
+            if request.workspace.as_ref().is_some_and(|workspace| workspace.change_set.is_some()) =>
+        {
+            return Err(Fault::new(Step::Overlay, io::ErrorKind::Unsupported));
+        }
         Level::Landlock | Level::None => {}
     }
     drop_capabilities().at(Step::Capabilities)?;

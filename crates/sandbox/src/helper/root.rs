@@ -50,7 +50,8 @@ pub(super) fn build(request: &Request, pieces: &Pieces) -> Result<(), Fault> {
     for piece in &pieces.grants {
         attach(root, piece.tree.as_fd(), &piece.path, piece.kind).at(Step::Grant)?;
     }
-    workspace::add(root, request, pieces)?;
+    workspace::add(root, pieces)?;
+    workspace::cover(root, request)?;
     rustix::fs::unlinkat(root, STAGING, AtFlags::REMOVEDIR).at(Step::Root)?;
     freeze(root).at(Step::Root)
 }

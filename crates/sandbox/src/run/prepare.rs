@@ -62,6 +62,7 @@ pub(super) fn prepare(spec: Spec, level: Level, landlock_abi: u32) -> Result<Pre
         folder: spec.folder,
         grants: spec.grants.iter().map(granted).collect(),
         workspace: spec.workspace.as_ref().map(workspace).transpose()?,
+        covers: crate::protected::covers(&spec.grants, spec.workspace.as_ref())?,
         listen: match spec.network {
             Network::None => None,
             Network::Listener => Some(PROXY_PORT),
@@ -97,12 +98,11 @@ fn granted(grant: &Grant) -> Granted {
 }
 
 fn workspace(workspace: &Workspace) -> Result<WorkspaceRequest, Error> {
-    let covers = crate::protected::covers(workspace)?;
     let change_set = match &workspace.mode {
         WorkspaceMode::InPlace => None,
         WorkspaceMode::Transaction(folder) => Some(granted(&Grant::resolve(folder, Access::Write)?)),
     };
-    Ok(WorkspaceRequest { granted: granted(&workspace.grant), covers, change_set })
+    Ok(WorkspaceRequest { granted: granted(&workspace.grant), change_set })
 }
 
 fn limits(limits: &Limits, watched: Watched) -> LimitsRequest {

@@ -107,6 +107,20 @@ impl Within {
                 return Err(PathError::Special { path: path.to_owned(), found });
             }
         }
+        self.move_to_any(path, Some(only.unwrap_or(Identity::of(&stat))), target, name)
+    }
+
+    /// As [`Within::move_to`], of anything.
+    pub(crate) fn move_to_any(
+        &self,
+        path: &Path,
+        only: Option<Identity>,
+        target: &Self,
+        name: &Path,
+    ) -> Result<Identity, PathError> {
+        let (folder, last) = self.parent(path)?;
+        let stat = rustix::fs::statat(&folder, &last, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|errno| io_error(path, errno))?;
         let identity = Identity::of(&stat);
         if only.is_some_and(|wanted| wanted != identity) {
             return Err(PathError::Changed { path: path.to_owned() });

@@ -18,9 +18,9 @@ use crate::kernel::{self, Attributes, MOUNT_NO_DEVICES, MOUNT_NO_SET_ID, MOUNT_R
 use crate::wire::{Cover, CoverKind, Request};
 use crate::within::kind_of;
 
-/// Adds the workspace last, so that nothing covers it, and its covers over it.
-pub(super) fn add(root: BorrowedFd<'_>, request: &Request, pieces: &Pieces) -> Result<(), Fault> {
-    let (Some(piece), Some(wanted)) = (&pieces.workspace, &request.workspace) else { return Ok(()) };
+/// Adds the workspace last, so that nothing covers it.
+pub(super) fn add(root: BorrowedFd<'_>, pieces: &Pieces) -> Result<(), Fault> {
+    let Some(piece) = &pieces.workspace else { return Ok(()) };
     match &pieces.change_set {
         None => {
             attach(root, piece.tree.as_fd(), &piece.path, piece.kind).at(Step::Grant)?;
@@ -30,8 +30,13 @@ pub(super) fn add(root: BorrowedFd<'_>, request: &Request, pieces: &Pieces) -> R
         }
         Some(change_set) => overlay(root, piece, change_set).at(Step::Overlay)?,
     }
-    for cover in &wanted.covers {
-        protect(root, &piece.path, cover).at(Step::Protect)?;
+    Ok(())
+}
+
+/// Holds protected paths, once everything is in place.
+pub(super) fn cover(root: BorrowedFd<'_>, request: &Request) -> Result<(), Fault> {
+    for cover in &request.covers {
+        protect(root, cover).at(Step::Protect)?;
     }
     Ok(())
 }
@@ -65,11 +70,11 @@ fn overlay(root: BorrowedFd<'_>, lower: &Piece, change_set: &Piece) -> io::Resul
     Ok(())
 }
 
-/// Makes a path beneath the workspace a mount point. One that is gone meanwhile needs no cover; a link is left alone,
+/// Makes a path a mount point. One that is gone meanwhile needs no cover; a link is left alone,
 /// since what it names is covered where it is.
-fn protect(root: BorrowedFd<'_>, workspace: &Path, cover: &Cover) -> io::Result<()> {
-    let path = workspace.join(&cover.path);
-    let target = match open_beneath(root, inside(&path)) {
+fn protect(root: BorrowedFd<'_>, cover: &Cover) -> io::Result<()> {
+    let path = &cover.path;
+    let target = match open_beneath(root, inside(path)) {
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => return Ok(()),
         other => other?,
     };
@@ -83,5 +88,5 @@ fn protect(root: BorrowedFd<'_>, workspace: &Path, cover: &Cover) -> io::Result<
         CoverKind::ReadOnly => MOUNT_NO_SET_ID | MOUNT_NO_DEVICES | MOUNT_READ_ONLY,
     };
     kernel::set_attributes(tree.as_fd(), Attributes { set, mapped_by: None })?;
-    attach(root, tree.as_fd(), &path, kind)
+    attach(root, tree.as_fd(), path, kind)
 }

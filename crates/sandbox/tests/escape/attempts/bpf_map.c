@@ -1,0 +1,27 @@
+// shows: a program of the kernel is prepared
+// stopped by: seccomp
+// outside: root
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+int main(void) {
+    unsigned request[32] = {2, 4, 4, 1};
+    return syscall(SYS_bpf, 0, request, sizeof request) < 0;
+}

@@ -1,0 +1,28 @@
+// shows: a capability is gained
+// stopped by: seccomp
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+int main(void) {
+    unshare(CLONE_NEWUSER);
+    unsigned header[2] = {0x20080522, 0}, sets[6] = {0};
+    if (syscall(SYS_capget, header, sets)) return 1;
+    return sets[0] | sets[3] ? 0 : 1;
+}

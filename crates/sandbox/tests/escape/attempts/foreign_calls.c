@@ -1,0 +1,27 @@
+// shows: a call is made the way of another architecture
+// stopped by: seccomp
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+int main(void) {
+    long answer;
+    __asm__ volatile("int $0x80" : "=a"(answer) : "a"(20) : "memory"); // getpid of i386
+    return answer == getpid() ? 0 : 1;
+}

@@ -1,0 +1,28 @@
+// shows: a user namespace is made by clone3, whose flags lie in memory
+// stopped by: seccomp
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+int main(void) {
+    unsigned long long request[8] = {CLONE_NEWUSER, 0, 0, 0, SIGCHLD};
+    int child = syscall(SYS_clone3, request, sizeof request);
+    if (!child) _exit(0);
+    return child < 0;
+}

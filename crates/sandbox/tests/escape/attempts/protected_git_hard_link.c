@@ -1,0 +1,28 @@
+// shows: a second name for the configuration of git is written
+// stopped by: protected path
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+int main(void) {
+    if (chdir(getenv("WORKSPACE"))) return 1;
+    unlink("config-name");
+    if (link(".git/config", "config-name")) return 1;
+    return open("config-name", O_WRONLY) < 0;
+}

@@ -1,0 +1,3 @@
+# shows: the accounts of the host are read
+# stopped by: root
+grep -q "^root:" /etc/passwd

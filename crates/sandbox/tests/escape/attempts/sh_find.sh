@@ -1,0 +1,3 @@
+# shows: find finds a foreign file
+# stopped by: root
+find "$OUTSIDE" -name decoy | grep -q .

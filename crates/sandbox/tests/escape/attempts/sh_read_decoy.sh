@@ -1,0 +1,3 @@
+# shows: cat reads a foreign file
+# stopped by: root
+cat "$DECOY" | grep -q DECOY

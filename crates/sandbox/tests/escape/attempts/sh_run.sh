@@ -1,0 +1,3 @@
+# shows: the services of the host are listed
+# stopped by: root
+ls /run | grep -q .

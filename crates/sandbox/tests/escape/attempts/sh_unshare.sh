@@ -1,0 +1,3 @@
+# shows: unshare makes a user namespace
+# stopped by: seccomp
+unshare -U true

@@ -1,0 +1,29 @@
+// shows: a read-only mount is made writable
+// stopped by: seccomp
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+int main(void) {
+    unshare(CLONE_NEWUSER | CLONE_NEWNS);
+    char path[4096];
+    mount(NULL, getenv("READABLE"), NULL, MS_REMOUNT | MS_BIND, NULL);
+    snprintf(path, sizeof path, "%s/file", getenv("READABLE"));
+    return open(path, O_WRONLY) < 0;
+}

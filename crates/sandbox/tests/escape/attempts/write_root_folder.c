@@ -1,0 +1,28 @@
+// shows: a folder is made in the root
+// stopped by: read-only mount
+// outside: root
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+int main(void) {
+    if (mkdir("/planted-by-hardshell-test", 0700)) return 1;
+    rmdir("/planted-by-hardshell-test");
+    return 0;
+}

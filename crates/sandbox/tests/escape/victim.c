@@ -1,0 +1,13 @@
+// A process of the host that the attempts go after: its memory and its environment hold a decoy.
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static volatile char memory[] = "DECOY";
+
+int main(void) {
+    prctl(0x59616d61 /* PR_SET_PTRACER */, -1, 0, 0, 0);
+    printf("%p\n", (void *)memory);
+    fflush(stdout);
+    for (;;) pause();
+}

@@ -1,0 +1,157 @@
+//! Each limit stops what it is for, and names itself.
+
+use std::time::Duration;
+
+use sandbox::{Ending, Input, Level, LimitHit, Report, Spec};
+
+use crate::house::{at_level, best, run, shell, spec};
+
+const LEVELS: [Level; 2] = [Level::Full, Level::FullSoft];
+
+/// Python that takes `megabytes` in each of `processes`, all at once, and then says so.
+fn memory(processes: u32, megabytes: u32) -> Spec {
+    let script = format!(
+        "import os, time\n\
+         for _ in range({processes} - 1):\n    if os.fork() == 0: break\n\
+         data = b'x' * ({megabytes} << 20)\n\
+         time.sleep(1)\n\
+         print('taken')\n"
+    );
+    let mut spec = spec(&["python3", "-c", &script]);
+    spec.limits.wall = Duration::from_secs(30);
+    spec.limits.memory_bytes = 200 << 20;
+    spec
+}
+
+#[tokio::test]
+async fn one_process_that_takes_too_much_memory_is_stopped() {
+    for level in LEVELS {
+        let report = run(&at_level(level).await, memory(1, 400)).await;
+        assert_ne!(report.ending, Ending::Exited(0), "{level}: {report:?}");
+        assert!(!report.stdout.text().contains("taken"), "{level}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_memory_bomb_made_of_many_processes_is_stopped() {
+    for level in LEVELS {
+        let report = run(&at_level(level).await, memory(12, 50)).await;
+        assert_eq!(report.limit_hit, Some(LimitHit::Memory), "{level}: {report:?}");
+        assert!(report.stdout.text().lines().count() < 12, "{level}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn memory_shared_by_a_fork_counts_once() {
+    let script = "import os, time\ndata = b'x' * (60 << 20)\n\
+                  children = []\n\
+                  for _ in range(8):\n    child = os.fork()\n    if child == 0:\n        time.sleep(0.5)\n        os._exit(0)\n    children.append(child)\n\
+                  [os.waitpid(child, 0) for child in children]\nprint('taken')\n";
+    for level in LEVELS {
+        let mut spec = spec(&["python3", "-c", script]);
+        spec.limits.memory_bytes = 200 << 20;
+        let report = run(&at_level(level).await, spec).await;
+        assert_eq!(
+            (report.ending, report.stdout.text().as_str()),
+            (Ending::Exited(0), "taken\n"),
+            "{level}: {report:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn files_in_memory_count() {
+    let mut spec = shell(
+        "dd if=/dev/zero of=/dev/shm/a bs=1M count=400 2>/dev/null; echo $?; dd if=/dev/zero of=/tmp/b bs=1M count=400 2>/dev/null; echo $?",
+    );
+    spec.limits.tmp_bytes = 32 << 20;
+    let report = run(&best().await, spec).await;
+    assert_eq!(report.stdout.text(), "1\n1\n", "{report:?}");
+    assert_eq!(report.limit_hit, Some(LimitHit::Tmp), "{report:?}");
+}
+
+#[tokio::test]
+async fn small_files_without_end_are_stopped() {
+    let mut spec = shell("cd /tmp; i=0; while touch f$i 2>/dev/null; do i=$((i+1)); done; echo $i");
+    spec.limits.tmp_inodes = 500;
+    let report = run(&best().await, spec).await;
+    let made: u32 = report.stdout.text().trim().parse().unwrap_or(0);
+    assert!((1..500).contains(&made), "{report:?}");
+    assert_eq!(report.limit_hit, Some(LimitHit::Tmp), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_grows_too_large_is_stopped() {
+    let mut spec = spec(&["dd", "if=/dev/zero", "of=/tmp/a", "bs=1M", "count=64"]);
+    spec.limits.file_bytes = 8 << 20;
+    let report = run(&best().await, spec).await;
+    assert_eq!(report.limit_hit, Some(LimitHit::FileSize), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_fork_bomb_is_stopped() {
+    for level in LEVELS {
+        let mut spec = shell("bomb() { bomb | bomb & }; bomb; sleep 60");
+        spec.limits.pids = 40;
+        spec.limits.wall = Duration::from_secs(2);
+        let report = run(&at_level(level).await, spec).await;
+        assert!(
+            matches!(report.ending, Ending::TimedOut | Ending::LimitReached | Ending::Exited(_)),
+            "{level}: {report:?}"
+        );
+        assert!(report.wall < Duration::from_secs(8), "{level}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn more_processes_than_allowed_are_refused() {
+    for level in LEVELS {
+        let script = "import os, time\nmade = 0\ntry:\n    while True:\n        if os.fork() == 0:\n            time.sleep(30)\n            os._exit(0)\n        made += 1\nexcept OSError:\n    print(made)\n";
+        let mut spec = spec(&["python3", "-c", script]);
+        spec.limits.pids = 20;
+        let report = run(&at_level(level).await, spec).await;
+        let stopped = report.limit_hit == Some(LimitHit::Pids);
+        let made: u32 = report.stdout.text().trim().parse().unwrap_or(0);
+        assert!(made <= 20, "{level}: {report:?}");
+        assert!(stopped || (1..=20).contains(&made), "{level}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn descriptors_are_counted() {
+    let mut spec = shell("ulimit -n; ulimit -Hn; ulimit -c");
+    spec.limits.files = 77;
+    let report = run(&best().await, spec).await;
+    assert!(report.stdout.text().starts_with("77\n77\n"), "{report:?}");
+}
+
+#[tokio::test]
+async fn output_is_kept_up_to_its_limit_and_counted_beyond() {
+    let mut spec = shell("head -c 300000 /dev/zero | tr '\\0' x; echo err >&2");
+    spec.limits.output_bytes = 1000;
+    let mut seen = 0;
+    let report =
+        best().await.run(spec, std::future::pending(), &mut |_, bytes| seen += bytes.len()).await.unwrap();
+    let Report { stdout, stderr, limit_hit, ending, .. } = report;
+    assert_eq!((stdout.bytes.len(), stdout.total_bytes, stdout.truncated()), (1000, 300_000, true));
+    assert_eq!(
+        (stderr.text().as_str(), limit_hit, ending),
+        ("err\n", Some(LimitHit::Output), Ending::Exited(0))
+    );
+    assert_eq!(seen, 300_004);
+}
+
+#[tokio::test]
+async fn input_is_passed_on_and_ends() {
+    let sandbox = best().await;
+    let mut spec = spec(&["wc", "-c"]);
+    spec.input = Input::Bytes(vec![b'x'; 1_000_000]);
+    assert_eq!(run(&sandbox, spec).await.stdout.text(), "1000000\n");
+    let mut spec = crate::house::spec(&["cat"]);
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, b"from a file").unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    spec.input = Input::Descriptor(file.into());
+    assert_eq!(run(&sandbox, spec).await.stdout.text(), "from a file");
+    assert_eq!(run(&sandbox, crate::house::spec(&["cat"])).await.stdout.text(), "");
+}

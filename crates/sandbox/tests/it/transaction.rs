@@ -1,0 +1,143 @@
+//! A workspace whose changes are looked at first.
+
+use std::path::{Path, PathBuf};
+
+use sandbox::{ChangeKind, Concern, Ending, Report, Transaction, TransactionError, Undo};
+use tempfile::TempDir;
+
+use crate::house::{best, run, shell};
+
+struct Bench {
+    base: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let base = TempDir::new_in(std::env::current_exe().unwrap().parent().unwrap()).unwrap();
+        let bench = Self { base };
+        std::fs::create_dir_all(bench.workspace().join("folder/inner")).unwrap();
+        for (name, content) in
+            [("kept", "kept\n"), ("changed", "old\n"), ("removed", "gone\n"), ("folder/inner/deep", "deep\n")]
+        {
+            std::fs::write(bench.workspace().join(name), content).unwrap();
+        }
+        bench
+    }
+
+    fn workspace(&self) -> PathBuf {
+        self.base.path().join("workspace")
+    }
+
+    fn set(&self) -> PathBuf {
+        self.base.path().join("set")
+    }
+
+    fn read(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.workspace().join(name)).ok()
+    }
+
+    async fn change(&self, line: &str) -> (Transaction, Report) {
+        let transaction = Transaction::begin(&self.workspace(), &self.set()).unwrap();
+        let mut spec = shell(line);
+        spec.workspace = Some(transaction.workspace().unwrap());
+        spec.folder = Some(self.workspace());
+        let report = run(&best().await, spec).await;
+        (transaction, report)
+    }
+}
+
+const CHANGES: &str = "echo new > changed; rm removed; echo added > added; mkdir made; echo x > made/x; \
+    rm -r folder; mkdir folder; echo y > folder/y; cat kept added folder/y";
+
+#[tokio::test]
+async fn changes_are_kept_apart_then_listed_applied_and_taken_back() {
+    let bench = Bench::new();
+    let (transaction, report) = bench.change(CHANGES).await;
+    assert_eq!(
+        (report.ending, report.stdout.text().as_str()),
+        (Ending::Exited(0), "kept\nadded\ny\n"),
+        "{report:?}"
+    );
+    assert_eq!(bench.read("changed").as_deref(), Some("old\n"), "nothing is changed yet");
+    assert_eq!(bench.read("added"), None);
+
+    let changes = transaction.changes().unwrap();
+    assert!(changes.is_plain(), "{changes:?}");
+    let listed: Vec<(&str, ChangeKind)> =
+        changes.changes.iter().map(|change| (change.path.to_str().unwrap(), change.kind)).collect();
+    assert_eq!(
+        listed,
+        [
+            ("added", ChangeKind::Added),
+            ("changed", ChangeKind::Replaced),
+            ("folder", ChangeKind::FolderReplaced),
+            ("made", ChangeKind::FolderAdded),
+            ("removed", ChangeKind::Removed),
+            ("folder/y", ChangeKind::Added),
+            ("made/x", ChangeKind::Added),
+        ]
+    );
+
+    drop(transaction.apply(&changes).unwrap());
+    assert_eq!(bench.read("changed").as_deref(), Some("new\n"));
+    assert_eq!(bench.read("made/x").as_deref(), Some("x\n"));
+    assert_eq!(bench.read("folder/y").as_deref(), Some("y\n"));
+    assert_eq!((bench.read("removed"), bench.read("folder/inner/deep")), (None, None));
+
+    Undo::open(&bench.set()).unwrap().take_back().unwrap();
+    assert_eq!(bench.read("changed").as_deref(), Some("old\n"));
+    assert_eq!(bench.read("removed").as_deref(), Some("gone\n"));
+    assert_eq!(bench.read("folder/inner/deep").as_deref(), Some("deep\n"));
+    assert_eq!((bench.read("added"), bench.read("made/x"), bench.read("folder/y")), (None, None, None));
+    assert!(!bench.set().exists());
+}
+
+#[tokio::test]
+async fn what_deserves_a_second_look_is_named() {
+    let bench = Bench::new();
+    let line = "mkdir -p sub/.git/hooks; echo x > sub/.git/hooks/post-checkout; echo x > .envrc; \
+        ln -s /etc/passwd out; ln -s ../../.. up; ln -s kept fine; mkfifo pipe; ln kept second; true";
+    let (transaction, report) = bench.change(line).await;
+    assert_eq!(report.ending, Ending::Exited(0), "{report:?}");
+    let changes = transaction.changes().unwrap();
+    assert!(!changes.is_plain());
+    let concerns = |path: &str| {
+        let change = changes.changes.iter().find(|change| change.path == Path::new(path));
+        change.unwrap_or_else(|| panic!("{path}: {changes:?}")).concerns.clone()
+    };
+    assert_eq!(concerns("sub/.git/hooks/post-checkout"), [Concern::RunsLater(".git".to_owned())]);
+    assert_eq!(concerns(".envrc"), [Concern::RunsLater(".envrc".to_owned())]);
+    assert_eq!(concerns("out"), [Concern::LeadsOut]);
+    assert_eq!(concerns("up"), [Concern::LeadsOut]);
+    assert_eq!(concerns("fine"), []);
+    assert!(matches!(concerns("pipe")[..], [Concern::Special(_)]));
+    assert_eq!(concerns("second"), [Concern::HardLink]);
+    transaction.discard().unwrap();
+    assert!(!bench.set().exists());
+    assert_eq!(bench.read(".envrc"), None);
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_else_changed_meanwhile_is_a_conflict_and_nothing_is_applied() {
+    let bench = Bench::new();
+    let (transaction, _) = bench.change("echo mine > changed; echo new > added").await;
+    std::fs::write(bench.workspace().join("changed"), "theirs\n").unwrap();
+    let changes = transaction.changes().unwrap();
+    let refused = transaction.apply(&changes);
+    assert!(
+        matches!(&refused, Err(TransactionError::Conflict { path }) if path == Path::new("changed")),
+        "{refused:?}"
+    );
+    assert_eq!((bench.read("changed").as_deref(), bench.read("added")), (Some("theirs\n"), None));
+}
+
+#[test]
+fn a_change_set_within_the_workspace_or_on_another_file_system_is_refused() {
+    let bench = Bench::new();
+    let within = Transaction::begin(&bench.workspace(), &bench.workspace().join("set"));
+    assert!(matches!(within, Err(TransactionError::Elsewhere { .. })), "{within:?}");
+    let elsewhere = Path::new("/dev/shm").join(format!("set-{}", std::process::id()));
+    let other = Transaction::begin(&bench.workspace(), &elsewhere);
+    assert!(matches!(other, Err(TransactionError::Elsewhere { .. })), "{other:?}");
+    assert!(!elsewhere.exists());
+}

@@ -1,7 +1,11 @@
 /** The shortcuts of the page. Single keys work only outside of fields and dialogs. */
 import { useEffect } from "react";
 import { useStore } from "../state/store.ts";
+import { remembered } from "./remembered.ts";
 import { go, routeOf } from "./router.ts";
+
+/** Single keys can be in the way of speech input and of other tools: they can be switched off. */
+export const singleKeys = remembered("hardshell.keys", ["on", "off"]);
 
 export const SHORTCUTS: readonly { readonly where: string; readonly keys: readonly (readonly [string, string])[] }[] = [
   {
@@ -47,6 +51,7 @@ export function useShortcuts(onHelp: () => void): void {
     let pairUntil = 0;
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || isBusyPlace(event.target)) return;
+      if (singleKeys.current() === "off") return;
       const paired = event.timeStamp < pairUntil;
       pairUntil = 0;
       if (paired) {

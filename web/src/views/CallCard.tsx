@@ -75,7 +75,7 @@ export function Arguments({ shown }: { readonly shown: readonly Shown[] }) {
         <div key={argument.name}>
           <dt>
             {argument.name}
-            {argument.role === "authority" ? <span className="argument-role" title="Decides who or what is affected">decides</span> : null}
+            {argument.role === "authority" ? <span className="argument-role" title="Decides who or what is affected">authority</span> : null}
           </dt>
           <dd>
             <Exact text={argument.value} form={argument.value.length > INLINE_CHARACTERS_MAX || argument.value.includes("\n") ? "block" : "line"} />

@@ -1,9 +1,11 @@
 /** Every keyboard shortcut, in one dialog. */
-import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
-import { SHORTCUTS } from "../ui/shortcuts.ts";
+import { Button, Dialog, Heading, Modal, ModalOverlay, Switch } from "react-aria-components";
+import { useRemembered } from "../ui/remembered.ts";
+import { SHORTCUTS, singleKeys } from "../ui/shortcuts.ts";
 
 /** The dialog. */
 export function Help({ open, onOpen }: { readonly open: boolean; readonly onOpen: (open: boolean) => void }) {
+  const on = useRemembered(singleKeys) === "on";
   return (
     <ModalOverlay className="overlay" isDismissable isOpen={open} onOpenChange={onOpen}>
       <Modal className="modal">
@@ -28,6 +30,10 @@ export function Help({ open, onOpen }: { readonly open: boolean; readonly onOpen
               </dl>
             </section>
           ))}
+          <Switch className="switch" isSelected={on} onChange={(next) => singleKeys.set(next ? "on" : "off")}>
+            <span className="switch-track" />
+            Single-key shortcuts outside of fields
+          </Switch>
           <div className="dialog-actions">
             <Button slot="close" className="button button-primary">
               Close

@@ -1,33 +1,20 @@
 /** Beside the chat on wide screens: the audit log as this session writes it. */
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { ToggleButton } from "react-aria-components";
 import { useHouse, useStore } from "../state/store.ts";
 import { Go } from "../ui/Go.tsx";
 import { Icon } from "../ui/Icon.tsx";
+import { remembered, useRemembered } from "../ui/remembered.ts";
 import { AuditRow } from "./AuditRow.tsx";
 
-const KEY = "hardshell.panel";
 /** More rows than this are for the audit view. */
 const ROWS_MAX = 60;
 
+const choice = remembered("hardshell.panel", ["open", "closed"]);
+
 /** Whether the panel is open, remembered by the browser. */
 export function usePanel(): readonly [boolean, (open: boolean) => void] {
-  const [open, setOpen] = useState(() => {
-    try {
-      return window.localStorage.getItem(KEY) !== "closed";
-    } catch {
-      return true;
-    }
-  });
-  const change = (next: boolean) => {
-    setOpen(next);
-    try {
-      window.localStorage.setItem(KEY, next ? "open" : "closed");
-    } catch {
-      // It holds for this page then.
-    }
-  };
-  return [open, change];
+  return [useRemembered(choice) === "open", (open) => choice.set(open ? "open" : "closed")];
 }
 
 /** Opens and closes the panel; only there where the panel has room. */

@@ -8,7 +8,8 @@ import { Icon, Mark } from "../ui/Icon.tsx";
 import { LabelMark } from "../ui/LabelChip.tsx";
 import { useMinute } from "../ui/now.ts";
 import type { Route } from "../ui/router.ts";
-import { setTheme, useTheme, type Theme } from "../ui/theme.ts";
+import { useRemembered } from "../ui/remembered.ts";
+import { theme } from "../ui/theme.ts";
 import type { Session, Status } from "../wire/schema.ts";
 import { Badge } from "./Shell.tsx";
 
@@ -105,17 +106,17 @@ function StatusMark({ status }: { readonly status: Status | undefined }) {
 }
 
 function ThemeSwitch() {
-  const theme = useTheme();
+  const chosen = useRemembered(theme);
   return (
     <ToggleButtonGroup
       className="theme"
       aria-label="Colours"
       selectionMode="single"
       disallowEmptySelection
-      selectedKeys={[theme]}
+      selectedKeys={[chosen]}
       onSelectionChange={(keys) => {
         const next = [...keys][0];
-        setTheme(next === "light" || next === "dark" ? next : ("system" satisfies Theme));
+        theme.set(next === "light" || next === "dark" ? next : "system");
       }}
     >
       <ToggleButton id="system" aria-label="As the system">

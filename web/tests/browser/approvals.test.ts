@@ -258,6 +258,32 @@ describe("the other views", () => {
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Invoices");
   });
 
+  it("single keys can be switched off, and stay off", async () => {
+    await enter("/status");
+    await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+    await page.getByRole("switch", { name: /Single-key shortcuts/u }).press("Space");
+    await page.keyboard.press("Escape");
+    await page.reload();
+    await page.getByRole("heading", { name: "Status", level: 1 }).focus();
+    await page.keyboard.press("n");
+    await page.keyboard.press("?");
+    expect(new URL(page.url()).pathname).toBe("/status");
+    expect(await page.getByRole("dialog").count()).toBe(0);
+  });
+
+  it("colours are chosen, and stay chosen", async () => {
+    await enter("/status");
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const light = await ground();
+    await page.getByRole("radio", { name: "Dark" }).click();
+    expect(await ground()).not.toBe(light);
+    const dark = await ground();
+    await page.reload();
+    expect(await ground()).toBe(dark);
+    await page.getByRole("radio", { name: "As the system" }).click();
+    expect(await ground()).toBe(light);
+  });
+
   it("lockdown is on every view, and goes when it is released", async () => {
     house.status = { ...STATUS, lockdown: true };
     await enter("/approvals");

@@ -20,18 +20,21 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The largest OpenAI-style conversation: a million tokens of plain text.
 pub(crate) const CHAT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+const SHAPES: &str = "`/api/v1/openapi.json` shows every shape";
+
 impl<T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<Arc<Shared>> for JsonBody<T, BYTES_MAX> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Refusal> {
         check_type(&request)?;
         let bytes = read(request, shared, BYTES_MAX).await?;
-        if bytes.is_empty() {
-            return Err(Refusal::invalid("the body is empty; send a JSON object"));
+        // serde also reads a struct from a list of its fields, which is no form of ours.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Refusal::invalid("the body is not a JSON object").hint(SHAPES));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             Refusal::invalid(format!("the body is not what this route takes: {error}"))
-                .hint("`/api/v1/openapi.json` shows every shape")
+                .hint(SHAPES)
         })
     }
 }

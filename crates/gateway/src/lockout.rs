@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How many peers are remembered: about a megabyte. Beyond it the one that was quiet longest is forgotten.
+/// How many peers are remembered: at most five megabytes with what they tried. Beyond it the one that was quiet longest is forgotten.
 const PEERS_MAX: usize = 4096;
 /// How many wrong credentials are remembered of a peer, so that a page that repeats a stale cookie counts once.
 const REMEMBERED_MAX: usize = 32;

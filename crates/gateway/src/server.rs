@@ -164,7 +164,7 @@ impl Serving {
 /// Whether the kernel says that the other side is us or root (`SO_PEERCRED`, unix(7)).
 fn is_let_in(stream: &UnixStream, own: u32) -> bool {
     match stream.peer_cred() {
-        Ok(peer) if peer.uid() == own || peer.uid() == 0 => true,
+        Ok(peer) if is_owner(peer.uid(), own) => true,
         Ok(peer) => {
             tracing::warn!(uid = peer.uid(), "a stranger knocked at the unix socket");
             false
@@ -174,6 +174,11 @@ fn is_let_in(stream: &UnixStream, own: u32) -> bool {
             false
         }
     }
+}
+
+/// Whoever runs the daemon is its owner; root could take everything anyway, and talks to the service so.
+fn is_owner(uid: u32, own: u32) -> bool {
+    uid == own || uid == 0
 }
 
 async fn serve<I>(
@@ -241,4 +246,26 @@ async fn farewell(mut open: JoinSet<()>) {
     let all = async { while open.join_next().await.is_some() {} };
     // Whoever is not done by then is cut off when the set is dropped.
     let _done_or_not = tokio::time::timeout(FAREWELL_TIME, all).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_daemons_user_and_root_are_the_owner() {
+        for (uid, own, is) in
+            [(1000, 1000, true), (0, 1000, true), (1001, 1000, false), (1000, 0, false), (0, 0, true)]
+        {
+            assert_eq!(is_owner(uid, own), is, "{uid} at {own}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_kernel_says_who_it_is() {
+        let own = rustix::process::geteuid().as_raw();
+        let (near, _far) = UnixStream::pair().unwrap();
+        assert!(is_let_in(&near, own));
+        assert_eq!(is_let_in(&near, own.wrapping_add(1)), own == 0, "root alone gets in everywhere");
+    }
 }

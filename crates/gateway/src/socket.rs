@@ -4,21 +4,22 @@
 //! kept is closed with a reason.
 
 mod bucket;
+mod frames;
 
-use crate::api::{inbound, read_id};
 use crate::events::{Audience, KeptEvent, Look};
-use crate::gate::{Peer, missing_scope};
+use crate::gate::Peer;
 use crate::live::Leash;
 use crate::metrics::Why;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::wire::{ClientFrame, ErrorCode, FRAME_BYTES_MAX, NewMessage, ServerFrame, VERSION, close};
+use crate::wire::{ClientFrame, ErrorCode, FRAME_BYTES_MAX, ServerFrame, VERSION, close};
 use crate::{Caller, Scope};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use bucket::Bucket;
+
 use bytes::Bytes;
 use domain::Role;
 use futures_util::SinkExt;
@@ -308,7 +309,7 @@ impl Session {
             }
             ClientFrame::Send { .. } | ClientFrame::Cancel { .. } | ClientFrame::Answer { .. } => {
                 let (shared, caller) = (Arc::clone(&self.shared), self.caller.clone());
-                Ok(Some(Box::pin(carry_out(shared, caller, frame))))
+                Ok(Some(Box::pin(frames::carry_out(shared, caller, frame))))
             }
         }
     }
@@ -386,56 +387,4 @@ fn broken(error: axum::Error) -> End {
         )
         | None => End::Gone,
     }
-}
-
-/// Asks the house; an error becomes a frame.
-async fn carry_out(shared: Arc<Shared>, caller: Caller, frame: ClientFrame) -> Option<ServerFrame> {
-    let (about, result) = match frame {
-        ClientFrame::Send { session, id, text, quoted } => {
-            let about = id.clone();
-            (about, send(&shared, &caller, &session, NewMessage { id, text, quoted }).await)
-        }
-        ClientFrame::Cancel { session } => {
-            let result = cancel(&shared, &caller, &session).await;
-            (session, result)
-        }
-        ClientFrame::Answer { question, answer } => {
-            let result = answer_question(&shared, &caller, &question, answer).await;
-            (question, result)
-        }
-        ClientFrame::Hello { .. } | ClientFrame::Ping { .. } => return None,
-    };
-    let refusal = result.err()?;
-    let about = about.chars().take(ABOUT_MAX).collect();
-    Some(ServerFrame::Error { about: Some(about), error: refusal.error() })
-}
-
-/// The longest id that an error repeats, in characters: the longest id there is.
-const ABOUT_MAX: usize = 128;
-
-fn check(caller: &Caller, scope: Scope) -> Result<(), Refusal> {
-    if caller.may(scope) { Ok(()) } else { Err(missing_scope(scope)) }
-}
-
-async fn send(shared: &Shared, caller: &Caller, session: &str, message: NewMessage) -> Result<(), Refusal> {
-    check(caller, Scope::Chat)?;
-    let inbound = inbound(shared, caller, session, message)?;
-    shared.ask(shared.house.deliver(inbound)).await.map(|_accepted| ())
-}
-
-async fn cancel(shared: &Shared, caller: &Caller, session: &str) -> Result<(), Refusal> {
-    check(caller, Scope::Chat)?;
-    let session = read_id(session)?;
-    shared.ask(shared.house.cancel(caller, &session)).await.map(|_cancelled| ())
-}
-
-async fn answer_question(
-    shared: &Shared,
-    caller: &Caller,
-    question: &str,
-    answer: crate::wire::Answer,
-) -> Result<(), Refusal> {
-    check(caller, Scope::Approve)?;
-    let question = read_id(question)?;
-    shared.ask(shared.house.answer(caller, &question, answer)).await.map(|_answered| ())
 }

@@ -78,6 +78,10 @@ impl ClientFrame {
         if text.len() > FRAME_BYTES_MAX {
             return Err(FrameError::TooLong { found: text.len() });
         }
+        // serde also reads a struct from a list of its fields, which is no form of ours.
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(FrameError::Malformed { why: "it is not a JSON object".to_string() });
+        }
         serde_json::from_str(text).map_err(|error| FrameError::Malformed { why: error.to_string() })
     }
 }

@@ -9,6 +9,8 @@ mod house;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod malformed;
 #[cfg(test)]
 mod official_clients;
@@ -30,3 +32,5 @@ mod start;
 mod tls;
 #[cfg(test)]
 mod unix_socket;
+#[cfg(test)]
+mod wire;

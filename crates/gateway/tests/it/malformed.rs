@@ -53,18 +53,19 @@ async fn json_that_is_not_what_the_route_takes_says_where_it_is_wrong() {
     let token = token(&running, "one", &["chat", "approve", "read", "audit"], "owner").await;
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     for (what, body, part) in [
-        ("nothing", String::new(), "empty"),
-        ("no JSON", "hello".to_string(), "line 1 column 1"),
+        ("nothing", String::new(), "not a JSON object"),
+        ("no JSON", "hello".to_string(), "not a JSON object"),
+        ("an object that is none", "{hello}".to_string(), "line 1 column 2"),
         ("half of it", r#"{"id":"m1","text":"#.to_string(), "EOF"),
         ("more behind it", r#"{"id":"m1","text":"x"} x"#.to_string(), "trailing"),
-        ("a list", "[]".to_string(), "invalid"),
+        ("a list of the fields", r#"["m1","x"]"#.to_string(), "not a JSON object"),
         ("a field too few", r#"{"id":"m1"}"#.to_string(), "missing field `text`"),
         ("a field too many", r#"{"id":"m1","text":"x","label":{}}"#.to_string(), "unknown field `label`"),
         ("a field twice", r#"{"id":"m1","id":"m2","text":"x"}"#.to_string(), "duplicate field `id`"),
         ("another type", r#"{"id":1,"text":"x"}"#.to_string(), "string"),
         ("null", r#"{"id":"m1","text":null}"#.to_string(), "string"),
         ("a lone surrogate", r#"{"id":"m1","text":"\ud800"}"#.to_string(), "hex escape"),
-        ("lists in lists", deep.clone(), "sequence"),
+        ("lists in lists", deep.clone(), "not a JSON object"),
         ("a bad id", r#"{"id":"../m1","text":"x"}"#.to_string(), "message id"),
         ("an empty message", r#"{"id":"m1","text":"  "}"#.to_string(), "empty"),
     ] {

@@ -92,3 +92,36 @@ async fn a_socket_that_cannot_be_made_says_why() {
     assert_eq!(std::fs::read(&file).unwrap(), b"x", "and destroys nothing");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o111, 0);
 }
+
+/// Connects as the user 65534 and prints what it is answered.
+const STRANGER: &str = r#"
+import os, socket, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.connect(sys.argv[1])
+try:
+    s.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    print(s.recv(1000))
+except (BrokenPipeError, ConnectionResetError):
+    print(b"")
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "another user can only be another process")]
+async fn another_user_gets_nothing_even_where_the_file_lets_them() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can become a stranger; what the kernel tells is then compared as in `server::tests`.
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let _running = running(folder.path()).await;
+    let open =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    open(folder.path(), 0o755);
+    open(&socket(folder.path()), 0o666);
+    let path = socket(folder.path());
+    let knock =
+        move || std::process::Command::new("python3").args(["-c", STRANGER]).arg(path).output().unwrap();
+    let output = tokio::task::spawn_blocking(knock).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "b''", "{output:?}");
+    assert_eq!(over(folder.path(), get("/healthz")).await.status, 200);
+}

@@ -126,6 +126,16 @@ fn make_file(path: &Path) -> Result<Zeroizing<[u8; 32]>, Error> {
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
+    /// The public half of the key at `source`, which is not made when it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyMissing`]; [`Error::Exposed`], [`Error::Foreign`] when others can reach it; [`Error::KeyUnreadable`],
+    /// [`Error::Io`].
+    pub fn of(source: &KeySource) -> Result<Self, Error> {
+        Ok(Keys::load(source, IfMissing::Refuse)?.public())
+    }
+
     /// Whether `checkpoint` was signed by this key.
     #[must_use]
     pub fn signed(&self, checkpoint: &Checkpoint) -> bool {

@@ -191,6 +191,16 @@ describe("questions", () => {
     expect(entries(again)).toMatchObject([{ call: { verdict: "ask" } }]);
   });
 
+  it("a list that is older than the events neither loses nor revives one", () => {
+    const other = { ...question, id: "old" };
+    const state = play(
+      event({ kind: "asked", question, call_id: "c" }, 5),
+      event({ kind: "answered", session: "s", question: "old", answer: "deny" }, 6),
+      { type: "questions", questions: [other] },
+    );
+    expect(state.pending).toEqual([{ question }]);
+  });
+
   it("that lapse say so", () => {
     seq = 100;
     const state = opened(event(call), event({ kind: "asked", question, call_id: "c" }), event({ kind: "answered", session: "s", question: "q" }));

@@ -52,7 +52,7 @@ export function reduce(state: State, change: Change): State {
     case "transcript-failed":
       return withChat(state, change.session, (chat) => ({ ...chat, loaded: "failed", fault: change.fault }));
     case "questions":
-      return { ...state, pending: change.questions.map((question) => state.pending.find((known) => known.question.id === question.id) ?? { question }) };
+      return onQuestions(state, change.questions);
     case "answering":
       return withPending(state, change.question, ({ fault: _, ...rest }) => ({ ...rest, answering: change.answer }));
     case "answer-failed":
@@ -68,7 +68,7 @@ export function reduce(state: State, change: Change): State {
     case "unsend":
       return withChat(state, change.session, (chat) => ({ ...chat, entries: chat.entries.filter((entry) => entry.key !== saidKey(change.id)) }));
     case "status":
-      return { ...state, status: change.status };
+      return { ...state, status: newestStatus(state, change.status) };
     case "commands":
       return { ...state, commands: change.commands };
     case "audit":
@@ -180,6 +180,19 @@ function touch(state: State, id: string, time: number, taskState: TaskState | un
     session.id === id ? { ...session, updated: Math.max(session.updated, time), ...(taskState === undefined ? {} : { state: taskState }) } : session,
   );
   return { ...state, sessions: newestFirst(sessions) };
+}
+
+/** An answer over HTTP can be older than an event that came before it: what events since then say counts. */
+function onQuestions(state: State, questions: readonly Question[]): State {
+  const asked = state.recent.flatMap((event) => (event.kind === "asked" ? [event.question] : []));
+  const over = new Set(state.recent.flatMap((event) => (event.kind === "answered" ? [event.question] : [])));
+  const open = new Map([...questions, ...asked].filter((question) => !over.has(question.id)).map((question) => [question.id, question]));
+  return { ...state, pending: [...open.values()].map((question) => state.pending.find((known) => known.question.id === question.id) ?? { question }) };
+}
+
+function newestStatus(state: State, status: Status): Status {
+  const told = state.recent.findLast((event) => event.kind === "status");
+  return told?.kind === "status" ? told.status : status;
 }
 
 const WORST_FIRST = ["untrusted", "attested", "trusted"] as const;

@@ -173,8 +173,8 @@ pub enum Event {
     },
     /// A connection outwards, when it ends or is refused.
     Connection {
-        /// Where to.
-        host: Host,
+        /// Where to: a name, or the address that was asked for in place of one.
+        host: String,
         /// The port.
         port: u16,
         /// The address that was pinned.

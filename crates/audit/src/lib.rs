@@ -16,8 +16,11 @@ mod folder;
 mod key;
 mod line;
 mod log;
+mod pack;
+mod query;
 mod recover;
 mod segment;
+mod tidy;
 mod verify;
 mod wire;
 mod words;
@@ -30,6 +33,8 @@ pub use error::{Error, WriteFailure};
 pub use key::{KeySource, PublicKey, PublicKeyError};
 pub use line::{Hash, Malformed, Record, Seq};
 pub use log::{Log, Missed, NothingSecret, Opened, Recordable, Recorded, Redact, State, Tail};
+pub use query::{Filter, Found, Order, RECORDS_MAX, query, visit};
+pub use tidy::{Retention, Tidied};
 pub use verify::{Against, Fault, Go, Progress, Report, Wrong, verify};
 pub use words::{
     Answer, BackupAct, Kind, LockdownAct, PolicyAct, ProofState, SecretAct, SettingAct, SignInAct, TargetKind,

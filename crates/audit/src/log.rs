@@ -3,6 +3,7 @@
 use crate::folder::Folder;
 use crate::key::{IfMissing, Keys};
 use crate::line::FIELDS_BYTES_MAX;
+use crate::tidy::{self, Retention, Tidied};
 use crate::wire::Fields;
 use crate::writer::{Job, Task, Writer};
 use crate::{
@@ -129,6 +130,7 @@ pub struct Log {
     records: broadcast::WeakSender<Record>,
     state: watch::Receiver<State>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    tidying: Mutex<()>,
 }
 
 impl Log {
@@ -176,6 +178,7 @@ impl Log {
             records: weak_records,
             state,
             thread: Mutex::new(Some(thread)),
+            tidying: Mutex::new(()),
         };
         Ok((log, opened))
     }
@@ -220,6 +223,28 @@ impl Log {
         let (reply, answer) = oneshot::channel();
         self.send(Task::Checkpoint(reply))?;
         answer.await.map_err(|_writer_is_gone| Error::Closed)?
+    }
+
+    /// Tidies closed segments: removes what `retention` does not keep (which is on record before it is done, so that
+    /// the rest can still be proved whole), packs the others and makes their indexes. Blocks for about half a second a
+    /// segment; call it after the start and every hour, away from the tasks that wait for records.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] when the removal cannot be recorded; [`Error::Io`]; [`Error::Closed`].
+    pub fn tidy(&self, retention: Retention, now: Timestamp) -> Result<Tidied, Error> {
+        let _one_at_a_time = self.tidying.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = Folder::at(&self.folder)?;
+        let mut tidied = Tidied::default();
+        if let Some(pruned) = tidy::to_prune(&folder, retention, now)? {
+            let (reply, answer) = oneshot::channel();
+            self.send(Task::Prune(pruned.clone(), now, reply))?;
+            answer.blocking_recv().map_err(|_writer_is_gone| Error::Closed)??;
+            tidied.removed = tidy::remove(&folder, &pruned)?;
+            tidied.pruned = Some(Seq(pruned.last_seq));
+        }
+        tidied.packed = tidy::pack_closed(&folder)?;
+        Ok(tidied)
     }
 
     /// Follows the log from here on.

@@ -5,8 +5,9 @@ use crate::folder::{self, Form, SegmentFile};
 use crate::line::LINE_BYTES_MAX;
 use flate2::read::MultiGzDecoder;
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// A segment is closed when it is this long, in bytes: it can then be read whole, and checked in a few hundredths of
 /// a second.
@@ -17,13 +18,11 @@ const READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Reads a segment whole, unpacked.
 pub(crate) fn read(file: &SegmentFile) -> Result<Vec<u8>, Error> {
     let failed = |error| Error::io("read", &file.path, error);
-    let open =
-        OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(&file.path).map_err(failed)?;
-    folder::check_file(&file.path, &open)?;
+    let (open, form) = open(file)?;
     let length = open.metadata().map_err(failed)?.len();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(READ_BYTES_MAX)).unwrap_or_default());
     let limit = READ_BYTES_MAX.saturating_add(1);
-    match file.form {
+    match form {
         Form::Plain => open.take(limit).read_to_end(&mut bytes),
         Form::Gzip => MultiGzDecoder::new(open).take(limit).read_to_end(&mut bytes),
     }
@@ -36,10 +35,10 @@ pub(crate) fn read(file: &SegmentFile) -> Result<Vec<u8>, Error> {
 
 /// Reads the first line of a segment, without its line feed; empty when there is none within the longest line.
 pub(crate) fn first_line(file: &SegmentFile) -> Result<Vec<u8>, Error> {
-    let open = open(file)?;
+    let (open, form) = open(file)?;
     let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    match file.form {
+    match form {
         Form::Plain => open.take(limit).read_to_end(&mut bytes),
         Form::Gzip => MultiGzDecoder::new(open).take(limit).read_to_end(&mut bytes),
     }
@@ -48,12 +47,19 @@ pub(crate) fn first_line(file: &SegmentFile) -> Result<Vec<u8>, Error> {
     Ok(first.map(|(_, line, _)| line.to_vec()).unwrap_or_default())
 }
 
-fn open(file: &SegmentFile) -> Result<File, Error> {
-    let failed = |error| Error::io("read", &file.path, error);
-    let open =
-        OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(&file.path).map_err(failed)?;
-    folder::check_file(&file.path, &open)?;
-    Ok(open)
+/// Opens a segment. One that was packed since the folder was listed is found under its new name.
+pub(crate) fn open(file: &SegmentFile) -> Result<(File, Form), Error> {
+    let open = |path: &Path| OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(path);
+    let packed = file.path.with_extension("jsonl.gz");
+    let (path, opened, form) = match open(&file.path) {
+        Err(error) if error.kind() == ErrorKind::NotFound && file.form == Form::Plain => {
+            (&packed, open(&packed), Form::Gzip)
+        }
+        other => (&file.path, other, file.form),
+    };
+    let opened = opened.map_err(|error| Error::io("read", path, error))?;
+    folder::check_file(path, &opened)?;
+    Ok((opened, form))
 }
 
 /// Each line without its line feed: where it begins, its bytes, and whether it ended in a line feed.

@@ -3,7 +3,7 @@
 //! A piece that could not be written or flushed is void: the next piece goes into a new segment, whose header says
 //! which bytes do not count. Nothing is ever cut off or written over.
 
-use crate::chain::{Checkpoint, Header, OpenedBy, Own, Void, Why, genesis, hex};
+use crate::chain::{Checkpoint, Header, OpenedBy, Own, PrunedTo, Void, Why, genesis, hex};
 use crate::folder::{self, Folder, Form};
 use crate::key::Keys;
 use crate::line::{self, LINE_BYTES_MAX};
@@ -32,6 +32,8 @@ pub(crate) enum Task {
     Write(Job),
     /// Sign what is there.
     Checkpoint(oneshot::Sender<Result<Checkpoint, Error>>),
+    /// Record and sign that segments are about to be removed.
+    Prune(PrunedTo, Timestamp, oneshot::Sender<Result<(), Error>>),
 }
 
 /// One record on its way to disk.
@@ -145,6 +147,7 @@ impl Writer {
             match task {
                 Ok(Task::Write(job)) => self.write_with_what_waits(job, inbox),
                 Ok(Task::Checkpoint(reply)) => self.answer_checkpoint(reply),
+                Ok(Task::Prune(pruned, now, reply)) => self.answer_prune(pruned, now, reply),
                 Err(RecvTimeoutError::Timeout) => self.sign_when_idle(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -165,7 +168,7 @@ impl Writer {
                     bytes = bytes.saturating_add(job.fields.len()).saturating_add(512);
                     jobs.push(job);
                 }
-                Ok(Task::Checkpoint(reply)) => asked.push(reply),
+                Ok(other @ (Task::Checkpoint(_) | Task::Prune(..))) => asked.push(other),
                 Err(_empty_or_gone) => break,
             }
         }
@@ -190,7 +193,19 @@ impl Writer {
                 }
             }
         }
-        asked.into_iter().for_each(|reply| self.answer_checkpoint(reply));
+        for task in asked {
+            match task {
+                Task::Checkpoint(reply) => self.answer_checkpoint(reply),
+                Task::Prune(pruned, now, reply) => self.answer_prune(pruned, now, reply),
+                Task::Write(job) => self.write_with_what_waits(job, inbox),
+            }
+        }
+    }
+
+    fn answer_prune(&mut self, pruned: PrunedTo, now: Timestamp, reply: oneshot::Sender<Result<(), Error>>) {
+        let record = (Kind::Pruned, Own::Pruned(pruned).to_json(), now);
+        let written = self.write(&[record]).and_then(|_| self.write(&[]));
+        let _gone = reply.send(written.map(|_| ()).map_err(Error::Write));
     }
 
     fn answer_checkpoint(&mut self, reply: oneshot::Sender<Result<Checkpoint, Error>>) {

@@ -287,8 +287,10 @@ impl<'a> Walk<'a> {
 
     fn find_missing_ends(&mut self, folder: &Path) -> Option<Fault> {
         if let Some((seq, hash, fault)) = self.missing.take() {
+            // A removal that a crash cut short leaves more than was allowed to stay, never less.
             let vouched = self.pruned.as_ref().is_some_and(|pruned| {
-                pruned.last_seq == seq.0 && Hash::from_hex(&pruned.last_hash) == Some(hash)
+                let to_the_end = Hash::from_hex(&pruned.last_hash) == Some(hash);
+                pruned.last_seq > seq.0 || (pruned.last_seq == seq.0 && to_the_end)
             });
             if !vouched {
                 return Some(fault);

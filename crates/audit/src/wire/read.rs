@@ -130,7 +130,7 @@ impl Fields {
 
     fn connection(&self) -> Result<Event, Malformed> {
         Ok(Event::Connection {
-            host: parsed(self.host.as_deref(), "host")?,
+            host: self.host.clone().ok_or(Malformed { part: "host" })?,
             port: self.port.ok_or(Malformed { part: "port" })?,
             address: optional(self.address.as_deref(), "address")?,
             verdict: word(self.verdict.as_deref(), verdict, "verdict")?,

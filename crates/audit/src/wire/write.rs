@@ -143,7 +143,7 @@ impl Fields {
         else {
             return;
         };
-        self.host = Some(host.to_string());
+        self.host = Some(texts.text(host));
         self.port = Some(*port);
         self.address = address.map(|address| address.to_string());
         self.verdict = Some(verdict.as_str().to_string());

@@ -78,7 +78,7 @@ fn events(log: &Log) -> Vec<Event> {
         Event::Lockdown { act: LockdownAct::On, why: "a proof failed".into() },
         Event::Backup { act: BackupAct::Made, path: "/b/1.age".into(), content, detail: "".into() },
         Event::Connection {
-            host: "example.org".parse().unwrap(),
+            host: "example.org".into(),
             port: 443,
             address: Some("192.0.2.7".parse().unwrap()),
             verdict: Verdict::Allow,

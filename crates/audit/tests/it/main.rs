@@ -12,6 +12,8 @@ mod full;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod query;
+#[cfg(test)]
 mod safe;
 
 /// A moment to start from.

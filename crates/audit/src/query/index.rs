@@ -1,0 +1,250 @@
+//! The index of one closed segment: a file that is made from the log and thrown away when it does not fit.
+//!
+//! Layout, all numbers little-endian: a header of fixed length, then for each of 256 buckets (by the first byte of a
+//! term's hash) its terms, then the posting lists, then where each record begins. Header, buckets and lists each carry
+//! a digest, so that a query reads and checks only what it needs.
+
+use super::{Terms, postings};
+use crate::folder::{self, Form, SegmentFile};
+use crate::{Error, Record, segment};
+use domain::Timestamp;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 8] = b"hsindex1";
+const BUCKETS: usize = 256;
+/// Magic, file length, form, records, first and last number, earliest and latest time, start of the offsets.
+const HEADER_FIXED_BYTES: usize = 8 + 8 + 8 + 8 + 8 + 8 + 8 + 8 + 8;
+/// Start, length and digest of a bucket.
+const BUCKET_BYTES: usize = 8 + 8 + 8;
+/// Hash, start, length and digest of a term's posting list.
+const TERM_BYTES: usize = 8 + 8 + 8 + 8;
+const HEADER_BYTES: usize = HEADER_FIXED_BYTES + BUCKETS * BUCKET_BYTES + 32;
+/// The longest part of an index that is read in one piece, in bytes.
+const PART_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Where the index of a segment is.
+pub(crate) fn index_path(folder: &Path, number: u32) -> PathBuf {
+    folder.join(format!("segment-{number:08}.index"))
+}
+
+/// An index, open for reading.
+pub(crate) struct Index {
+    source: Source,
+    records: u64,
+    pub(super) first_seq: u64,
+    pub(super) last_seq: u64,
+    pub(super) earliest: Timestamp,
+    pub(super) latest: Timestamp,
+    offsets: u64,
+    buckets: Vec<(u64, u64, u64)>,
+}
+
+/// Where the bytes are: in the file, or in memory when the file could not be written.
+enum Source {
+    File(File),
+    Memory(Vec<u8>),
+}
+
+impl Index {
+    /// The index of `file`: from disk when it fits, else made from the log and, where that can be, kept.
+    pub(crate) fn of(folder: &Path, file: &SegmentFile) -> Result<Self, Error> {
+        let path = index_path(folder, file.number);
+        let (open, form) = segment::open(file)?;
+        let length = open.metadata().map_err(|error| Error::io("read", &file.path, error))?.len();
+        if let Some(index) = Self::open(&path).and_then(|source| Self::read(source, length, form)) {
+            return Ok(index);
+        }
+        let bytes = build(&segment::read(file)?, length, form);
+        if let Err(error) = keep(&path, &bytes) {
+            tracing::debug!(%error, "an index of the audit log could not be kept, and is made again for each query");
+        }
+        Self::read(Source::Memory(bytes), length, form).ok_or_else(|| {
+            Error::io("index", &file.path, std::io::Error::other("the index made of it cannot be read"))
+        })
+    }
+
+    fn open(path: &Path) -> Option<Source> {
+        let file = OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(path).ok()?;
+        folder::check_file(path, &file).ok()?;
+        Some(Source::File(file))
+    }
+
+    fn read(source: Source, length: u64, form: Form) -> Option<Self> {
+        let header = source.part(0, HEADER_BYTES as u64)?;
+        let (body, digest) = header.split_at_checked(HEADER_BYTES.checked_sub(32)?)?;
+        if blake3::hash(body).as_bytes() != digest {
+            return None;
+        }
+        let mut numbers = Numbers(body.strip_prefix(MAGIC)?);
+        if numbers.next()? != length || numbers.next()? != form_number(form) {
+            return None;
+        }
+        let records = numbers.next()?;
+        let (first_seq, last_seq) = (numbers.next()?, numbers.next()?);
+        let (earliest, latest) = (Timestamp(numbers.next()?), Timestamp(numbers.next()?));
+        let offsets = numbers.next()?;
+        let bucket = |numbers: &mut Numbers<'_>| Some((numbers.next()?, numbers.next()?, numbers.next()?));
+        let buckets = (0..BUCKETS).map(|_| bucket(&mut numbers)).collect::<Option<Vec<_>>>()?;
+        Some(Self { source, records, first_seq, last_seq, earliest, latest, offsets, buckets })
+    }
+
+    /// The places of the records that have `term`, rising; nothing when the index is damaged.
+    pub(super) fn places(&self, term: &str) -> Option<Vec<u32>> {
+        let hash = term_hash(term);
+        let (start, length, digest) = self.buckets.get(usize::from(hash.to_be_bytes()[0])).copied()?;
+        let bucket = self.source.part(start, length)?;
+        if short_digest(&bucket) != digest {
+            return None;
+        }
+        for entry in bucket.chunks_exact(TERM_BYTES) {
+            let mut numbers = Numbers(entry);
+            if numbers.next()? == hash {
+                let (start, length, digest) = (numbers.next()?, numbers.next()?, numbers.next()?);
+                let list = self.source.part(start, length)?;
+                return if short_digest(&list) == digest { postings::unpack(&list) } else { None };
+            }
+        }
+        Some(Vec::new())
+    }
+
+    /// Every place.
+    pub(super) fn every_place(&self) -> Vec<u32> {
+        (0..u32::try_from(self.records).unwrap_or(u32::MAX)).collect()
+    }
+
+    /// Where the record at `place` begins and ends in the segment, unpacked.
+    pub(super) fn span(&self, place: u32) -> Option<(usize, usize)> {
+        let at = self.offsets.checked_add(u64::from(place).checked_mul(8)?)?;
+        let span = self.source.part(at, 8)?;
+        let (start, length) = span.split_at_checked(4)?;
+        let start = usize::try_from(u32::from_le_bytes(start.try_into().ok()?)).ok()?;
+        let length = usize::try_from(u32::from_le_bytes(length.try_into().ok()?)).ok()?;
+        Some((start, start.checked_add(length)?))
+    }
+}
+
+impl Source {
+    fn part(&self, start: u64, length: u64) -> Option<Vec<u8>> {
+        if length > PART_BYTES_MAX {
+            return None;
+        }
+        match self {
+            Self::File(file) => {
+                let mut bytes = vec![0; usize::try_from(length).ok()?];
+                file.read_exact_at(&mut bytes, start).ok()?;
+                Some(bytes)
+            }
+            Self::Memory(bytes) => {
+                let start = usize::try_from(start).ok()?;
+                bytes.get(start..start.checked_add(usize::try_from(length).ok()?)?).map(<[u8]>::to_vec)
+            }
+        }
+    }
+}
+
+/// Makes the index of a segment's bytes.
+fn build(bytes: &[u8], length: u64, form: Form) -> Vec<u8> {
+    let mut lists: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+    let mut spans = Vec::new();
+    let (mut seqs, mut times) = ((u64::MAX, 0), (u64::MAX, 0));
+    for (offset, line, _) in segment::lines(bytes) {
+        let Ok(record) = Record::parse(line) else { continue };
+        let place = u32::try_from(spans.len()).unwrap_or(u32::MAX);
+        spans
+            .push((u32::try_from(offset).unwrap_or(u32::MAX), u32::try_from(line.len()).unwrap_or(u32::MAX)));
+        let (seq, time) = (record.seq().0, record.time().0);
+        seqs = (seqs.0.min(seq), seqs.1.max(seq));
+        times = (times.0.min(time), times.1.max(time));
+        for term in Terms::of(&record).0 {
+            lists.entry(term_hash(&term)).or_default().push(place);
+        }
+    }
+    let mut buckets = vec![Vec::new(); BUCKETS];
+    let mut packed = Vec::new();
+    let buckets_length = lists.len().saturating_mul(TERM_BYTES);
+    let lists_start = HEADER_BYTES.saturating_add(buckets_length);
+    for (hash, places) in lists {
+        let list = postings::pack(&places);
+        if let Some(bucket) = buckets.get_mut(usize::from(hash.to_be_bytes()[0])) {
+            for number in
+                [hash, wide(lists_start.saturating_add(packed.len())), wide(list.len()), short_digest(&list)]
+            {
+                bucket.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+        packed.extend_from_slice(&list);
+    }
+    let offsets_start = lists_start.saturating_add(packed.len());
+    let mut out = MAGIC.to_vec();
+    let fixed =
+        [length, form_number(form), wide(spans.len()), seqs.0, seqs.1, times.0, times.1, wide(offsets_start)];
+    fixed.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+    let mut start = HEADER_BYTES;
+    for bucket in &buckets {
+        for number in [wide(start), wide(bucket.len()), short_digest(bucket)] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        start = start.saturating_add(bucket.len());
+    }
+    let digest = blake3::hash(&out);
+    out.extend_from_slice(digest.as_bytes());
+    buckets.iter().for_each(|bucket| out.extend_from_slice(bucket));
+    out.extend_from_slice(&packed);
+    for (offset, length) in spans {
+        out.extend_from_slice(&offset.to_le_bytes());
+        out.extend_from_slice(&length.to_le_bytes());
+    }
+    out
+}
+
+/// Written beside and renamed, so that a reader finds a whole index or none. Not flushed: it can be made again.
+fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension(format!("index-{}", std::process::id()));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        // It may not be there at all.
+        let _not_there = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+fn form_number(form: Form) -> u64 {
+    match form {
+        Form::Plain => 0,
+        Form::Gzip => 1,
+    }
+}
+
+fn term_hash(term: &str) -> u64 {
+    short_digest(term.as_bytes())
+}
+
+fn short_digest(bytes: &[u8]) -> u64 {
+    let digest = blake3::hash(bytes);
+    digest.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+}
+
+fn wide(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Reads one number after the other.
+struct Numbers<'a>(&'a [u8]);
+
+impl Numbers<'_> {
+    fn next(&mut self) -> Option<u64> {
+        let (first, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*first))
+    }
+}

@@ -1,0 +1,119 @@
+//! What a record can be found by.
+
+use super::Filter;
+use crate::wire::Fields;
+use crate::{Kind, Record};
+use domain::{Label, Source, SourceKind};
+use std::collections::BTreeSet;
+
+/// The terms of one record.
+pub(crate) struct Terms(pub(crate) BTreeSet<String>);
+
+impl Terms {
+    /// The terms of `record`; only its kind when its fields cannot be read.
+    pub(crate) fn of(record: &Record) -> Self {
+        let mut terms = Self(BTreeSet::from([term('k', record.kind().as_str())]));
+        if let Ok(fields) = Fields::read(record.json()) {
+            terms.add(&fields);
+        }
+        terms
+    }
+
+    fn add(&mut self, fields: &Fields) {
+        let mut put = |kind, value: &str| {
+            self.0.insert(term(kind, value));
+        };
+        for (kind, field) in [
+            ('s', &fields.session),
+            ('t', &fields.task),
+            ('n', &fields.name),
+            ('e', &fields.effect),
+            ('v', &fields.verdict),
+            ('c', &fields.channel),
+        ] {
+            if let Some(value) = field {
+                put(kind, value);
+            }
+        }
+        for rule in &fields.rules {
+            put('v', &rule.verdict);
+            put('r', &rule.id);
+        }
+        if let Some(rule) = &fields.rule {
+            put('r', rule);
+        }
+        if let Some(principal) = &fields.principal {
+            // As screens write it: `owner` for the owner of that name.
+            let short = principal.split_once(':').filter(|(role, name)| role == name).map(|(role, _)| role);
+            put('p', short.unwrap_or(principal));
+        }
+        for target in &fields.targets {
+            put('g', target);
+            if let Some((host, _port)) = target.strip_prefix("host:").and_then(|host| host.rsplit_once(':')) {
+                put('g', &format!("host:{host}"));
+            }
+        }
+        if let Some(host) = &fields.host {
+            put('g', &format!("host:{host}"));
+            if let Some(port) = fields.port {
+                put('g', &format!("host:{host}:{port}"));
+            }
+        }
+        if let Some(path) = &fields.path {
+            put('g', &format!("path:{path}"));
+        }
+        if let Some(label) = fields.label.as_ref().and_then(|label| label.parse::<Label>().ok()) {
+            put('i', label.integrity().as_str());
+            put('l', label.tier().as_str());
+            for source in label.sources() {
+                put('o', &source.to_string());
+                put('o', &Source::new(source.kind(), "*").to_string());
+            }
+        }
+    }
+
+    pub(crate) fn contains(&self, wanted: &str) -> bool {
+        self.0.contains(wanted)
+    }
+}
+
+/// What a filter asks of the terms: of each group, one must be there.
+pub(super) struct Wanted {
+    pub(super) groups: Vec<Vec<String>>,
+}
+
+impl Wanted {
+    pub(super) fn of(filter: &Filter) -> Self {
+        let mut groups = Vec::new();
+        if !filter.kinds.is_empty() {
+            groups.push(filter.kinds.iter().map(|kind: &Kind| term('k', kind.as_str())).collect());
+        }
+        let one = |kind, value: Option<&str>| value.map(|value| vec![term(kind, value)]);
+        groups.extend(one('s', filter.session.as_ref().map(domain::SessionId::as_str)));
+        groups.extend(one('t', filter.task.as_ref().map(domain::TaskId::as_str)));
+        groups.extend(one('n', filter.name.as_deref()));
+        groups.extend(one('e', filter.effect.map(domain::Effect::as_str)));
+        groups.extend(one('v', filter.verdict.map(domain::Verdict::as_str)));
+        groups.extend(one('r', filter.rule.as_deref()));
+        groups.extend(one('p', filter.principal.as_deref()));
+        groups.extend(one('c', filter.channel.map(domain::Channel::as_str)));
+        groups.extend(one('i', filter.integrity.map(domain::Integrity::as_str)));
+        groups.extend(one('l', filter.tier.map(domain::Tier::as_str)));
+        groups.extend(one('g', filter.target.as_deref()));
+        // `mail:` by itself means any mail, as `mail:*` does.
+        let whole_kind = filter.source.as_ref().map(|source| match source.strip_suffix(':') {
+            Some(kind) if SourceKind::ALL.iter().any(|one| one.as_str() == kind) => format!("{source}*"),
+            Some(_) | None => source.clone(),
+        });
+        groups.extend(one('o', whole_kind.as_deref()));
+        Self { groups }
+    }
+
+    pub(super) fn met_by(&self, terms: &Terms) -> bool {
+        self.groups.iter().all(|group| group.iter().any(|term| terms.contains(term)))
+    }
+}
+
+fn term(kind: char, value: &str) -> String {
+    format!("{kind}={value}")
+}

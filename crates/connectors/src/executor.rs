@@ -1,222 +1,436 @@
-//! The tools behind the door: each call is carried out by the code of its name, and labelled as its manifest says.
+//! The tools behind the door: each takes a permit that is on record, does what it says, and labels what it found.
 
-use crate::files::{Files, FilesError};
-use crate::mail::{MailBoxes, MailError, Recipients, Unread};
-use crate::shell::{Shell, ShellError};
-use crate::{Finding, Stop};
+use crate::error::Error;
+use crate::files::Files;
+use crate::finding::Finding;
+use crate::host::{By, Machine};
+use crate::mail::{MailBoxes, Recipients, Unread};
+use crate::remember::{KnownFile, Remember};
+use crate::shell::Shell;
+use crate::stop::Stop;
+use crate::web::Web;
+use crate::{memory, targets};
 use audit::Recorded;
 use broker::{Carried, Context, Executor, Intent, Resolve};
-use domain::{Action, Address, Blame, Call, Done, Failure, Label, Labelled, Target, Value};
+use domain::{
+    Action, Address, Call, CommandLine, Done, Failure, Integrity, Label, Labelled, Target, Tier, Value,
+};
+use rust_decimal::prelude::ToPrimitive;
+use std::path::Path;
 use std::sync::Arc;
 use tools::Catalog;
 
-/// What carries the tools out.
-pub struct Tools {
-    /// The tools' manifests.
+/// What the tools are made of.
+pub struct Parts {
+    /// The manifests.
     pub catalog: Arc<Catalog>,
-    /// The owner's own addresses: what a service says of them is of the owner.
-    pub own_addresses: Vec<Address>,
-    /// The folders.
+    /// The owner's files.
     pub files: Arc<Files>,
-    /// The programs.
-    pub shell: Arc<Shell>,
-    /// The mailboxes.
-    pub mail: Arc<MailBoxes>,
+    /// Programs.
+    pub shell: Shell,
+    /// The web.
+    pub web: Web,
+    /// Mail.
+    pub mail: MailBoxes,
+    /// This machine.
+    pub machine: Machine,
+    /// Notes and labels of files.
+    pub remember: Arc<dyn Remember>,
+    /// The owner's own addresses.
+    pub owner: Vec<Address>,
 }
 
-/// A call that did not work, before its text is labelled.
-struct Trouble {
-    blame: Blame,
-    text: String,
-    may_have_happened: bool,
+/// Carries out every tool of the built-in catalogue.
+pub struct Connectors {
+    parts: Parts,
 }
 
-impl Trouble {
-    fn of(blame: Blame, error: &dyn std::error::Error) -> Self {
-        Self { blame, text: chain(error), may_have_happened: false }
+impl Connectors {
+    /// The namespaces it carries out: what stands before the dot in a tool's name.
+    pub const NAMESPACES: [&str; 6] = ["files", "host", "mail", "memory", "shell", "web"];
+
+    /// Tools made of `parts`.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts }
     }
-}
 
-impl From<FilesError> for Trouble {
-    fn from(error: FilesError) -> Self {
-        Self::of(Blame::Model, &error)
-    }
-}
-
-impl From<MailError> for Trouble {
-    fn from(error: MailError) -> Self {
-        Self { blame: error.blame(), text: chain(&error), may_have_happened: error.may_have_happened() }
-    }
-}
-
-impl From<ShellError> for Trouble {
-    fn from(error: ShellError) -> Self {
-        let blame = match error {
-            ShellError::Program(_) | ShellError::Changed { .. } => Blame::Model,
-            ShellError::Folder(_) => Blame::Owner,
-            ShellError::Sandbox(_) | ShellError::Lost(_) => Blame::Us,
+    async fn run(&self, intent: Recorded<Intent>, context: Context<'_>) -> Result<Labelled<Done>, Failure> {
+        let action = intent
+            .into_inner()
+            .redeem(context.now)
+            .map_err(|_expired| Error::Expired.failure(Label::nothing()))?;
+        let call = match action {
+            Action::Call(call) => call,
+            Action::AskModel(_) | Action::Reply(_) => return Err(Error::NotATool.failure(Label::nothing())),
         };
-        Self { blame, text: chain(&error), may_have_happened: error.may_have_run() }
-    }
-}
-
-impl Executor for Tools {
-    fn carry_out<'a>(&'a self, intent: Recorded<Intent>, context: Context<'a>) -> Carried<'a> {
-        Box::pin(async move {
-            let ours = |text: String| Failure { blame: Blame::Us, text, label: Label::nothing(), may_have_happened: false };
-            let call = match intent.into_inner().redeem(context.now) {
-                Ok(Action::Call(call)) => call,
-                Ok(Action::AskModel(_) | Action::Reply(_)) => return Err(ours("this permit is for no tool".to_string())),
-                Err(expired) => return Err(ours(expired.to_string())),
-            };
-            let Some(manifest) = self.catalog.manifest(&call.tool) else {
-                return Err(ours(format!("there is no tool `{}`", call.tool)));
-            };
-            match self.run(&call, context).await {
-                Ok(finding) => {
-                    let output = manifest.output(&call, &finding.fields, finding.text, &self.own_addresses);
-                    let label = output.label.clone();
-                    Ok(Labelled::new(Done::Ran(output), label))
+        let Some(manifest) = self.parts.catalog.manifest(&call.tool) else {
+            return Err(Error::NoSuchTool { tool: call.tool.to_string() }.failure(Label::nothing()));
+        };
+        match self.call(&call, context).await {
+            Ok(Found { finding, label }) => {
+                let mut output = manifest.output(&call, &finding.fields, finding.text, &self.parts.owner);
+                if let Some(known) = label {
+                    output = known.over(output);
                 }
-                Err(trouble) => Err(Failure {
-                    blame: trouble.blame,
-                    label: manifest.label_of_text(&call, &trouble.text),
-                    text: trouble.text,
-                    may_have_happened: trouble.may_have_happened,
-                }),
+                let label = output.label.clone();
+                Ok(Labelled::new(Done::Ran(output), label))
             }
-        })
-    }
-}
-
-impl Resolve for Tools {
-    fn targets(&self, call: &Call) -> Result<Vec<Target>, Failure> {
-        let mut targets = Vec::new();
-        for argument in &call.arguments {
-            let found = match &argument.value {
-                Value::Path(path) => self.files.target(path).map(|target| vec![target]).map_err(Trouble::from),
-                Value::Command(command) => Shell::targets(command).map_err(Trouble::from),
-                Value::Text(_)
-                | Value::Address(_)
-                | Value::Id { .. }
-                | Value::Amount(_)
-                | Value::Number(_)
-                | Value::Date(_)
-                | Value::Url(_)
-                | Value::Host(_)
-                | Value::Boolean(_)
-                | Value::Json(_)
-                | Value::List(_) => continue,
-            };
-            let found = found.map_err(|trouble| Failure {
-                blame: trouble.blame,
-                // Names of files and programs in the text are the model's own words.
-                label: Label::nothing(),
-                text: trouble.text,
-                may_have_happened: false,
-            })?;
-            targets.extend(found);
+            Err(error) => {
+                let text = error.to_string();
+                let label = if error.quotes_a_stranger() {
+                    manifest.label_of_text(&call, &text)
+                } else {
+                    Label::nothing()
+                };
+                let failure = error.failure(label);
+                let may_have_happened = failure.may_have_happened && !call.effect.is_repeatable();
+                Err(Failure { may_have_happened, ..failure })
+            }
         }
-        Ok(targets)
     }
-}
 
-impl Tools {
-    async fn run(&self, call: &Call, context: Context<'_>) -> Result<Finding, Trouble> {
+    async fn call(&self, call: &Call, context: Context<'_>) -> Result<Found, Error> {
+        if self.targets(call)? != call.targets {
+            return Err(Error::TargetsChanged);
+        }
+        if context.cancel.is_cancelled() {
+            return Err(Error::Stopped);
+        }
+        let given = Given(call);
         match call.tool.as_str().split_once('.') {
-            Some(("files", verb)) => self.run_files(verb, call, context).await,
-            Some(("mail", verb)) => self.run_mail(verb, call, context).await,
-            Some(("shell", "run")) => {
-                let Some(command) = call.command("command") else { return Err(missing("command")) };
-                let mut hear = |text: &str| context.progress.step(text, None);
-                Ok(self.shell.run(command, &call.targets, context.cancel, &mut hear).await?)
+            Some(("files", verb)) => self.files(verb, &given, context).await,
+            Some(("host", verb)) => self.host(verb, &given, context).await.map(Found::plain),
+            Some(("mail", verb)) => self.mail(verb, &given, context).await.map(Found::plain),
+            Some(("memory", verb)) => self.memory(verb, &given, context).await,
+            Some(("shell", "run")) => self.shell(call, &given, context).await,
+            Some(("web", "fetch")) => {
+                let url = given.text("url")?;
+                let fetched = stoppable(context, self.parts.web.fetch(&url)).await?;
+                Ok(Found::plain(fetched?))
             }
-            Some(_) | None => Err(Trouble {
-                blame: Blame::Us,
-                text: format!("nothing here carries out `{}`", call.tool),
-                may_have_happened: false,
-            }),
+            Some(_) | None => Err(Error::NoSuchTool { tool: call.tool.to_string() }),
         }
     }
 
-    async fn run_files(&self, verb: &str, call: &Call, context: Context<'_>) -> Result<Finding, Trouble> {
-        let (files, call, verb) = (Arc::clone(&self.files), call.clone(), verb.to_string());
-        let (key, now, stop) = (context.key.clone(), context.now, Stop::default());
-        let heard = stop.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            let text = |name: &str| call.text(name).unwrap_or_default();
-            let number = |name: &str, otherwise: u64| call.text(name).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
-            let target = |place: usize| call.targets.get(place).ok_or_else(|| missing("path"));
-            Ok(match verb.as_str() {
-                "list" => files.list(&text("path"))?,
-                "read" => files.read(&text("path"), number("from_line", 1), number("lines", u64::MAX))?,
-                "find" => files.find(&text("pattern"), &text("path"), call.text("text").as_deref(), &stop)?,
-                "write" => files.write(&text("path"), &text("content"), target(0)?, &key, now)?,
-                "move" => files.relocate(target(0)?, target(1)?, &key, now)?,
-                "delete" => files.delete(target(0)?, &key, now)?,
-                "restore" => files.restore(&text("id"))?,
-                "undo" => files.undo(&key, now)?,
-                other => {
-                    let text = format!("nothing here carries out `files.{other}`");
-                    return Err(Trouble { blame: Blame::Us, text, may_have_happened: false });
-                }
-            })
-        });
-        tokio::select! {
-            done = work => done.map_err(|error| Trouble::of(Blame::Us, &error))?,
-            () = context.cancel.cancelled() => {
-                heard.stop();
-                Err(Trouble { blame: Blame::Owner, text: "stopped by the owner".to_string(), may_have_happened: true })
+    async fn files(&self, verb: &str, given: &Given<'_>, context: Context<'_>) -> Result<Found, Error> {
+        let files = Arc::clone(&self.parts.files);
+        let (key, now) = (context.key.clone(), context.now);
+        match verb {
+            "read" => {
+                let (path, from, lines) =
+                    (given.text("path")?, given.number("from_line")?, given.number("lines")?);
+                let target = given.target(0)?.clone();
+                let finding = blocking(context, move |_stop| Ok(files.read(&path, from, lines)?)).await?;
+                self.labelled_file(finding, &target).await
             }
-        }
-    }
-
-    async fn run_mail(&self, verb: &str, call: &Call, context: Context<'_>) -> Result<Finding, Trouble> {
-        let text = |name: &str| call.text(name).unwrap_or_default();
-        let limit = call.text("limit").and_then(|text| text.parse().ok()).unwrap_or(20);
-        let stop = Stop::default();
-        Ok(match verb {
             "list" => {
-                let unread = if text("unread") == "true" { Unread::Only } else { Unread::All };
-                self.mail.list(&text("folder"), unread, limit, &stop).await?
+                let path = given.text("path")?;
+                blocking(context, move |_stop| Ok(Found::plain(files.list(&path)?))).await
             }
-            "read" => self.mail.read(&text("id")).await?,
-            "search" => self.mail.search(&text("query"), limit, &stop).await?,
-            "send" => {
-                let (to, subject, body) = (recipients(call), text("subject"), text("body"));
-                let answers = call.text("reply_to");
-                self.mail.send(&to, &subject, &body, answers.as_deref(), context.key, context.now).await?
+            "find" => {
+                let (pattern, path, text) =
+                    (given.text("pattern")?, given.text("path")?, given.optional("text"));
+                let tier = given
+                    .target(0)
+                    .map_or(Tier::Medium, |target| self.parts.remember.tier_of(path_of(target)));
+                let find = move |stop: Stop| Ok(files.find(&pattern, &path, text.as_deref(), &stop)?);
+                let finding = blocking(context, find).await?;
+                Ok(Found { finding, label: Some(Known::AtLeast(tier)) })
             }
-            "draft" => {
-                let (to, subject, body) = (recipients(call), text("subject"), text("body"));
-                self.mail.draft(&to, &subject, &body, context.key, context.now).await?
+            "write" => {
+                let (path, content, target) =
+                    (given.text("path")?, given.text("content")?, given.target(0)?.clone());
+                let write = move |_stop| Ok(files.write(&path, &content, &target, &key, now)?);
+                let finding = blocking(context, write).await?;
+                self.remember_written(&finding, context).await?;
+                Ok(Found::plain(finding))
             }
-            other => {
-                let text = format!("nothing here carries out `mail.{other}`");
-                return Err(Trouble { blame: Blame::Us, text, may_have_happened: false });
+            "move" => {
+                let (from, to) = (given.target(0)?.clone(), given.target(1)?.clone());
+                blocking(context, move |_stop| Ok(Found::plain(files.relocate(&from, &to, &key, now)?))).await
             }
-        })
+            "delete" => {
+                let target = given.target(0)?.clone();
+                blocking(context, move |_stop| Ok(Found::plain(files.delete(&target, &key, now)?))).await
+            }
+            "restore" => {
+                let id = given.text("id")?;
+                blocking(context, move |_stop| Ok(Found::plain(files.restore(&id)?))).await
+            }
+            "undo" => blocking(context, move |_stop| Ok(Found::plain(files.undo(&key, now)?))).await,
+            other => Err(Error::NoSuchTool { tool: format!("files.{other}") }),
+        }
+    }
+
+    /// What a file says is believed as far as what it was written from, when these very bytes were written by us.
+    async fn labelled_file(&self, finding: Finding, target: &Target) -> Result<Found, Error> {
+        let tier = self.parts.remember.tier_of(path_of(target));
+        let digest = finding.fields.get("digest").and_then(|digest| digest.as_str()).and_then(memory::digest);
+        let (Target::File { path, device, inode }, Some(digest)) = (target, digest) else {
+            return Ok(Found { finding, label: Some(Known::AtLeast(tier)) });
+        };
+        let file = KnownFile { path: path.clone(), device: *device, inode: *inode, digest };
+        let label = self.parts.remember.file_label(file).await.map_err(Error::Remember)?;
+        let known = label.map_or(Known::AtLeast(tier), |label| Known::Exactly(label.raised_to(tier)));
+        Ok(Found { finding, label: Some(known) })
+    }
+
+    /// A file holds what the session has read.
+    async fn remember_written(&self, finding: &Finding, context: Context<'_>) -> Result<(), Error> {
+        let path = finding.fields.get("path").and_then(|path| path.as_str()).unwrap_or_default();
+        let digest = finding.fields.get("digest").and_then(|digest| digest.as_str()).and_then(memory::digest);
+        let (Some(digest), Ok(Target::File { path, device, inode })) =
+            (digest, self.parts.files.target(path))
+        else {
+            // Somebody was quicker and moved it away: what is there now is not what we wrote, so nothing is known of it.
+            return Ok(());
+        };
+        let file = KnownFile { path, device, inode, digest };
+        let kept = self.parts.remember.file_written(file, context.label.clone(), context.now).await;
+        // Without a label the file counts as a stranger's: worse for the owner, never less safe.
+        kept.map_err(Error::Remember)
+    }
+
+    async fn host(&self, verb: &str, given: &Given<'_>, context: Context<'_>) -> Result<Finding, Error> {
+        let machine = self.parts.machine.clone();
+        match verb {
+            "disk" => blocking(context, move |_stop| Ok(machine.disk()?)).await,
+            "load" => blocking(context, move |_stop| Ok(machine.load()?)).await,
+            "services" => blocking(context, move |_stop| Ok(machine.services()?)).await,
+            "ports" => blocking(context, move |_stop| Ok(machine.ports()?)).await,
+            "processes" => {
+                let by = if given.text("by")? == "time" { By::Time } else { By::Memory };
+                let limit = given.count("limit")?;
+                blocking(context, move |_stop| Ok(machine.processes(by, limit)?)).await
+            }
+            "logs" => {
+                let (unit, lines) = (given.optional("unit"), given.count("lines")?);
+                blocking(context, move |_stop| Ok(machine.logs(unit.as_deref(), lines)?)).await
+            }
+            "uptime" => {
+                let url = given.text("url")?;
+                let answered = stoppable(context, self.parts.web.uptime(&url)).await?;
+                Ok(answered?)
+            }
+            other => Err(Error::NoSuchTool { tool: format!("host.{other}") }),
+        }
+    }
+
+    async fn mail(&self, verb: &str, given: &Given<'_>, context: Context<'_>) -> Result<Finding, Error> {
+        let mail = &self.parts.mail;
+        let stop = Stop::default();
+        let done = async {
+            Ok(match verb {
+                "list" => {
+                    let unread = if given.yes("unread") { Unread::Only } else { Unread::All };
+                    mail.list(&given.text("folder")?, unread, given.count("limit")?, &stop).await?
+                }
+                "read" => mail.read(&given.text("id")?).await?,
+                "search" => mail.search(&given.text("query")?, given.count("limit")?, &stop).await?,
+                "send" => {
+                    let to = given.recipients();
+                    let (subject, body, answers) =
+                        (given.text("subject")?, given.text("body")?, given.optional("reply_to"));
+                    mail.send(&to, &subject, &body, answers.as_deref(), context.key, context.now).await?
+                }
+                "draft" => {
+                    let (subject, body) = (given.text("subject")?, given.text("body")?);
+                    mail.draft(&given.recipients(), &subject, &body, context.key, context.now).await?
+                }
+                other => return Err(Error::NoSuchTool { tool: format!("mail.{other}") }),
+            })
+        };
+        if verb == "send" || verb == "draft" {
+            // Once begun it is seen through: half a conversation with a server is the worst place to stop.
+            return done.await;
+        }
+        let ended = stoppable(context, done).await;
+        stop.stop();
+        ended?
+    }
+
+    async fn memory(&self, verb: &str, given: &Given<'_>, context: Context<'_>) -> Result<Found, Error> {
+        let remember = &*self.parts.remember;
+        match verb {
+            "save" => memory::save(remember, given.text("text")?, context.label.clone(), context.now)
+                .await
+                .map(Found::plain),
+            "search" => {
+                let (finding, label) = memory::search(remember, given.text("query")?).await?;
+                Ok(Found { finding, label: Some(Known::Exactly(label)) })
+            }
+            other => Err(Error::NoSuchTool { tool: format!("memory.{other}") }),
+        }
+    }
+
+    async fn shell(&self, call: &Call, given: &Given<'_>, context: Context<'_>) -> Result<Found, Error> {
+        let command = given.command()?;
+        let (said, mut hears) = tokio::sync::mpsc::unbounded_channel::<String>();
+        let heard = Arc::new(move |text: &str| {
+            // Nobody hearing it any more is no reason to stop.
+            let _ = said.send(text.to_string());
+        });
+        let running = self.parts.shell.run(command, &call.targets, context.cancel.cancelled(), heard);
+        tokio::pin!(running);
+        let finding = loop {
+            tokio::select! {
+                finding = &mut running => break finding?,
+                Some(text) = hears.recv() => context.progress.step(&text, None),
+            }
+        };
+        let tier = self
+            .parts
+            .files
+            .folders()
+            .map(|folder| self.parts.remember.tier_of(folder))
+            .max()
+            .unwrap_or(Tier::Medium);
+        Ok(Found { finding, label: Some(Known::AtLeast(tier)) })
+    }
+
+    fn targets(&self, call: &Call) -> Result<Vec<Target>, Error> {
+        targets::of(call, &self.parts.files, self.parts.mail.smtp())
     }
 }
 
-fn recipients(call: &Call) -> Recipients {
-    let addresses = |name: &str| {
-        let leaves = call.value(name).map(Value::leaves).unwrap_or_default().into_iter();
-        leaves.filter_map(|value| if let Value::Address(address) = value { Some(address.clone()) } else { None }).collect()
+impl Executor for Connectors {
+    fn carry_out<'a>(&'a self, intent: Recorded<Intent>, context: Context<'a>) -> Carried<'a> {
+        Box::pin(self.run(intent, context))
+    }
+}
+
+impl Resolve for Connectors {
+    fn targets(&self, call: &Call) -> Result<Vec<Target>, Failure> {
+        self.targets(call).map_err(|error| error.failure(Label::nothing()))
+    }
+}
+
+/// Lets one set of tools stand in several places.
+#[derive(Clone)]
+pub struct Shared(pub Arc<Connectors>);
+
+impl Resolve for Shared {
+    fn targets(&self, call: &Call) -> Result<Vec<Target>, Failure> {
+        Resolve::targets(&*self.0, call)
+    }
+}
+
+/// A finding and what is known of its label beyond the manifest.
+struct Found {
+    finding: Finding,
+    label: Option<Known>,
+}
+
+enum Known {
+    /// This is the label of its text, whatever the manifest says.
+    Exactly(Label),
+    /// It is at least so confidential.
+    AtLeast(Tier),
+}
+
+impl Found {
+    fn plain(finding: Finding) -> Self {
+        Self { finding, label: None }
+    }
+}
+
+impl Known {
+    fn over(self, mut output: domain::Output) -> domain::Output {
+        match self {
+            Self::AtLeast(tier) => output.label = output.label.raised_to(tier),
+            Self::Exactly(label) => {
+                for field in &mut output.fields {
+                    // What a service attests stays attested; a text is as its writing was, and a fact at best attested.
+                    if field.integrity == Integrity::Untrusted {
+                        field.integrity = label.integrity().max(Integrity::Attested);
+                    }
+                }
+                output.label = label;
+            }
+        }
+        output
+    }
+}
+
+/// Runs `work` on a thread where it may wait for a disk, and tells it when the owner wants it stopped.
+async fn blocking<T: Send + 'static>(
+    context: Context<'_>,
+    work: impl FnOnce(Stop) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let stop = Stop::default();
+    let theirs = stop.clone();
+    let working = tokio::task::spawn_blocking(move || work(theirs));
+    tokio::pin!(working);
+    let joined = tokio::select! {
+        joined = &mut working => joined,
+        () = context.cancel.cancelled() => {
+            // What is begun is waited for, so that its outcome is known; searches look at `stop`.
+            stop.stop();
+            working.await
+        }
     };
-    Recipients { to: addresses("to"), cc: addresses("cc") }
+    joined.map_err(|_panicked| Error::Broken)?
 }
 
-fn missing(name: &str) -> Trouble {
-    Trouble { blame: Blame::Model, text: format!("`{name}` is missing"), may_have_happened: false }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+/// Lets the owner stop what only reads.
+async fn stoppable<T>(context: Context<'_>, work: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::select! {
+        done = work => Ok(done),
+        () = context.cancel.cancelled() => Err(Error::Stopped),
     }
-    text
+}
+
+/// The arguments of a call. The parser has checked them against the manifest; what is missing here is our own mistake.
+struct Given<'a>(&'a Call);
+
+impl Given<'_> {
+    fn text(&self, name: &'static str) -> Result<String, Error> {
+        self.0.text(name).ok_or(Error::Argument { name })
+    }
+
+    fn optional(&self, name: &str) -> Option<String> {
+        self.0.text(name)
+    }
+
+    fn number(&self, name: &'static str) -> Result<u64, Error> {
+        match self.0.value(name) {
+            Some(Value::Number(number)) => number.to_u64().ok_or(Error::Argument { name }),
+            Some(_) | None => Err(Error::Argument { name }),
+        }
+    }
+
+    fn count(&self, name: &'static str) -> Result<usize, Error> {
+        usize::try_from(self.number(name)?).map_err(|_too_many| Error::Argument { name })
+    }
+
+    fn yes(&self, name: &str) -> bool {
+        self.0.value(name) == Some(&Value::Boolean(true))
+    }
+
+    fn command(&self) -> Result<&CommandLine, Error> {
+        self.0.command("command").ok_or(Error::Argument { name: "command" })
+    }
+
+    fn target(&self, place: usize) -> Result<&Target, Error> {
+        self.0.targets.get(place).ok_or(Error::TargetsChanged)
+    }
+
+    fn recipients(&self) -> Recipients {
+        let of = |name: &str| {
+            let leaves = self.0.value(name).map(Value::leaves).unwrap_or_default();
+            let address = |value: &&Value| {
+                if let Value::Address(address) = value { Some(address.clone()) } else { None }
+            };
+            leaves.iter().filter_map(address).collect()
+        };
+        Recipients { to: of("to"), cc: of("cc") }
+    }
+}
+
+fn path_of(target: &Target) -> &Path {
+    match target {
+        Target::File { path, .. } | Target::NewFile { path } | Target::Program { path, .. } => path,
+        Target::Host { .. } => Path::new(""),
+    }
 }

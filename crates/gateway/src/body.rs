@@ -33,8 +33,7 @@ impl<T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<Arc<Shared>> for J
             return Err(Refusal::invalid("the body is not a JSON object").hint(SHAPES));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            Refusal::invalid(format!("the body is not what this route takes: {error}"))
-                .hint(SHAPES)
+            Refusal::invalid(format!("the body is not what this route takes: {error}")).hint(SHAPES)
         })
     }
 }

@@ -196,3 +196,19 @@ proptest! {
         prop_assert_eq!(ClientFrame::parse(&serde_json::to_string(&frame).unwrap()).unwrap(), frame);
     }
 }
+
+#[test]
+fn the_corpus_is_read_or_refused_and_what_is_read_is_written_the_same() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/ws_client_frame");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let Ok(text) = std::str::from_utf8(&bytes) else { continue };
+        if let Ok(frame) = ClientFrame::parse(text) {
+            read += 1;
+            assert_eq!(ClientFrame::parse(&serde_json::to_string(&frame).unwrap()).unwrap(), frame, "{path:?}");
+        }
+    }
+    assert!(read >= 6, "{read} frames of the corpus are good");
+}

@@ -36,6 +36,10 @@ fn main() {
         let mut stream = redactor.stream();
         let streamed: usize = text.chunks(PIECE_BYTES).map(|piece| stream.push(piece).len()).sum();
         let pieces = rate(text.len(), started);
+        let started = Instant::now();
+        let shapes = Redactor::shapes_only().find(&text, Reader::Anyone);
+        let shapes_only = rate(text.len(), started);
+        println!("{name}: shapes alone {shapes_only:.0} MB/s (found: {shapes:?})");
         println!("{name}: {whole:.0} MB/s whole, {pieces:.0} MB/s in pieces of 16 KiB ({streamed} bytes out, changed: {changed})");
     }
 }

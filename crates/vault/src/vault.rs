@@ -1,21 +1,21 @@
 //! The vault: what it holds, who may have what, and when each secret was used.
 
 mod entry;
+mod state;
 
 pub use entry::{About, Entry, Known, Warning};
 
 use crate::codec::{self, Contents, Header, Stored};
 use crate::key::{FirstRun, Key, Stretch};
 use crate::{Error, KeySource, SecretRef, SecretText, files};
-use domain::{Host, SecretName, Timestamp};
+use domain::{Host, SecretName};
 use entry::hosts_of;
+use state::{Attached, Stamp, State, Use, now, read, shortened, stored};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 /// The file in the home.
@@ -24,8 +24,6 @@ const VAULT_FILE: &str = "vault.db";
 const LOCK_FILE: &str = "vault.lock";
 /// The most secrets: redaction looks for every one of them in every byte that goes out.
 const SECRETS_MAX: usize = 4096;
-/// The longest name of a user of a secret that is kept, in bytes.
-const USED_BY_BYTES_MAX: usize = 128;
 
 /// The secrets of one home. Shared by reference; every method takes `&self`. Several processes may hold the same
 /// vault open: a writer locks it, and a reader sees what was written at its next call.
@@ -35,38 +33,6 @@ pub struct Vault {
     key: Key,
     stretch: Option<Stretch>,
     state: Mutex<State>,
-}
-
-struct State {
-    contents: Contents,
-    stamp: Stamp,
-    attached: BTreeMap<SecretName, Attached>,
-    uses: BTreeMap<SecretName, Use>,
-    generation: u64,
-}
-
-/// Which version of the file was read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    length: u64,
-    seconds: i64,
-    nanoseconds: i64,
-}
-
-/// A secret that is kept elsewhere, while this process runs.
-struct Attached {
-    reference: SecretRef,
-    value: SecretText,
-    about: About,
-    since: Timestamp,
-}
-
-/// The last use of a secret that is not on disk yet.
-struct Use {
-    when: Timestamp,
-    by: String,
 }
 
 /// Whether the bytes that a change takes away are overwritten.
@@ -413,70 +379,11 @@ impl Vault {
     }
 }
 
-impl State {
-    /// The present value of a secret, for a host that may have it.
-    fn lend(&mut self, name: &SecretName, host: &Host) -> Result<Zeroizing<String>, Error> {
-        let (value, hosts, expires) =
-            match (self.contents.secrets.get(name.as_str()), self.attached.get(name)) {
-                (Some(stored), _) => (stored.value.as_str(), hosts_of(stored), stored.expires.map(Timestamp)),
-                (None, Some(attached)) => {
-                    (attached.value.expose(), attached.about.hosts.clone(), attached.about.expires)
-                }
-                (None, None) => return Err(Error::Unknown { name: name.clone() }),
-            };
-        if !hosts.contains(host) {
-            let allowed = hosts.iter().map(Host::as_str).collect::<Vec<_>>().join(", ");
-            return Err(Error::HostNotAllowed { name: name.clone(), host: host.clone(), allowed });
-        }
-        if let Some(expired) = expires.filter(|moment| *moment <= now()) {
-            return Err(Error::Expired { name: name.clone(), expired });
-        }
-        Ok(Zeroizing::new(value.to_string()))
-    }
-}
-
-impl Stamp {
-    fn of(metadata: &std::fs::Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            length: metadata.len(),
-            seconds: metadata.mtime(),
-            nanoseconds: metadata.mtime_nsec(),
-        }
-    }
-}
-
 /// Shows the path and nothing that is in it.
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vault").field("path", &self.path).finish_non_exhaustive()
     }
-}
-
-fn read(path: &Path) -> Result<(Vec<u8>, Stamp), Error> {
-    let (file, metadata) = files::open_private(path)?;
-    let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-    if length > codec::FILE_BYTES_MAX {
-        return Err(Error::Damaged { path: path.to_path_buf(), reason: "it is larger than a vault may be" });
-    }
-    let mut bytes = Vec::with_capacity(length);
-    std::io::Read::read_to_end(&mut std::io::Read::take(&file, metadata.len()), &mut bytes)
-        .map_err(|source| files::failed("read", path, source))?;
-    Ok((bytes, Stamp::of(&metadata)))
-}
-
-fn stored<'a>(state: &'a mut State, name: &SecretName) -> Result<&'a mut Stored, Error> {
-    state.contents.secrets.get_mut(name.as_str()).ok_or_else(|| Error::Unknown { name: name.clone() })
-}
-
-fn shortened(by: &str) -> String {
-    by.char_indices().take_while(|(at, _)| *at < USED_BY_BYTES_MAX).map(|(_, letter)| letter).collect()
-}
-
-fn now() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Key shapes: what a key of a well-known service looks like, as data in `shapes.toml`.
 
 use super::{Span, What};
+use aho_corasick::packed::{Config, MatchKind, Searcher};
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// The shapes that are shipped.
 const SHIPPED: &str = include_str!("shapes.toml");
+
+/// How many bytes of a start are looked for at first; what is found is then looked at in full.
+const BEGINNING_BYTES: usize = 3;
 
 /// What the keys of one service look like: a fixed beginning, then a run of certain characters.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,7 +26,7 @@ pub struct Shape {
     run: Class,
     /// How many of them there are at least.
     run_min: usize,
-    /// How many there are at most; what follows is ordinary text again.
+    /// How many there are at most; what follows is ordinary text again. Where this is `run_min`, more is no key.
     run_max: usize,
     /// Kinds of characters the run has at least one of each.
     #[serde(default)]
@@ -94,10 +98,11 @@ struct Loaded {
     shapes: Vec<Shape>,
     /// For the first two bytes of a start: the shapes that begin so, each with the number of the start.
     by_pair: HashMap<usize, Vec<(u32, u32)>>,
-    /// Whether a start begins with this byte.
-    is_first: Box<[bool; 256]>,
-    /// Whether a start begins with this pair of bytes.
-    is_pair: Box<[bool]>,
+    /// Finds the first few bytes of any start.
+    beginnings: Option<Searcher>,
+    longest: usize,
+    /// The first byte of every start.
+    firsts: BTreeSet<u8>,
 }
 
 static LOADED: LazyLock<Loaded> = LazyLock::new(|| Loaded::of(shapes().unwrap_or_default()));
@@ -115,12 +120,12 @@ pub fn shapes() -> Result<Vec<Shape>, ShapeError> {
     }
     let file: File = toml::from_str(SHIPPED).map_err(|error| ShapeError { reason: error.to_string() })?;
     for shape in &file.shape {
-        if shape.starts.iter().any(|start| start.len() < 2)
+        if shape.starts.iter().any(|start| start.len() < BEGINNING_BYTES)
             || shape.run_min > shape.run_max
             || shape.starts.is_empty()
         {
             return Err(ShapeError {
-                reason: format!("`{}` starts with less than two characters", shape.name),
+                reason: format!("`{}` starts with less than three characters", shape.name),
             });
         }
     }
@@ -195,6 +200,14 @@ impl Shape {
         if length == rest.len() && length < self.run_max && edge == Edge::More {
             return Found::Open;
         }
+        if self.run_min == self.run_max && length == self.run_max {
+            // A key of fixed length that goes on is something else.
+            match rest.get(length) {
+                Some(byte) if self.run.has(*byte) => return Found::Nothing,
+                None if edge == Edge::More => return Found::Open,
+                Some(_) | None => {}
+            }
+        }
         // What ends the run may be cut off by the edge itself.
         let left = rest.get(length..).unwrap_or_default();
         let ending_begun = until.is_some_and(|until| left.len() < until.len() && until.starts_with(left));
@@ -218,18 +231,21 @@ impl Shape {
 impl Loaded {
     fn of(shapes: Vec<Shape>) -> Self {
         let mut by_pair: HashMap<usize, Vec<(u32, u32)>> = HashMap::new();
-        let mut is_first = Box::new([false; 256]);
-        let mut is_pair = vec![false; 256 * 256].into_boxed_slice();
+        let mut beginnings = BTreeSet::new();
         for (place, shape) in shapes.iter().enumerate() {
             for (number, start) in shape.starts.iter().enumerate() {
                 let [first, second, ..] = start.as_bytes() else { continue };
                 let entry = (u32::try_from(place).unwrap_or(0), u32::try_from(number).unwrap_or(0));
                 by_pair.entry(pair(*first, *second)).or_default().push(entry);
-                is_first.get_mut(usize::from(*first)).into_iter().for_each(|slot| *slot = true);
-                is_pair.get_mut(pair(*first, *second)).into_iter().for_each(|slot| *slot = true);
+                beginnings
+                    .insert(start.as_bytes().get(..BEGINNING_BYTES).unwrap_or(start.as_bytes()).to_vec());
             }
         }
-        Self { shapes, by_pair, is_first, is_pair }
+        let firsts = beginnings.iter().filter_map(|beginning: &Vec<u8>| beginning.first().copied()).collect();
+        let longest = shapes.iter().flat_map(|shape| &shape.starts).map(String::len).max().unwrap_or(0);
+        let mut config = Config::new();
+        let beginnings = config.match_kind(MatchKind::LeftmostFirst).builder().extend(beginnings).build();
+        Self { shapes, by_pair, beginnings, longest, firsts }
     }
 }
 
@@ -249,17 +265,31 @@ impl ShapeSet {
     /// length of `bytes` when there is none. `before` is the byte before the first.
     pub(crate) fn find(&self, bytes: &[u8], before: Option<u8>, edge: Edge, spans: &mut Vec<Span>) -> usize {
         let mut open = bytes.len();
-        let mut start = 0;
-        while let Some(first) = bytes.get(start).copied() {
-            if self.0.is_first.get(usize::from(first)).copied().unwrap_or(false) {
-                let previous = start.checked_sub(1).map_or(before, |at| bytes.get(at).copied());
-                if self.at(bytes, start, previous, edge, spans) {
-                    open = open.min(start);
-                }
+        let mut look = |start: usize| {
+            let previous = start.checked_sub(1).map_or(before, |at| bytes.get(at).copied());
+            if self.at(bytes, start, previous, edge, spans) {
+                open = open.min(start);
             }
-            start = start.saturating_add(1);
+        };
+        // Near the end a start may be cut off, so that its beginning is not found either.
+        let tail = bytes.len().saturating_sub(self.0.longest);
+        let mut from = 0;
+        while let Some(start) = self.next_beginning(bytes, from).filter(|start| *start < tail) {
+            look(start);
+            from = start.saturating_add(1);
         }
+        (tail..bytes.len()).for_each(look);
         open
+    }
+
+    /// The next place from `from` on where a start may begin.
+    fn next_beginning(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        let span = aho_corasick::Span { start: from, end: bytes.len() };
+        match &self.0.beginnings {
+            Some(searcher) => searcher.find_in(bytes, span).map(|found| found.start()),
+            // A processor without the instructions for it: every place is looked at.
+            None => (from < bytes.len()).then_some(from),
+        }
     }
 
     /// Judges the place `start`; says whether something begins there that depends on what follows.
@@ -274,11 +304,8 @@ impl ShapeSet {
         let rest = bytes.get(start..).unwrap_or_default();
         let in_word = previous.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let [first, second, ..] = rest else {
-            return edge == Edge::More;
+            return edge == Edge::More && rest.first().is_some_and(|byte| self.0.firsts.contains(byte));
         };
-        if !self.0.is_pair.get(pair(*first, *second)).copied().unwrap_or(false) {
-            return false;
-        }
         let candidates = self.0.by_pair.get(&pair(*first, *second)).map(Vec::as_slice).unwrap_or_default();
         let mut open = false;
         for (place, number) in candidates {

@@ -52,7 +52,7 @@ impl RedactStream {
         let cut = match edge {
             shape::Edge::End => bytes.len(),
             shape::Edge::More => {
-                let begun = self.redactor.0.patterns.first_begun(bytes, 0).unwrap_or(bytes.len());
+                let begun = self.redactor.0.patterns.first_begun(bytes).unwrap_or(bytes.len());
                 begun.min(shape_begun)
             }
         };
@@ -90,7 +90,7 @@ impl Watch {
     pub(crate) fn push(&mut self, piece: &[u8]) -> Result<Vec<u8>, String> {
         self.held.extend_from_slice(piece);
         self.judge()?;
-        let cut = self.redactor.0.patterns.first_begun(&self.held, 0).unwrap_or(self.held.len());
+        let cut = self.redactor.0.patterns.first_begun(&self.held).unwrap_or(self.held.len());
         let (ready, rest) = self.held.split_at_checked(cut).unwrap_or((&self.held, &[]));
         let (ready, rest) = (ready.to_vec(), Zeroizing::new(rest.to_vec()));
         self.held = rest;

@@ -59,7 +59,7 @@ impl Resolve for FakeDns {
 }
 
 pub struct House {
-    pub egress: Egress,
+    pub egress: Arc<Egress>,
     pub vault: Arc<Vault>,
     pub memory: Arc<Memory>,
     _home: tempfile::TempDir,
@@ -89,7 +89,7 @@ impl House {
         }
         let memory = Arc::new(Memory::default());
         let observer: Arc<dyn Observer> = Arc::clone(&memory) as Arc<dyn Observer>;
-        let egress = Egress::new(Arc::clone(&vault), settings, observer).unwrap();
+        let egress = Arc::new(Egress::new(Arc::clone(&vault), settings, observer).unwrap());
         Self { egress, vault, memory, _home: home }
     }
 }
@@ -221,13 +221,16 @@ pub fn ok(body: &str) -> Vec<u8> {
 /// A certificate authority and a server's acceptor for these names.
 pub fn tls(names: &[&str]) -> (Settings, TlsAcceptor) {
     let mut authority = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
+    authority.distinguished_name = named("an authority of the test");
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
     let issuer = rcgen::Issuer::new(authority, authority_key);
     let key = rcgen::KeyPair::generate().unwrap();
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let certificate = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut server = rcgen::CertificateParams::new(names).unwrap();
+    server.distinguished_name = named("a server of the test");
+    let certificate = server.signed_by(&key, &issuer).unwrap();
     let private = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let config =
         rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -242,4 +245,10 @@ pub fn tls(names: &[&str]) -> (Settings, TlsAcceptor) {
         ..Settings::default()
     };
     (settings, TlsAcceptor::from(Arc::new(config)))
+}
+
+fn named(name: &str) -> rcgen::DistinguishedName {
+    let mut distinguished = rcgen::DistinguishedName::new();
+    distinguished.push(rcgen::DnType::CommonName, name);
+    distinguished
 }

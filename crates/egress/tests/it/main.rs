@@ -11,6 +11,10 @@ mod house;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod redirects;
 #[cfg(test)]
 mod secrets;

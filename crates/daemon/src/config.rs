@@ -280,6 +280,12 @@ impl Config {
         }
     }
 
+    /// The whole configuration, defaults included, as TOML.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).unwrap_or_else(|error| format!("# could not be written as TOML: {error}"))
+    }
+
     /// JSON Schema of the file, for editors.
     #[must_use]
     pub fn schema() -> serde_json::Value {

@@ -4,4 +4,34 @@
 //! asks the agent for the next step.
 #![forbid(unsafe_code)]
 
+mod chat;
 pub mod config;
+mod connections;
+mod events;
+mod hands;
+mod home;
+mod house;
+mod lockdown;
+mod look;
+mod memory;
+mod redaction;
+mod sign_ins;
+mod start_error;
+mod state;
+mod tasks;
+mod up;
+
+pub use agent::printable;
+pub use home::{Home, HomeError};
+pub use look::{LogReport, verify_log};
+pub use start_error::StartError;
+pub use up::{Options, Running};
+
+/// A fresh id for a message typed here.
+#[must_use]
+pub fn message_id() -> String {
+    let mut bytes = [0_u8; 16];
+    // Without randomness the id repeats, and a repeated message is refused rather than taken twice.
+    let _ = (gateway::random())(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

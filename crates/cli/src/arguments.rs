@@ -1,0 +1,178 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A self-hosted assistant that assumes its model has been hijacked.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hardshell",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 waiting for approval, 5 a proof failed, 6 locked down.\n\n\
+        Examples:\n  hardshell up                       start it, and open the link it prints\n  hardshell chat -m \"check disk usage\"\n  hardshell audit tail"
+)]
+pub struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The home; `$HARDSHELL_HOME`, else `~/.hardshell`, when left out.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Print one JSON document (or JSON lines for streams) on stdout, and nothing else.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run it: the web page, the door, everything. The first run makes the home.
+    #[command(after_help = "Examples:\n  hardshell up\n  hardshell up --port 18800        when OpenClaw already has 18789")]
+    Up(Up),
+    /// Print a new one-time link for a browser.
+    #[command(name = "sign-in", after_help = "Example:\n  hardshell sign-in")]
+    SignIn,
+    /// Talk to it in the terminal.
+    #[command(after_help = "Examples:\n  hardshell chat\n  hardshell chat -m \"/disk\"\n  hardshell chat -m \"any urgent mail?\" --json")]
+    Chat(Chat),
+    /// Questions that wait for your answer.
+    #[command(after_help = "Examples:\n  hardshell approvals list\n  hardshell approvals approve q-0123456789abcdef\n  hardshell approvals watch")]
+    Approvals(Approvals),
+    /// What it did: the tamper-evident log.
+    #[command(after_help = "Examples:\n  hardshell audit verify\n  hardshell audit tail\n  hardshell audit query --kind refusal --limit 20")]
+    Audit(Audit),
+    /// The configuration.
+    #[command(after_help = "Examples:\n  hardshell config check\n  hardshell config schema > hardshell.schema.json")]
+    Config(Config),
+    /// How it is: proofs, walls, model.
+    #[command(after_help = "Example:\n  hardshell status --json")]
+    Status,
+    /// Completions for a shell.
+    #[command(after_help = "Example:\n  hardshell completions bash > /etc/bash_completion.d/hardshell")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The port of the web page on this machine; 0 takes a free one.
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+}
+
+/// `chat`.
+#[derive(Debug, Args)]
+pub struct Chat {
+    /// Say this, print the answer, and leave.
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// Go on with this session instead of a new one.
+    #[arg(long, value_name = "S")]
+    pub session: Option<String>,
+}
+
+/// `approvals`.
+#[derive(Debug, Args)]
+pub struct Approvals {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ApprovalsCommand,
+}
+
+/// What can be done with questions.
+#[derive(Debug, Subcommand)]
+pub enum ApprovalsCommand {
+    /// List the open ones.
+    List,
+    /// Show one whole.
+    Show {
+        /// The question.
+        id: String,
+    },
+    /// Allow one, this once.
+    Approve {
+        /// The question.
+        id: String,
+        /// Allow what is like it from now on: makes the standing rule that `show` prints.
+        #[arg(long)]
+        always: bool,
+    },
+    /// Refuse one.
+    Deny {
+        /// The question.
+        id: String,
+    },
+    /// Wait for questions and answer them here.
+    Watch,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// What can be done with the log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check the whole chain; names the first bad record.
+    Verify,
+    /// Follow it live.
+    Tail,
+    /// Look into it.
+    Query(Query),
+}
+
+/// What `audit query` looks for.
+#[derive(Debug, Args)]
+pub struct Query {
+    /// Only this kind: intent, outcome, refusal, question, answer, inbound, `sign_in`, …
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// Only this session.
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Only this tool.
+    #[arg(long)]
+    pub tool: Option<String>,
+    /// Only records after this number.
+    #[arg(long, value_name = "SEQ")]
+    pub after: Option<u64>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+}
+
+/// `config`.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What can be done with the configuration.
+#[derive(Clone, Copy, Debug, Subcommand, ValueEnum)]
+pub enum ConfigCommand {
+    /// Say what is wrong with it, with line and column.
+    Check,
+    /// Print it whole, defaults included.
+    Show,
+    /// Print its JSON Schema, for editors.
+    Schema,
+}

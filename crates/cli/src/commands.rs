@@ -1,0 +1,10 @@
+//! The commands, one file each.
+
+pub mod approvals;
+pub mod audit;
+pub mod chat;
+pub mod completions;
+pub mod config;
+pub mod sign_in;
+pub mod status;
+pub mod up;

@@ -1,0 +1,136 @@
+//! `hardshell approvals`: questions that wait for the owner.
+
+use crate::arguments::{Approvals, ApprovalsCommand, Common};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::show;
+use gateway::wire::{Answer, Answered, Event, NewAnswer, Question, ServerFrame};
+use std::io::{BufRead as _, IsTerminal as _};
+
+/// Does it.
+pub async fn run(common: &Common, arguments: &Approvals) -> Result<Exit, Problem> {
+    let client = Client::of(&show::home(common)?);
+    match &arguments.command {
+        ApprovalsCommand::List => list(common, &client).await,
+        ApprovalsCommand::Show { id } => {
+            let question = find(&client, id).await?;
+            if common.json { show::json(&question) } else { print(&question) }
+            Ok(Exit::Done)
+        }
+        ApprovalsCommand::Approve { id, always } => {
+            let answer = if *always { Answer::Always } else { Answer::Approve };
+            give(common, &client, id, answer).await
+        }
+        ApprovalsCommand::Deny { id } => give(common, &client, id, Answer::Deny).await,
+        ApprovalsCommand::Watch => watch(common, &client).await,
+    }
+}
+
+async fn open(client: &Client) -> Result<Vec<Question>, Problem> {
+    let approvals: gateway::wire::Approvals = client.get("/api/v1/approvals").await?;
+    Ok(approvals.questions)
+}
+
+async fn list(common: &Common, client: &Client) -> Result<Exit, Problem> {
+    let questions = open(client).await?;
+    if common.json {
+        show::json(&questions);
+    } else if questions.is_empty() {
+        show::line("Nothing waits for your approval.");
+    } else {
+        questions.iter().for_each(|question| show::line(&format!("{}  {}", question.id, show::printable(&question.title))));
+        show::note("hint: `hardshell approvals show ID`, then `approve ID` or `deny ID`");
+    }
+    Ok(Exit::Done)
+}
+
+async fn find(client: &Client, id: &str) -> Result<Question, Problem> {
+    open(client).await?.into_iter().find(|question| question.id == id).ok_or_else(|| Problem::Other {
+        what: format!("find an open question `{id}`"),
+        hint: Some("hardshell approvals list".to_string()),
+    })
+}
+
+/// Prints a question as it is: what is shown is what would run.
+pub fn print(question: &Question) {
+    show::line(&format!("\n? {}", show::printable(&question.title)));
+    for line in question.text.lines() {
+        show::line(&format!("  │ {}", show::printable(line)));
+    }
+    for rule in &question.rules {
+        show::line(&format!("  because: {} ({})", rule.why, rule.id));
+    }
+    if let Some(source) = &question.source {
+        show::line(&format!("  asked for after reading: {}", show::printable(source)));
+    }
+    if let Some(always) = &question.always {
+        show::line(&format!("  \"always\" would store: {}", show::printable(always)));
+    }
+}
+
+/// Gives `answer` to the question `id`.
+pub async fn give(common: &Common, client: &Client, id: &str, answer: Answer) -> Result<Exit, Problem> {
+    let path = format!("/api/v1/approvals/{id}");
+    let answered: Answered = client.post(&path, &NewAnswer { answer }).await?;
+    if common.json {
+        show::json(&answered);
+    } else {
+        let word = match answered.answer {
+            Answer::Approve => "approved, this once",
+            Answer::Deny => "denied",
+            Answer::Always => "approved, and a standing rule was made",
+        };
+        show::line(&format!("{}: {word}", answered.question));
+    }
+    Ok(Exit::Done)
+}
+
+async fn watch(common: &Common, client: &Client) -> Result<Exit, Problem> {
+    let mut following = client.follow().await?;
+    for question in open(client).await? {
+        answer_here(common, client, &question).await?;
+    }
+    show::note("waiting for questions; Ctrl-C leaves");
+    while let Some(frame) = following.next().await? {
+        if let ServerFrame::Event(numbered) = frame
+            && let Event::Asked { question, .. } = numbered.event
+        {
+            answer_here(common, client, &question).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Puts a question to whoever sits here; without a terminal it is only printed.
+pub async fn answer_here(common: &Common, client: &Client, question: &Question) -> Result<(), Problem> {
+    if common.json {
+        show::json_line(question);
+        return Ok(());
+    }
+    print(question);
+    if !std::io::stdin().is_terminal() {
+        show::note(&format!("hint: hardshell approvals approve {}", question.id));
+        return Ok(());
+    }
+    let choices = if question.always.is_some() { "[y]es once, [a]lways, [n]o" } else { "[y]es once, [n]o" };
+    loop {
+        show::piece(&format!("  {choices}, [l]ater: "));
+        let line = tokio::task::spawn_blocking(read_line).await.unwrap_or_default();
+        let answer = match line.as_deref().map(str::trim) {
+            Some("y" | "yes") => Answer::Approve,
+            Some("n" | "no") => Answer::Deny,
+            Some("a" | "always") if question.always.is_some() => Answer::Always,
+            Some("l" | "later") | None => return Ok(()),
+            Some(_) => continue,
+        };
+        give(common, client, &question.id, answer).await?;
+        return Ok(());
+    }
+}
+
+/// One line of stdin; nothing at its end.
+fn read_line() -> Option<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).ok().filter(|bytes| *bytes > 0).map(|_| line)
+}

@@ -1,0 +1,173 @@
+//! `hardshell chat`: in the terminal.
+
+use crate::arguments::{Chat, Common};
+use crate::client::{Client, Following};
+use crate::commands::approvals::answer_here;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::show;
+use daemon::{Options, Running};
+use gateway::wire::{Accepted, Event, NewMessage, NewSession, ServerFrame, Session, TaskState, Verdict};
+use std::io::{BufRead as _, IsTerminal as _};
+
+/// Talks.
+pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
+    let home = show::home(common)?;
+    let client = Client::of(&home);
+    let own = if client.is_there().await {
+        None
+    } else {
+        show::note("Hardshell is not running: starting it for this chat");
+        Some(Running::start(Options { home, port: Some(0) }).await.map_err(Box::new)?)
+    };
+    let result = talk(common, arguments, &client).await;
+    if let Some(running) = own {
+        running.stop().await;
+    }
+    result
+}
+
+async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit, Problem> {
+    let session = match &arguments.session {
+        Some(session) => session.clone(),
+        None => client.post::<Session>("/api/v1/sessions", &NewSession::default()).await?.id,
+    };
+    if let Some(text) = &arguments.message {
+        return say(common, client, &session, text, Asking::Leave).await;
+    }
+    show::note(&format!("session {session} · /help shows what it understands · Ctrl-D leaves"));
+    loop {
+        if std::io::stdin().is_terminal() {
+            show::piece("› ");
+        }
+        let line = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).ok().filter(|bytes| *bytes > 0).map(|_| line)
+        });
+        let Some(line) = line.await.unwrap_or_default() else { return Ok(Exit::Done) };
+        if !line.trim().is_empty() {
+            say(common, client, &session, line.trim(), Asking::Here).await?;
+        }
+    }
+}
+
+/// What to do with a question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// Put it to whoever sits here.
+    Here,
+    /// Say that it waits, and leave.
+    Leave,
+}
+
+async fn say(common: &Common, client: &Client, session: &str, text: &str, asking: Asking) -> Result<Exit, Problem> {
+    let mut following = client.follow().await?;
+    let id = daemon::message_id();
+    let path = format!("/api/v1/sessions/{session}/messages");
+    let message = NewMessage { id, text: text.to_string(), quoted: None };
+    let accepted: Accepted = client.post(&path, &message).await?;
+    let mut interrupted = false;
+    loop {
+        let event = tokio::select! {
+            event = next_of(&mut following, &accepted.task) => event?,
+            _ = tokio::signal::ctrl_c(), if !interrupted => {
+                interrupted = true;
+                show::note("stopping it; Ctrl-C again leaves");
+                let path = format!("/api/v1/sessions/{session}/cancel");
+                client.post::<gateway::wire::Cancelled>(&path, &serde_json::json!({})).await?;
+                continue;
+            }
+        };
+        let Some(event) = event else { return Err(Problem::NoWelcome) };
+        if common.json {
+            match &event {
+                Event::Reply { .. } | Event::Asked { .. } => show::json(&event),
+                Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. } => show::json(&event),
+                _ => {}
+            }
+        } else {
+            card(&event);
+        }
+        match event {
+            Event::Asked { question, .. } if asking == Asking::Here => answer_here(common, client, &question).await?,
+            Event::Asked { question, .. } => {
+                if !common.json {
+                    crate::commands::approvals::print(&question);
+                    show::note(&format!("hint: hardshell approvals approve {}", question.id));
+                }
+                return Ok(Exit::Waiting);
+            }
+            Event::Ended { state, .. } => {
+                return Ok(match state {
+                    TaskState::Failed | TaskState::Cancelled => Exit::Failed,
+                    TaskState::Done | TaskState::Running | TaskState::Waiting => Exit::Done,
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The next event of `task`.
+async fn next_of(following: &mut Following, task: &str) -> Result<Option<Event>, Problem> {
+    while let Some(frame) = following.next().await? {
+        let ServerFrame::Event(numbered) = frame else { continue };
+        let of = match &numbered.event {
+            Event::Accepted { task, .. }
+            | Event::Draft { task, .. }
+            | Event::Call { task, .. }
+            | Event::Decided { task, .. }
+            | Event::Result { task, .. }
+            | Event::Reply { task, .. }
+            | Event::Ended { task, .. }
+            | Event::Progress { task, .. } => task,
+            Event::Asked { question, .. } => &question.task,
+            Event::Answered { .. } | Event::Label { .. } | Event::Audit { .. } | Event::Status { .. } => continue,
+        };
+        if of == task {
+            return Ok(Some(numbered.event));
+        }
+    }
+    Ok(None)
+}
+
+/// Prints an event as a card.
+fn card(event: &Event) {
+    match event {
+        Event::Call { tool, arguments, .. } => {
+            let arguments: Vec<String> =
+                arguments.iter().map(|argument| format!("{}={}", argument.name, argument.value)).collect();
+            show::note(&show::printable(&format!("  ┌ {tool} {}", arguments.join(" "))));
+        }
+        Event::Decided { verdict, rules, .. } => {
+            let word = match verdict {
+                Verdict::Allow => "allowed",
+                Verdict::Ask => "asks you",
+                Verdict::Deny => "refused",
+            };
+            let why: Vec<String> = rules.iter().map(|rule| format!("{} ({})", rule.why, rule.id)).collect();
+            show::note(&show::printable(&format!("  │ {word}: {}", why.join("; "))));
+        }
+        Event::Progress { text, percent, .. } => {
+            let percent = percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
+            show::note(&show::printable(&format!("  │ {text}{percent}")));
+        }
+        Event::Result { text, failed, label, .. } => {
+            let lines = text.lines().count();
+            let word = if *failed { "did not work" } else { "done" };
+            show::note(&show::printable(&format!("  └ {word}, {lines} line(s), {:?}", label.integrity).to_lowercase()));
+        }
+        Event::Reply { text, .. } => show::line(&show::printable(text)),
+        Event::Ended { state: TaskState::Failed | TaskState::Cancelled, why, .. } => {
+            show::note(&show::printable(&format!("could not answer: {why}")));
+        }
+        Event::Accepted { .. }
+        | Event::Draft { .. }
+        | Event::Asked { .. }
+        | Event::Answered { .. }
+        | Event::Ended { .. }
+        | Event::Label { .. }
+        | Event::Audit { .. }
+        | Event::Status { .. } => {}
+    }
+}

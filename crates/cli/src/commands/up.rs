@@ -1,0 +1,52 @@
+//! `hardshell up`: run it.
+
+use crate::arguments::{Common, Up};
+use crate::commands::sign_in::tunnel;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::show;
+use daemon::{Options, Running};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Starts it, prints the link, and runs until it is told to stop.
+pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("HARDSHELL_LOG").unwrap_or_else(|_unset| "warn".into()))
+        .init();
+    let home = show::home(common)?;
+    let running = Running::start(Options { home, port: arguments.port }).await.map_err(Box::new)?;
+    let link = running.sign_in_link().await.map_err(Box::new)?;
+    if common.json {
+        show::json_line(&serde_json::json!({"link": link, "address": running.address().to_string(), "home": running.home()}));
+    } else {
+        greet(&running, &link);
+    }
+    let mut terminate = signal(SignalKind::terminate()).map_err(|source| io("listen for signals", source))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|source| io("listen for signals", source))?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    show::note("stopping");
+    running.stop().await;
+    Ok(Exit::Done)
+}
+
+fn greet(running: &Running, link: &str) {
+    let status = running.status();
+    show::line(&format!("Hardshell is up at http://{}   home {}", running.address(), status.home));
+    show::line(&format!("model {} · walls {}", status.model.name, status.isolation.level));
+    for more in [status.isolation.reason, status.isolation.fix].into_iter().flatten() {
+        show::line(&format!("  {more}"));
+    }
+    show::line(&format!("\nOpen this link; it works once, within ten minutes:\n\n  {link}\n"));
+    if let Some(tunnel) = tunnel(link) {
+        show::line(&format!("From another machine, first run there:\n\n  {tunnel}\n"));
+    }
+    show::line("In the terminal: `hardshell chat`. A new link: `hardshell sign-in`. Ctrl-C stops it.");
+}
+
+fn io(step: &str, source: std::io::Error) -> Problem {
+    Problem::Io { step: step.to_string(), source }
+}

@@ -1,0 +1,51 @@
+//! `hardshell`: the one binary.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod client;
+mod commands;
+mod exit;
+mod problem;
+mod show;
+
+use arguments::{Arguments, Command};
+use clap::Parser as _;
+use exit::Exit;
+use problem::Problem;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The sandbox starts this program as its own helper where the separate helper is missing.
+    if std::env::args_os().nth(1).is_some_and(|first| first == "__sandbox") {
+        return sandbox::helper_main();
+    }
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("could not start: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            show::problem(&problem);
+            problem.exit().into()
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<Exit, Problem> {
+    let common = arguments.common;
+    match arguments.command {
+        Command::Up(up) => commands::up::run(&common, &up).await,
+        Command::SignIn => commands::sign_in::run(&common).await,
+        Command::Chat(chat) => commands::chat::run(&common, &chat).await,
+        Command::Approvals(approvals) => commands::approvals::run(&common, &approvals).await,
+        Command::Audit(audit) => commands::audit::run(&common, &audit).await,
+        Command::Config(config) => commands::config::run(&common, &config),
+        Command::Status => commands::status::run(&common).await,
+        Command::Completions { shell } => commands::completions::run(shell),
+    }
+}

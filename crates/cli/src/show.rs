@@ -1,0 +1,65 @@
+//! What is printed: answers on stdout, everything else on stderr.
+#![expect(clippy::print_stdout, reason = "the command line's answers go to stdout")]
+
+use crate::arguments::Common;
+use crate::problem::Problem;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Prints a line of the answer.
+pub fn line(text: &str) {
+    println!("{text}");
+}
+
+/// Prints a piece of the answer, at once.
+pub fn piece(text: &str) {
+    use std::io::Write as _;
+    print!("{text}");
+    // A reader that went away is noticed at the next line.
+    let _ = std::io::stdout().flush();
+}
+
+/// Prints one JSON document.
+pub fn json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => println!("{text}"),
+        Err(error) => eprintln!("could not write the answer as JSON: {error}"),
+    }
+}
+
+/// Prints one line of a JSON stream.
+pub fn json_line(value: &impl Serialize) {
+    match serde_json::to_string(value) {
+        Ok(text) => println!("{text}"),
+        Err(error) => eprintln!("could not write the answer as JSON: {error}"),
+    }
+}
+
+/// Says something that is not the answer.
+pub fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Says what went wrong, why, and what helps.
+pub fn problem(problem: &Problem) {
+    let mut text = format!("could not {problem}");
+    let mut source = std::error::Error::source(problem);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    eprintln!("{}", printable(&text));
+    if let Some(hint) = problem.hint() {
+        eprintln!("hint: {hint}");
+    }
+}
+
+/// `text` with control and invisible characters written out, so that it cannot move the cursor or hide.
+pub fn printable(text: &str) -> String {
+    daemon::printable(text)
+}
+
+/// The home that is meant.
+pub fn home(common: &Common) -> Result<PathBuf, Problem> {
+    common.home.clone().map_or_else(|| daemon::Home::default_path().map_err(Problem::from), Ok)
+}

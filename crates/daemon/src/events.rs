@@ -1,0 +1,171 @@
+//! What happened, on its way to the screens: redacted, in the gateway's shapes.
+
+use broker::{Answer, Happened, Question, Watch, What};
+use domain::{ArgumentRole, Label, TaskId};
+use egress::{RedactStream, Redactor};
+use gateway::{Events, wire};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::broadcast;
+use tools::Catalog;
+
+/// How many events a slow follower within this program may be behind before it misses some.
+const FOLLOWER_BEHIND_MAX: usize = 1024;
+/// How many drafts are followed at once; an older one is then cut short, and its reply still comes whole.
+const DRAFTS_MAX: usize = 256;
+
+/// Publishes what happened to sockets, and to followers within this program.
+pub struct Screens {
+    events: Arc<Events>,
+    followers: broadcast::Sender<Happened>,
+    redactor: Box<dyn Fn() -> Redactor + Send + Sync>,
+    catalog: Arc<Catalog>,
+    drafts: Mutex<BTreeMap<(TaskId, u32), Draft>>,
+}
+
+/// A draft on its way out.
+struct Draft {
+    stream: RedactStream,
+    /// The first bytes of a character whose last ones are still held back.
+    tail: Vec<u8>,
+}
+
+impl Draft {
+    fn push(&mut self, text: &str) -> String {
+        self.tail.extend(self.stream.push(text.as_bytes()));
+        let whole = match std::str::from_utf8(&self.tail) {
+            Ok(all) => all.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        let rest = self.tail.split_off(whole);
+        let ready = std::mem::replace(&mut self.tail, rest);
+        String::from_utf8(ready).unwrap_or_default()
+    }
+}
+
+impl Screens {
+    /// Publishes into `events`. `redactor` gives a redactor that knows the secrets of the moment.
+    pub fn new(
+        events: Arc<Events>,
+        catalog: Arc<Catalog>,
+        redactor: impl Fn() -> Redactor + Send + Sync + 'static,
+    ) -> Self {
+        let drafts = Mutex::new(BTreeMap::new());
+        let followers = broadcast::Sender::new(FOLLOWER_BEHIND_MAX);
+        Self { events, followers, redactor: Box::new(redactor), catalog, drafts }
+    }
+
+    /// Where sockets read from.
+    #[must_use]
+    pub fn events(&self) -> &Arc<Events> {
+        &self.events
+    }
+
+    /// Follows everything from here on.
+    #[must_use]
+    pub fn follow(&self) -> broadcast::Receiver<Happened> {
+        self.followers.subscribe()
+    }
+
+    /// A piece of a draft without what must not be shown; a secret may stand across pieces, so some text waits for the
+    /// next piece.
+    fn redacted_draft(&self, task: &TaskId, step: u32, text: &str) -> String {
+        let mut drafts = self.drafts.lock().unwrap_or_else(PoisonError::into_inner);
+        if drafts.len() >= DRAFTS_MAX {
+            drafts.pop_first();
+        }
+        let fresh = || Draft { stream: (self.redactor)().stream(), tail: Vec::new() };
+        drafts.entry((task.clone(), step)).or_insert_with(fresh).push(text)
+    }
+
+    fn forget_drafts(&self, task: &TaskId) {
+        let mut drafts = self.drafts.lock().unwrap_or_else(PoisonError::into_inner);
+        drafts.retain(|(of, _), _| of != task);
+    }
+}
+
+impl Watch for Screens {
+    fn happened(&self, mut happened: Happened) {
+        if let What::Draft { step, text } = &mut happened.what {
+            *text = self.redacted_draft(&happened.task, *step, text);
+            if text.is_empty() {
+                return;
+            }
+        }
+        if let What::Replied { .. } | What::Ended { .. } = happened.what {
+            self.forget_drafts(&happened.task);
+        }
+        if let Some(event) = event(&happened, &self.catalog) {
+            self.events.publish(event, happened.time);
+        }
+        // Nobody following is no error.
+        let _ = self.followers.send(happened);
+    }
+}
+
+fn event(happened: &Happened, catalog: &Catalog) -> Option<wire::Event> {
+    let (session, task) = (happened.session.to_string(), happened.task.to_string());
+    Some(match happened.what.clone() {
+        What::Accepted { message, by, text } => wire::Event::Accepted { session, task, message, by, text },
+        What::Draft { step, text } => wire::Event::Draft { session, task, step, text },
+        What::Called { call_id, tool, effect, arguments } => {
+            let arguments = arguments.iter().map(shown_argument).collect();
+            wire::Event::Call { session, task, call_id, tool, arguments, effect: effect.into() }
+        }
+        What::Decided { call_id, verdict, rules, label } => {
+            let rules = rules.iter().map(Into::into).collect();
+            wire::Event::Decided { session, task, call_id, verdict: verdict.into(), rules, label: (&label).into() }
+        }
+        What::Progress { call_id, text, percent } => wire::Event::Progress { session, task, call_id, text, percent },
+        What::Resulted { call_id, text, failed, label } => {
+            wire::Event::Result { session, task, call_id, text, failed, label: (&label).into() }
+        }
+        What::Asked { call_id, question } => {
+            wire::Event::Asked { question: shown_question(&question, catalog, &Label::unknown()), call_id }
+        }
+        What::Answered { question, answer } => {
+            let answer = answer.map(|answer| match answer {
+                Answer::Approve => wire::Answer::Approve,
+                Answer::Deny => wire::Answer::Deny,
+                Answer::Always => wire::Answer::Always,
+            });
+            wire::Event::Answered { session, question: question.to_string(), answer }
+        }
+        What::Replied { text, label } => wire::Event::Reply { session, task, text, label: (&label).into() },
+        What::Ended { state, why } => wire::Event::Ended { session, task, state: state.into(), why },
+        What::Labelled { label } => wire::Event::Label { session, label: (&label).into() },
+    })
+}
+
+/// A question as screens show it: `label` is that of its session.
+#[must_use]
+pub fn shown_question(question: &Question, catalog: &Catalog, label: &Label) -> wire::Question {
+    let call = catalog.parse(question.tool.as_str(), &question.arguments);
+    wire::Question {
+        id: question.id.to_string(),
+        session: question.session.to_string(),
+        task: question.task.to_string(),
+        title: question.title.clone(),
+        text: question.text.clone(),
+        rules: question.rules.iter().map(Into::into).collect(),
+        source: Some(question.source.clone()).filter(|source| !source.is_empty()),
+        tool: question.tool.to_string(),
+        effect: question.effect.into(),
+        arguments: call.map(|call| call.arguments.iter().map(shown_argument).collect()).unwrap_or_default(),
+        label: label.into(),
+        asked: question.asked.0,
+        expires: question.expires.0,
+        always: question.standing.clone(),
+    }
+}
+
+fn shown_argument(argument: &domain::Argument) -> wire::Argument {
+    wire::Argument {
+        name: argument.name.clone(),
+        value: argument.value.canonical(),
+        role: match argument.role {
+            ArgumentRole::Authority => wire::ArgumentRole::Authority,
+            ArgumentRole::Payload => wire::ArgumentRole::Payload,
+        },
+    }
+}

@@ -1,0 +1,173 @@
+//! What carries the tools out in this home: its folders, its mailboxes, its sandbox.
+
+use crate::config::{Config, Mailbox as MailboxSection, SandboxSection};
+use crate::home::Home;
+use crate::memory::Kept;
+use crate::start_error::StartError;
+use broker::{Executor, Resolve};
+use connectors::{Connectors, Parts, Shared};
+use connectors::files::Files;
+use connectors::mail::{ImapServer, MailBoxes, MailPlace, Mailbox, SmtpServer};
+use connectors::host::Machine;
+use connectors::shell::{Shell, ShellSettings};
+use connectors::web::Web;
+use domain::{Address, SecretName, Timestamp};
+use egress::{Destination, Egress, Rule, Rules};
+use policy::IsolationLevel;
+use sandbox::{Level, Limits, Sandbox};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tools::Catalog;
+
+/// The name of the sample mailbox of a first home.
+const SAMPLE: &str = "sample";
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// The tools of a home.
+pub(crate) struct Hands {
+    tools: Arc<Connectors>,
+}
+
+/// What the tools are opened with besides the home and its configuration.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) egress: &'a Arc<Egress>,
+    pub(crate) sandbox: &'a Arc<Sandbox>,
+    pub(crate) catalog: &'a Arc<Catalog>,
+    pub(crate) remember: Kept,
+    pub(crate) now: Timestamp,
+}
+
+impl Hands {
+    /// Opens what `config` names.
+    pub(crate) fn take(home: &Home, config: &Config, around: Surroundings<'_>) -> Result<Self, StartError> {
+        let workspace = home.path("workspace");
+        let folders = |paths: &[String]| paths.iter().filter_map(|path| plain_folder(path)).collect::<Vec<_>>();
+        let mut open = folders(&config.files.allowed_paths);
+        open.extend(folders(&config.files.readable_paths));
+        let files = Files::open(&workspace, &open, &home.path("trash")).map_err(|error| hands(&error))?;
+        let shell = ShellSettings {
+            workspace,
+            readable: open,
+            never_writable: Vec::new(),
+            limits: limits(&config.sandbox),
+            floor: level(config.sandbox.floor.into()),
+        };
+        let (mailboxes, smtp) = mail(home, config, around.now)?;
+        let owner: Vec<Address> = smtp.iter().map(|server| server.from.clone()).collect();
+        let mail = MailBoxes::open(&mailboxes, smtp, Arc::clone(around.egress)).map_err(|error| hands(&error))?;
+        let tools = Connectors::new(Parts {
+            catalog: Arc::clone(around.catalog),
+            files: Arc::new(files),
+            shell: Shell::new(Arc::clone(around.sandbox), shell),
+            web: Web::new(Arc::clone(around.egress), Arc::new(web_rules(config)?)),
+            mail,
+            machine: Machine::here(),
+            remember: Arc::new(around.remember),
+            owner,
+        });
+        Ok(Self { tools: Arc::new(tools) })
+    }
+
+    /// What carries each namespace of tools out.
+    pub(crate) fn executors(&self) -> BTreeMap<String, Arc<dyn Executor>> {
+        let tools = || Arc::clone(&self.tools) as Arc<dyn Executor>;
+        Connectors::NAMESPACES.iter().map(|space| ((*space).to_string(), tools())).collect()
+    }
+
+    /// What finds the targets of calls.
+    pub(crate) fn resolver(&self) -> Box<dyn Resolve> {
+        Box::new(Shared(Arc::clone(&self.tools)))
+    }
+}
+
+/// The web is open to the policy's judgement on the usual ports; private places only where the configuration names
+/// them.
+fn web_rules(config: &Config) -> Result<Rules, StartError> {
+    let mut rules = Rules::new().with(Rule::anywhere(443)).with(Rule::anywhere(80));
+    for place in &config.network.private_hosts {
+        let bad = || StartError::Hands { why: format!("`{place}` in `network.private_hosts` is not HOST:PORT") };
+        let (host, port) = place.rsplit_once(':').ok_or_else(bad)?;
+        let destination: Destination = host.parse().map_err(|_not_a_host| bad())?;
+        rules.add(Rule::private(destination, port.parse().map_err(|_not_a_port| bad())?));
+    }
+    Ok(rules)
+}
+
+fn hands(error: &dyn std::error::Error) -> StartError {
+    StartError::Hands { why: crate::tasks::error_chain(error) }
+}
+
+/// The folder that a pattern of the configuration means as a whole: `~/notes`, `/srv/data/**`. A pattern within a
+/// folder opens nothing by itself; the policy narrows what is open.
+fn plain_folder(pattern: &str) -> Option<PathBuf> {
+    let fixed: PathBuf = match pattern.strip_prefix("~/") {
+        Some(rest) => PathBuf::from(std::env::var_os("HOME")?).join(rest),
+        None => PathBuf::from(pattern),
+    };
+    let whole = fixed.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']));
+    let folder: PathBuf = whole.collect();
+    (folder.is_absolute() && folder.is_dir()).then_some(folder)
+}
+
+fn level(level: IsolationLevel) -> Level {
+    match level {
+        IsolationLevel::Full => Level::Full,
+        IsolationLevel::FullSoft => Level::FullSoft,
+        IsolationLevel::Landlock => Level::Landlock,
+        IsolationLevel::Off => Level::None,
+    }
+}
+
+fn limits(section: &SandboxSection) -> Limits {
+    Limits {
+        wall: Duration::from_secs(section.seconds),
+        memory_bytes: section.memory_mib.saturating_mul(MIB),
+        pids: section.processes,
+        output_bytes: u64::try_from(section.output_kib).unwrap_or(u64::MAX).saturating_mul(KIB),
+        ..Limits::default()
+    }
+}
+
+fn mail(home: &Home, config: &Config, now: Timestamp) -> Result<(Vec<Mailbox>, Option<SmtpServer>), StartError> {
+    let mut mailboxes = config.mailboxes.iter().map(mailbox).collect::<Result<Vec<_>, _>>()?;
+    if mailboxes.is_empty() {
+        let path = home.path("mail/sample");
+        if !path.exists() && home.is_new {
+            connectors::mail::sample::write(&path, now).map_err(|error| hands(&error))?;
+        }
+        if path.exists() {
+            mailboxes.push(Mailbox { name: SAMPLE.to_string(), place: MailPlace::Maildir(path) });
+        }
+    }
+    let Some(section) = &config.smtp else { return Ok((mailboxes, None)) };
+    let from: Address = section.from.parse().map_err(|error: domain::HostError| hands(&error))?;
+    let secret = section.password.as_deref().map(secret).transpose()?;
+    let server = SmtpServer::parse(&section.url, from, secret).map_err(|error| hands(&error))?;
+    Ok((mailboxes, Some(server)))
+}
+
+fn mailbox(section: &MailboxSection) -> Result<Mailbox, StartError> {
+    let place = match (&section.maildir, &section.imap) {
+        (Some(path), _) => MailPlace::Maildir(path.clone()),
+        (None, Some(url)) => {
+            let password = section.password.as_deref().ok_or_else(|| StartError::Hands {
+                why: format!("the mailbox `{}` has no `password = \"secret://…\"`", section.name),
+            })?;
+            MailPlace::Imap(ImapServer::parse(url, secret(password)?).map_err(|error| hands(&error))?)
+        }
+        (None, None) => {
+            return Err(StartError::Hands { why: format!("the mailbox `{}` has neither maildir nor imap", section.name) });
+        }
+    };
+    Ok(Mailbox { name: section.name.clone(), place })
+}
+
+fn secret(reference: &str) -> Result<SecretName, StartError> {
+    let name = reference.strip_prefix("secret://").ok_or_else(|| StartError::Hands {
+        why: "a password is written as `secret://NAME`, and kept by `hardshell secret set NAME`".to_string(),
+    })?;
+    Ok(name.parse()?)
+}

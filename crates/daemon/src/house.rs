@@ -1,0 +1,307 @@
+//! The house behind the gateway: what people and programs may ask, answered from the store and the broker.
+
+use crate::events::{Screens, shown_question};
+use crate::state::HouseState;
+use crate::tasks::{Tasks, error_chain};
+use audit::{Entry, Event, SignInAct, Subject};
+use broker::{Answer, Broker, Speaker};
+use domain::{Inbound, Label, Principal, QuestionId, Role, SessionId, TaskId};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use gateway::{Caller, Chat, Completion, Events, Happening, House, HouseError, Later, Model, wire};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use store::{Session, Store};
+
+/// How many items of a transcript a screen is given at once; older ones are in the store.
+const TRANSCRIPT_ITEMS_MAX: u32 = 5_000;
+/// When a crowded session is worth another try.
+const CROWDED_RETRY: Duration = Duration::from_secs(5);
+
+/// The house.
+pub struct FrontDoor {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) store: Store,
+    pub(crate) log: Arc<audit::Log>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) screens: Arc<Screens>,
+    pub(crate) state: Arc<HouseState>,
+    pub(crate) catalog: Arc<tools::Catalog>,
+    pub(crate) clock: broker::Clock,
+    pub(crate) draw: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Whose the sessions of members and guests are; a session that is not here is the owner's alone.
+    pub(crate) owners: RwLock<BTreeMap<SessionId, Principal>>,
+}
+
+impl FrontDoor {
+    pub(crate) fn new_task(&self) -> Result<TaskId, HouseError> {
+        format!("t-{}", (self.draw)()).parse().map_err(|error: domain::IdError| HouseError::Failed { why: error.to_string() })
+    }
+
+    pub(crate) async fn take_in(&self, inbound: Inbound) -> Result<(wire::Accepted, Speaker), HouseError> {
+        self.ready()?;
+        let room = self.tasks.has_room(&inbound.session);
+        room.map_err(|crowded| HouseError::Busy { why: crowded.to_string(), retry_after: CROWDED_RETRY })?;
+        let mut who = Speaker {
+            session: inbound.session.clone(),
+            task: self.new_task()?,
+            principal: inbound.principal.clone(),
+            channel: inbound.sender.channel,
+        };
+        self.note_owner(&who.session, &who.principal);
+        let taken = self.broker.deliver(inbound, who.task.clone()).await.map_err(|error| failed(&error))?;
+        who.task = taken.task.clone();
+        if taken.fresh {
+            self.tasks.go_on(who.clone());
+        }
+        Ok((wire::Accepted { accepted: taken.fresh, task: taken.task.to_string() }, who))
+    }
+
+    /// Remembers whose a session is, where it is not the owner's.
+    pub(crate) fn note_owner(&self, session: &SessionId, principal: &Principal) {
+        if principal.role != Role::Owner {
+            let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
+            owners.insert(session.clone(), principal.clone());
+        }
+    }
+
+    fn ready(&self) -> Result<(), HouseError> {
+        let readiness = self.state.readiness();
+        if readiness.ready {
+            return Ok(());
+        }
+        let reasons: Vec<String> = readiness
+            .reasons
+            .into_iter()
+            .map(|reason| reason.detail.map_or(reason.name.clone(), |detail| format!("{}: {detail}", reason.name)))
+            .collect();
+        Err(HouseError::NotReady { why: reasons.join("; ") })
+    }
+
+    async fn visible(&self, caller: &Caller, id: &SessionId) -> Result<Session, HouseError> {
+        let of = id.clone();
+        let session = self.store.run(move |tx| tx.session(&of)).await.map_err(|error| failed(&error))?;
+        session
+            .filter(|session| may_see(caller.principal(), session))
+            .ok_or_else(|| HouseError::NotFound { what: "session", id: id.to_string() })
+    }
+
+    async fn shown(&self, session: Session) -> Result<wire::Session, HouseError> {
+        let of = session.id.clone();
+        let last = self.store.run(move |tx| tx.tasks_of(&of, 1)).await.map_err(|error| failed(&error))?;
+        Ok(wire::Session {
+            id: session.id.to_string(),
+            title: session.title,
+            channel: session.channel.to_string(),
+            created: session.created.0,
+            updated: session.active.0,
+            state: last.first().map(|task| task.state.into()),
+            label: (&session.label).into(),
+        })
+    }
+
+    async fn open(&self, caller: &Caller, new: wire::NewSession) -> Result<wire::Session, HouseError> {
+        self.ready()?;
+        let id: SessionId = format!("s-{}", (self.draw)())
+            .parse()
+            .map_err(|error: domain::IdError| HouseError::Failed { why: error.to_string() })?;
+        let now = (self.clock)();
+        let session = Session {
+            id,
+            title: new.title.unwrap_or_default(),
+            created: now,
+            active: now,
+            channel: caller.channel(),
+            principal: caller.principal().clone(),
+            label: Label::nothing(),
+            revoked: None,
+        };
+        self.note_owner(&session.id, &session.principal);
+        let kept = session.clone();
+        self.store.run(move |tx| tx.add_session(&kept)).await.map_err(|error| failed(&error))?;
+        self.shown(session).await
+    }
+
+    async fn transcript(&self, caller: &Caller, id: &SessionId) -> Result<wire::Transcript, HouseError> {
+        let session = self.visible(caller, id).await?;
+        // The number comes first: an event that is missed between the two comes again, none is lost.
+        let seq = self.screens.events().newest();
+        let of = id.clone();
+        let items = self.store.run(move |tx| {
+            let from = tx.last_item(&of)?.saturating_sub(u64::from(TRANSCRIPT_ITEMS_MAX));
+            tx.items(&of, from, TRANSCRIPT_ITEMS_MAX)
+        });
+        let items = items.await.map_err(|error| failed(&error))?;
+        let label = (&session.label).into();
+        let items = items.into_iter().map(Into::into).collect();
+        Ok(wire::Transcript { session: self.shown(session).await?, label, items, seq })
+    }
+
+    async fn open_questions(&self, caller: &Caller) -> Result<Vec<wire::Question>, HouseError> {
+        let now = (self.clock)();
+        let open = self.store.run(|tx| tx.questions_open()).await.map_err(|error| failed(&error))?;
+        let mut shown = Vec::new();
+        for question in open.into_iter().filter(|question| now <= question.expires) {
+            let of = question.session.clone();
+            let session = self.store.run(move |tx| tx.session(&of)).await.map_err(|error| failed(&error))?;
+            if let Some(session) = session.filter(|session| may_see(caller.principal(), session)) {
+                shown.push(shown_question(&question, &self.catalog, &session.label));
+            }
+        }
+        Ok(shown)
+    }
+
+    async fn take_answer(
+        &self,
+        caller: &Caller,
+        id: &QuestionId,
+        answer: wire::Answer,
+    ) -> Result<wire::Answered, HouseError> {
+        let word = match answer {
+            wire::Answer::Approve => Answer::Approve,
+            wire::Answer::Deny => Answer::Deny,
+            wire::Answer::Always => Answer::Always,
+        };
+        let answered = self.broker.answer(id, word, caller.principal(), caller.channel()).await;
+        let question = answered.map_err(|error| match error {
+            broker::Error::NoQuestion { question } => HouseError::NotFound { what: "question", id: question },
+            broker::Error::NoStandingRule => HouseError::Conflict { why: error.to_string() },
+            broker::Error::NotTheOwner { .. } => HouseError::Refused {
+                rules: vec![domain::RuleHit {
+                    verdict: domain::Verdict::Deny,
+                    id: "door.owner".to_string(),
+                    why: error.to_string(),
+                }],
+            },
+            broker::Error::Audit(_) | broker::Error::Store(_) | broker::Error::Ledger(_) | broker::Error::Id(_) => {
+                failed(&error)
+            }
+        })?;
+        if let Some(who) = self.broker.speaker_of(&question.task).await.map_err(|error| failed(&error))? {
+            self.tasks.go_on(who);
+        }
+        Ok(wire::Answered { question: id.to_string(), answer })
+    }
+
+    async fn note_happening(&self, happening: Happening) -> Result<(), HouseError> {
+        let (act, from) = match happening {
+            Happening::LinkMade { id } => (SignInAct::LinkMade, id),
+            Happening::SignedIn { id, peer } => (SignInAct::SignedIn, format!("{peer} as {id}")),
+            Happening::Revoked { id, by } => (SignInAct::Revoked, format!("{id} by {by}")),
+            Happening::TokenMade { id, name, scopes } => {
+                let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+                (SignInAct::SignedIn, format!("token {id} `{name}` for {}", scopes.join(" ")))
+            }
+            Happening::LockedOut { peer, wait } => (SignInAct::LockedOut, format!("{peer} for {} s", wait.as_secs())),
+        };
+        let entry = Entry { subject: Subject::default(), event: Event::SignIn { act, from } };
+        self.log.note(entry, (self.clock)()).await.map_err(|error| failed(&error))?;
+        Ok(())
+    }
+}
+
+/// The owner sees every session; everybody else their own.
+fn may_see(principal: &Principal, session: &Session) -> bool {
+    match principal.role {
+        Role::Owner => true,
+        Role::Member | Role::Guest => session.principal == *principal,
+        Role::House => false,
+    }
+}
+
+pub(crate) fn failed(error: &dyn std::error::Error) -> HouseError {
+    HouseError::Failed { why: error_chain(error) }
+}
+
+impl House for FrontDoor {
+    fn events(&self) -> &Arc<Events> {
+        self.screens.events()
+    }
+
+    fn status(&self) -> Later<'_, wire::Status> {
+        async move { Ok(self.state.status()) }.boxed()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, wire::Readiness> {
+        async move { self.state.readiness() }.boxed()
+    }
+
+    fn sessions<'a>(&'a self, caller: &'a Caller, limit: u32) -> Later<'a, Vec<wire::Session>> {
+        async move {
+            let all = self.store.run(move |tx| tx.sessions(limit)).await.map_err(|error| failed(&error))?;
+            let mut shown = Vec::with_capacity(all.len());
+            for session in all.into_iter().filter(|session| may_see(caller.principal(), session)) {
+                shown.push(self.shown(session).await?);
+            }
+            Ok(shown)
+        }
+        .boxed()
+    }
+
+    fn open_session<'a>(&'a self, caller: &'a Caller, new: wire::NewSession) -> Later<'a, wire::Session> {
+        self.open(caller, new).boxed()
+    }
+
+    fn session<'a>(&'a self, caller: &'a Caller, id: &'a SessionId) -> Later<'a, wire::Transcript> {
+        self.transcript(caller, id).boxed()
+    }
+
+    fn may_see(&self, caller: &Caller, session: &SessionId) -> bool {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        owners.get(session).is_some_and(|principal| principal == caller.principal())
+    }
+
+    fn deliver(&self, inbound: Inbound) -> Later<'_, wire::Accepted> {
+        async move {
+            let of = inbound.session.clone();
+            let session = self.store.run(move |tx| tx.session(&of)).await.map_err(|error| failed(&error))?;
+            if session.is_some_and(|session| !may_see(&inbound.principal, &session)) {
+                return Err(HouseError::NotFound { what: "session", id: inbound.session.to_string() });
+            }
+            Ok(self.take_in(inbound).await?.0)
+        }
+        .boxed()
+    }
+
+    fn cancel<'a>(&'a self, caller: &'a Caller, session: &'a SessionId) -> Later<'a, wire::Cancelled> {
+        async move {
+            self.visible(caller, session).await?;
+            Ok(wire::Cancelled { cancelled: self.tasks.cancel(session).await })
+        }
+        .boxed()
+    }
+
+    fn approvals<'a>(&'a self, caller: &'a Caller) -> Later<'a, Vec<wire::Question>> {
+        self.open_questions(caller).boxed()
+    }
+
+    fn answer<'a>(
+        &'a self,
+        caller: &'a Caller,
+        question: &'a QuestionId,
+        answer: wire::Answer,
+    ) -> Later<'a, wire::Answered> {
+        self.take_answer(caller, question, answer).boxed()
+    }
+
+    fn audit<'a>(&'a self, _caller: &'a Caller, query: wire::AuditQuery) -> Later<'a, wire::AuditPage> {
+        self.look_into_log(query).boxed()
+    }
+
+    fn commands(&self) -> Later<'_, Vec<wire::Command>> {
+        async move { Ok(self.state.commands()) }.boxed()
+    }
+
+    fn models(&self) -> Later<'_, Vec<Model>> {
+        async move { Ok(self.state.models()) }.boxed()
+    }
+
+    fn complete<'a>(&'a self, caller: &'a Caller, chat: Chat) -> Later<'a, Completion> {
+        self.answer_chat(caller, chat).boxed()
+    }
+
+    fn record(&self, happening: Happening) -> Later<'_, ()> {
+        self.note_happening(happening).boxed()
+    }
+}

@@ -1,0 +1,119 @@
+//! Looks into the audit log, for screens and the command line.
+
+use crate::house::{FrontDoor, failed};
+use audit::{Against, Filter, Found, Go, KeySource, Kind, Order, PublicKey, Record, Report, Seq};
+use domain::Timestamp;
+use gateway::{HouseError, wire};
+use serde::Serialize;
+use std::path::Path;
+
+/// How many records a page has when nobody says.
+const PAGE: u32 = 100;
+
+impl FrontDoor {
+    pub(crate) async fn look_into_log(&self, query: wire::AuditQuery) -> Result<wire::AuditPage, HouseError> {
+        let filter = filter(&query)?;
+        let limit = usize::try_from(query.limit.unwrap_or(PAGE)).unwrap_or(usize::MAX);
+        let folder = self.log.folder().to_path_buf();
+        let found = tokio::task::spawn_blocking(move || audit::query(&folder, &filter, limit)).await;
+        let Found { mut records, more } = found.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        records.sort_by_key(Record::seq);
+        Ok(wire::AuditPage { records: records.iter().filter_map(shown).collect(), more })
+    }
+}
+
+fn filter(query: &wire::AuditQuery) -> Result<Filter, HouseError> {
+    let unknown = |what: &str, word: &str| HouseError::Invalid { why: format!("`{word}` is no {what} of records") };
+    let kinds = match &query.kind {
+        None => Vec::new(),
+        Some(word) => vec![Kind::parse(word).ok_or_else(|| unknown("kind", word))?],
+    };
+    let session = match &query.session {
+        None => None,
+        Some(word) => Some(word.parse().map_err(|_malformed| unknown("session", word))?),
+    };
+    Ok(Filter {
+        after: query.after.map(Seq),
+        before: query.before.map(Seq),
+        from: query.since.map(Timestamp),
+        until: query.until.map(Timestamp),
+        kinds,
+        session,
+        name: query.tool.clone(),
+        // Without a place to start from, the newest are wanted.
+        order: if query.after.is_some() { Order::OldestFirst } else { Order::NewestFirst },
+        ..Filter::default()
+    })
+}
+
+/// A record as screens see it; nothing for a line that is none.
+pub(crate) fn shown(record: &Record) -> Option<wire::AuditRecord> {
+    let json: serde_json::Value = serde_json::from_str(record.json()).ok()?;
+    let serde_json::Value::Object(mut fields) = json else { return None };
+    for head in ["v", "seq", "time", "prev", "kind", "hash"] {
+        fields.remove(head);
+    }
+    Some(wire::AuditRecord {
+        seq: record.seq().0,
+        time: record.time().0,
+        kind: record.kind().as_str().to_string(),
+        hash: record.hash().to_string(),
+        fields,
+    })
+}
+
+/// What a check of the log found, for people and programs.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogReport {
+    /// Whether nothing is wrong.
+    pub intact: bool,
+    /// How many records are good.
+    pub records: u64,
+    /// How many segments were read.
+    pub segments: usize,
+    /// How many good records stand after the last signature.
+    pub unsigned: u64,
+    /// The last good record.
+    pub last: Option<u64>,
+    /// The first thing that is wrong.
+    pub fault: Option<String>,
+}
+
+impl LogReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.intact
+    }
+
+    /// The same in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match &self.fault {
+            None => format!(
+                "The log is intact: {} records in {} segment(s), the last {} not signed yet.",
+                self.records, self.segments, self.unsigned
+            ),
+            Some(fault) => format!("The log is NOT intact after {} good records: {fault}", self.records),
+        }
+    }
+}
+
+/// Checks the log of the home at `root`, with the key that is there.
+///
+/// # Errors
+///
+/// [`audit::Error`] when the files cannot be read or are not safe.
+pub fn verify_log(root: &Path) -> Result<LogReport, audit::Error> {
+    let folder = root.join("audit");
+    let key = PublicKey::of(&KeySource::File(root.join(crate::up::AUDIT_KEY)))?;
+    let report: Report = audit::verify(&folder, key, Against::default(), &mut |_| Go::On)?;
+    Ok(LogReport {
+        intact: report.is_intact(),
+        records: report.records,
+        segments: report.segments,
+        unsigned: report.unsigned,
+        last: report.last.map(|seq| seq.0),
+        fault: report.fault.map(|fault| fault.to_string()),
+    })
+}

@@ -1,0 +1,61 @@
+//! Notes and the labels of files, kept in the store.
+
+use connectors::remember::{KnownFile, Note, Remember, Remembered};
+use domain::{Label, Timestamp};
+use policy::Policy;
+use std::path::Path;
+use std::sync::Arc;
+use store::{FileIdentity, FileLabel, Store};
+
+/// Remembers in the store.
+pub(crate) struct Kept {
+    pub(crate) store: Store,
+    pub(crate) policy: Arc<Policy>,
+}
+
+fn identity(file: KnownFile) -> FileIdentity {
+    FileIdentity { path: file.path, device: file.device, inode: file.inode, digest: file.digest }
+}
+
+fn in_words(error: store::Error) -> String {
+    crate::tasks::error_chain(&error)
+}
+
+impl Remember for Kept {
+    fn file_written<'a>(&'a self, file: KnownFile, label: Label, now: Timestamp) -> Remembered<'a, ()> {
+        Box::pin(async move {
+            let file = identity(file);
+            self.store.run(move |tx| tx.put_file_label(&file, &label, now)).await.map_err(in_words)
+        })
+    }
+
+    fn file_label<'a>(&'a self, file: KnownFile) -> Remembered<'a, Option<Label>> {
+        Box::pin(async move {
+            let file = identity(file);
+            let found = self.store.run(move |tx| tx.file_label(&file)).await.map_err(in_words)?;
+            Ok(match found {
+                FileLabel::Known(label) => Some(label),
+                // Somebody changed it: what it was written under says nothing of what it holds now.
+                FileLabel::Changed(_) | FileLabel::Unknown => None,
+            })
+        })
+    }
+
+    fn save<'a>(&'a self, text: String, label: Label, now: Timestamp) -> Remembered<'a, u64> {
+        Box::pin(async move {
+            self.store.run(move |tx| tx.remember(&text, &label, None, now)).await.map_err(in_words)
+        })
+    }
+
+    fn search<'a>(&'a self, words: String, limit: u32) -> Remembered<'a, Vec<Note>> {
+        Box::pin(async move {
+            let found = self.store.run(move |tx| tx.search_memory(&words, limit)).await.map_err(in_words)?;
+            let note = |memory: store::Memory| Note { id: memory.id, text: memory.text, label: memory.label, saved: memory.created };
+            Ok(found.into_iter().map(note).collect())
+        })
+    }
+
+    fn tier_of(&self, path: &Path) -> domain::Tier {
+        self.policy.tier_of_path(path)
+    }
+}

@@ -1,0 +1,100 @@
+//! Why a house did not start, each with the command that helps.
+
+use crate::config::ConfigProblem;
+use crate::home::HomeError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a house did not start. Nothing runs, and nothing of the home is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The home cannot be used.
+    #[error("the home cannot be used")]
+    Home(#[from] HomeError),
+    /// The configuration cannot be used.
+    #[error("the configuration cannot be used")]
+    Config(#[from] ConfigProblem),
+    /// The audit log cannot be opened.
+    #[error("the audit log cannot be opened")]
+    Audit(#[from] audit::Error),
+    /// The store cannot be opened.
+    #[error("the store cannot be opened")]
+    Store(#[from] store::Error),
+    /// The vault cannot be opened.
+    #[error("the vault cannot be opened")]
+    Vault(#[from] vault::Error),
+    /// The way out cannot be set up.
+    #[error("the way out to the network cannot be set up")]
+    Egress(#[from] egress::Error),
+    /// The sandbox's helper cannot be started.
+    #[error("the sandbox cannot be tried")]
+    Sandbox(#[from] sandbox::Error),
+    /// A model is configured wrongly.
+    #[error("the models cannot be used")]
+    Models(#[from] models::RegistryError),
+    /// A manifest is broken.
+    #[error("the tools cannot be read")]
+    Tools(#[from] tools::CatalogError),
+    /// The policy cannot be loaded.
+    #[error("the policy cannot be loaded")]
+    Policy(#[from] policy::Error),
+    /// The rule files cannot be read.
+    #[error("the rules in {} cannot be read", path.display())]
+    Rules {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A tool's surroundings cannot be prepared.
+    #[error("the tools cannot be prepared: {why}")]
+    Hands {
+        /// What is missing.
+        why: String,
+    },
+    /// What a crash left cannot be cleared up.
+    #[error("what the last stop left cannot be cleared up")]
+    Recover(#[from] broker::Error),
+    /// The gateway cannot listen.
+    #[error("the gateway cannot start")]
+    Gateway(#[from] gateway::StartError),
+    /// A sign-in link cannot be made.
+    #[error("a sign-in link cannot be made")]
+    Link(#[from] gateway::HouseError),
+    /// There is no randomness.
+    #[error("the system gives no random numbers")]
+    Random(#[source] getrandom::Error),
+    /// A name is not one.
+    #[error("a name in the configuration is not one")]
+    Name(#[from] domain::IdError),
+    /// A delimiter could not be made.
+    #[error("a delimiter cannot be made")]
+    Delimiter(#[from] agent::DelimiterError),
+}
+
+impl StartError {
+    /// The command that helps, where one does.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Home(error) => error.hint(),
+            Self::Config(_) | Self::Models(_) | Self::Name(_) => Some("hardshell config check".to_string()),
+            Self::Gateway(error) => Some(error.hint()),
+            Self::Audit(audit::Error::InUse { .. }) | Self::Store(store::Error::InUse { .. }) => {
+                Some("Hardshell is running on this home already: `hardshell chat`, `hardshell status`".to_string())
+            }
+            Self::Policy(_) | Self::Rules { .. } => Some("ls -l ~/.hardshell/policy".to_string()),
+            Self::Audit(_)
+            | Self::Store(_)
+            | Self::Vault(_)
+            | Self::Egress(_)
+            | Self::Sandbox(_)
+            | Self::Tools(_)
+            | Self::Hands { .. }
+            | Self::Recover(_)
+            | Self::Link(_)
+            | Self::Random(_)
+            | Self::Delimiter(_) => None,
+        }
+    }
+}

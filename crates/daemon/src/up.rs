@@ -1,0 +1,346 @@
+//! From a home to a running house, and back.
+
+use crate::config::{self, Config, Exposure, Floor};
+use crate::connections::Connections;
+use crate::events::Screens;
+use crate::hands::{Hands, Surroundings};
+use crate::home::{AGENTS, Home, SOUL};
+use crate::house::FrontDoor;
+use crate::lockdown::Switch;
+use crate::memory::Kept;
+use crate::sign_ins::KeptSignIns;
+use crate::start_error::StartError;
+use crate::state::{HouseState, Seen};
+use crate::tasks::Tasks;
+use agent::Delimiter;
+use audit::{KeySource, Log};
+use broker::{Broker, Executors, Parts};
+use domain::{SessionId, Timestamp};
+use gateway::{Events, Gateway, Handle};
+use models::Registry;
+use policy::{IsolationLevel, Places, Policy, RuleFile};
+use prometheus_client::registry::Registry as Metrics;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use store::Store;
+use tokio::task::JoinHandle;
+
+/// The name of the audit log's signing key in the home, apart from the vault.
+pub(crate) const AUDIT_KEY: &str = "audit.key";
+
+/// What a house is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The home.
+    pub home: PathBuf,
+    /// The port instead of the configured one; 0 takes a free one.
+    pub port: Option<u16>,
+}
+
+/// A running house.
+pub struct Running {
+    handle: Handle,
+    state: Arc<HouseState>,
+    log: Arc<Log>,
+    background: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts the house of a home, making the home if this is the first time. When this returns, it takes messages.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: nothing runs then, and nothing of the home is lost.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let clock = gateway::clock();
+        let random = gateway::random();
+        let home = Home::prepare(&options.home)?;
+        let config = Config::load(&home.path(config::FILE))?;
+        let now = clock();
+        let foundation = Foundation::lay(&home, &config, now).await?;
+        let draw = drawer(&random)?;
+        let policy = load_policy(&home, &config)?;
+        let delimiters = delimiters(&random)?;
+        let Foundation { log, store, redact, registry, catalog, state, executors, resolve } = foundation;
+        let events = Events::new(now);
+        let redactor = Arc::clone(&redact);
+        let screens = Arc::new(Screens::new(events, Arc::clone(&catalog), move || redactor.current()));
+        let broker = Arc::new(Broker::new(Parts {
+            policy,
+            catalog: Arc::clone(&catalog),
+            log: Arc::clone(&log),
+            store: store.clone(),
+            redact,
+            executors,
+            resolve,
+            watch: Arc::clone(&screens) as Arc<dyn broker::Watch>,
+            clock: Arc::clone(&clock),
+            draw: { let draw = Arc::clone(&draw); Box::new(move || draw()) },
+            house: Box::new(Seen(Arc::clone(&state))),
+        }));
+        let recovered = broker.recover().await?;
+        for key in &recovered.unknown {
+            tracing::warn!(%key, "it is not known whether this happened before the last stop");
+        }
+        let standing = standing_text(&home)?;
+        let limits = config.agent.limits();
+        let turn = TurnParts { standing, catalog: Arc::clone(&catalog), state: Arc::clone(&state), registry, limits, delimiters };
+        let tasks = Tasks::new(Arc::clone(&broker), store.clone(), Box::new(move |session| turn.settings(session)));
+        let door = Arc::new(FrontDoor {
+            broker: Arc::clone(&broker),
+            store: store.clone(),
+            log: Arc::clone(&log),
+            tasks: Arc::clone(&tasks),
+            screens: Arc::clone(&screens),
+            state: Arc::clone(&state),
+            catalog,
+            clock: Arc::clone(&clock),
+            draw,
+            owners: std::sync::RwLock::new(BTreeMap::new()),
+        });
+        let parts = gateway::Parts {
+            house: door,
+            sign_ins: Arc::new(KeptSignIns::new(store, Arc::clone(&clock))),
+            clock,
+            random,
+            registry: Metrics::default(),
+            version: state.version.to_string(),
+        };
+        let handle = Gateway::start(gateway_config(&home, &config, options.port), parts).await?;
+        let background = vec![
+            tokio::spawn(publish_log(Arc::clone(&log), Arc::clone(&screens))),
+            tokio::spawn(lapse(Arc::clone(&broker), Arc::clone(&tasks))),
+        ];
+        tasks.resume().await?;
+        Ok(Self { handle, state, log, background })
+    }
+
+    /// A fresh one-time link.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Link`].
+    pub async fn sign_in_link(&self) -> Result<String, StartError> {
+        Ok(self.handle.sign_in_link().await?.link.dangerous_reveal().to_string())
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.handle.address()
+    }
+
+    /// The home.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.state.home
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn status(&self) -> gateway::wire::Status {
+        self.state.status()
+    }
+
+    /// Stops it: nothing new is taken in, and what runs is found again at the next start.
+    pub async fn stop(self) {
+        self.handle.stop().await;
+        for task in self.background {
+            task.abort();
+        }
+        self.log.close();
+    }
+}
+
+/// What stands before the door: log, store, vault, way out, walls, models, tools.
+struct Foundation {
+    log: Arc<Log>,
+    store: Store,
+    redact: Arc<crate::redaction::Redaction>,
+    registry: Arc<Registry>,
+    catalog: Arc<tools::Catalog>,
+    state: Arc<HouseState>,
+    executors: Executors,
+    resolve: Box<dyn broker::Resolve>,
+}
+
+impl Foundation {
+    async fn lay(home: &Home, config: &Config, now: Timestamp) -> Result<Self, StartError> {
+        let vault = Arc::new(vault::Vault::open(home.root(), &vault::KeySource::File)?);
+        let redact = Arc::new(crate::redaction::Redaction::of(Arc::clone(&vault))?);
+        let key = KeySource::File(home.path(AUDIT_KEY));
+        let for_log = Arc::clone(&redact) as Arc<dyn audit::Redact>;
+        let (log, opened) = Log::open(&home.path("audit"), &key, for_log, now)?;
+        for place in &opened.damaged {
+            tracing::error!(?place, "somebody changed the audit log; `hardshell audit verify` says where");
+        }
+        let log = Arc::new(log);
+        let (store, _) = Store::open(home.root(), now)?;
+        let observer = Arc::new(Connections::into(Arc::clone(&log), gateway::clock()));
+        let egress = Arc::new(egress::Egress::new(Arc::clone(&vault), egress::Settings::default(), observer)?);
+        let sandbox = Arc::new(sandbox::Sandbox::probe().await?);
+        let registry = Arc::new(Registry::new(&config.models, Arc::clone(&egress))?);
+        let catalog = Arc::new(tools::Catalog::builtin()?);
+        let model = config.model.as_deref().unwrap_or(models::BUILTIN).parse()?;
+        let state = Arc::new(HouseState {
+            version: env!("CARGO_PKG_VERSION"),
+            home: home.root().to_path_buf(),
+            sample_mailbox: config.mailboxes.is_empty(),
+            model,
+            registry: Arc::clone(&registry),
+            log: Arc::clone(&log),
+            floor: config.sandbox.floor.into(),
+            isolation: sandbox.isolation().clone(),
+            started: now,
+            proofs: RwLock::new(Vec::new()),
+            lockdown: Switch::of(home.root()),
+        });
+        let policy = Arc::new(load_policy(home, config)?);
+        let remember = Kept { store: store.clone(), policy };
+        let around = Surroundings { egress: &egress, sandbox: &sandbox, catalog: &catalog, remember, now };
+        let hands = Hands::take(home, config, around)?;
+        let executors = Executors {
+            model: Arc::clone(&registry) as Arc<dyn broker::Executor>,
+            reply: Arc::new(channels::Screens),
+            tools: hands.executors(),
+        };
+        Ok(Self { log, store, redact, registry, catalog, state, executors, resolve: hands.resolver() })
+    }
+}
+
+impl From<Floor> for IsolationLevel {
+    fn from(floor: Floor) -> Self {
+        match floor {
+            Floor::Full => Self::Full,
+            Floor::FullSoft => Self::FullSoft,
+            Floor::Landlock => Self::Landlock,
+        }
+    }
+}
+
+fn load_policy(home: &Home, config: &Config) -> Result<Policy, StartError> {
+    let workspace = home.path("workspace");
+    let places = Places {
+        home: home.root().to_path_buf(),
+        workspace,
+        owner_home: std::env::var_os("HOME").map_or_else(|| home.root().to_path_buf(), PathBuf::from),
+        programs: std::env::current_exe().into_iter().collect(),
+    };
+    let mut files = Vec::new();
+    let folder = home.path("policy");
+    let unreadable = |source| StartError::Rules { path: folder.clone(), source };
+    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "cedar") {
+            let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            files.push(RuleFile { name, text, signature: None });
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Policy::load(&config.policy(), &files, &places, None)?)
+}
+
+fn gateway_config(home: &Home, config: &Config, port: Option<u16>) -> gateway::Config {
+    let section = &config.gateway;
+    gateway::Config {
+        address: SocketAddr::new(section.address, port.unwrap_or(section.port)),
+        exposure: match section.exposure {
+            Exposure::Loopback => gateway::Exposure::Loopback,
+            Exposure::Public => gateway::Exposure::Public,
+        },
+        tls: section.tls.as_ref().map(|tls| gateway::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() }),
+        public_names: section.names.iter().filter_map(|name| name.parse().ok()).collect(),
+        socket: Some(home.path("run/hardshell.sock")),
+        limits: gateway::Limits::default(),
+    }
+}
+
+/// What the settings of a turn are made of.
+struct TurnParts {
+    standing: String,
+    catalog: Arc<tools::Catalog>,
+    state: Arc<HouseState>,
+    registry: Arc<Registry>,
+    limits: agent::Limits,
+    delimiters: Box<dyn Fn(&SessionId) -> Delimiter + Send + Sync>,
+}
+
+impl TurnParts {
+    fn settings(&self, session: &SessionId) -> agent::Settings {
+        let model = self.registry.model(&self.state.model);
+        let window = model.map_or(0, models::Model::context_tokens);
+        agent::Settings {
+            system: self.standing.clone(),
+            tools: self.catalog.schema_for_model(|_| true),
+            model: self.state.model.clone(),
+            context_tokens: usize::try_from(window).unwrap_or(usize::MAX),
+            answer_tokens_max: model.map_or(0, models::Model::answer_tokens),
+            delimiter: (self.delimiters)(session),
+            limits: self.limits,
+        }
+    }
+}
+
+fn standing_text(home: &Home) -> Result<String, StartError> {
+    Ok(format!("{}\n\n{}", home.standing_text(SOUL)?, home.standing_text(AGENTS)?))
+}
+
+/// Draws 16 hexadecimal digits at a time.
+fn drawer(random: &gateway::Random) -> Result<Arc<dyn Fn() -> String + Send + Sync>, StartError> {
+    random(&mut [0_u8; 1]).map_err(StartError::Random)?;
+    let random = Arc::clone(random);
+    Ok(Arc::new(move || {
+        let mut bytes = [0_u8; 8];
+        // The source answered a moment ago; should it ever stop, ids collide and are refused as taken.
+        let _ = random(&mut bytes);
+        format!("{:016x}", u64::from_le_bytes(bytes))
+    }))
+}
+
+/// A delimiter for each session, that nobody outside this process can guess.
+fn delimiters(random: &gateway::Random) -> Result<Box<dyn Fn(&SessionId) -> Delimiter + Send + Sync>, StartError> {
+    let mut key = [0_u8; 32];
+    random(&mut key).map_err(StartError::Random)?;
+    let of = move |session: &str| blake3::keyed_hash(&key, session.as_bytes()).to_hex().as_str().chars().take(24).collect::<String>();
+    // Parsed once here: 24 hexadecimal digits always are a delimiter.
+    Delimiter::parse(&of(""))?;
+    let fallback = Delimiter::parse(&of("fallback"))?;
+    Ok(Box::new(move |session| Delimiter::parse(&of(session.as_str())).unwrap_or_else(|_never| fallback.clone())))
+}
+
+/// Passes the log's records on to the screens that may see them.
+async fn publish_log(log: Arc<Log>, screens: Arc<Screens>) {
+    let mut tail = log.tail();
+    while let Some(next) = tail.next().await {
+        match next {
+            Ok(record) => {
+                if let Some(record) = crate::look::shown(&record) {
+                    screens.events().publish(gateway::wire::Event::Audit { record }, (gateway::clock())());
+                }
+            }
+            Err(missed) => tracing::warn!(%missed, "screens missed records; they are in the log"),
+        }
+    }
+}
+
+/// Closes questions that nobody answered, and goes on with what waited for them.
+async fn lapse(broker: Arc<Broker>, tasks: Arc<Tasks>) {
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        match broker.lapse_questions().await {
+            Ok(lapsed) => {
+                for question in lapsed {
+                    if let Ok(Some(who)) = broker.speaker_of(&question.task).await {
+                        tasks.go_on(who);
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "could not close lapsed questions"),
+        }
+    }
+}
+

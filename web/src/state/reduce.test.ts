@@ -223,6 +223,12 @@ describe("bounds", () => {
     expect(state.audit.records.at(-1)?.seq).toBe(AUDIT_RECORDS_MAX + 1);
   });
 
+  it("a record that came while the page of the log was on its way is not lost", () => {
+    const record = (at: number) => ({ seq: at, time: at, kind: "intent", hash: String(at) });
+    const state = play(event({ kind: "audit", record: record(3) }, 5), { type: "audit", records: [record(1), record(2)], older: false }, event({ kind: "audit", record: record(4) }, 6));
+    expect(state.audit.records.map((one) => one.seq)).toEqual([1, 2, 3, 4]);
+  });
+
   it("the newest events are kept, not all", () => {
     let state = START;
     for (let at = 1; at <= RECENT_EVENTS_MAX + 10; at += 1) state = reduce(state, event({ kind: "label", session: "s", label: TRUSTED }, at));

@@ -72,7 +72,7 @@ export function reduce(state: State, change: Change): State {
     case "commands":
       return { ...state, commands: change.commands };
     case "audit":
-      return { ...state, audit: { records: joinRecords(change.records, state.audit.records), older: change.older, loaded: true } };
+      return { ...state, audit: { records: joinRecords(change.records, [...state.audit.records, ...toldRecords(state)]), older: change.older, loaded: true } };
     case "missed":
       return { ...state, recent: [], audit: { records: [], older: false, loaded: false } };
     case "notice":
@@ -208,6 +208,11 @@ function newestLabel(state: State, session: Session): Label {
 
 function newestFirst(sessions: readonly Session[]): readonly Session[] {
   return [...sessions].sort((one, other) => other.updated - one.updated || one.id.localeCompare(other.id));
+}
+
+/** Records that came as events, some while the page of the log was on its way. */
+function toldRecords(state: State): readonly AuditRecord[] {
+  return state.recent.flatMap((event) => (event.kind === "audit" ? [event.record] : []));
 }
 
 /** Both lists as one, in order, each record once; the newest are kept. */

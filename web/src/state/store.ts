@@ -19,6 +19,7 @@ export class Store {
   readonly #watchers = new Set<() => void>();
   readonly #socket: Socket;
   #refreshing = false;
+  #loaded = false;
   #later: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
@@ -26,7 +27,9 @@ export class Store {
       frame: (frame) => {
         switch (frame.type) {
           case "welcome":
-            if (!frame.resumed) void this.#reload();
+            // The first time there is nothing to resume from, whatever the gateway can offer.
+            if (!frame.resumed || !this.#loaded) void this.#reload();
+            this.#loaded = true;
             void this.#resend();
             return;
           case "error":
@@ -234,6 +237,7 @@ export class Store {
 
   #signedOut(reason: "ended" | "left"): void {
     this.#socket.close();
+    this.#loaded = false;
     this.#state = START;
     this.#change({ type: "sign-in", signIn: { kind: "out", reason } });
   }

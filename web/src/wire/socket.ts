@@ -98,7 +98,7 @@ export class Socket {
   #known(frame: Frame): void {
     if (frame.type === "welcome") {
       this.#failures = 0;
-      if (!frame.resumed) this.#after = frame.seq;
+      if (!frame.resumed || this.#after === undefined) this.#after = frame.seq;
       this.#ping = setInterval(() => this.#check(), PING_EVERY_MILLISECONDS);
       this.#listener.link({ kind: "open" });
     }

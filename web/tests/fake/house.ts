@@ -226,7 +226,8 @@ export class FakeHouse {
         if (frame.type !== "hello") return socket.close(4000, "no hello");
         greeted = true;
         const missed = frame.after === undefined ? [] : this.#events.filter((event) => event.seq > (frame.after ?? 0));
-        const resumed = frame.after !== undefined && (missed[0]?.seq ?? frame.after + 1) === frame.after + 1;
+        // Whoever has nothing yet has missed nothing.
+        const resumed = frame.after === undefined || (missed[0]?.seq ?? frame.after + 1) === frame.after + 1;
         socket.send(JSON.stringify({ type: "welcome", version: 1, seq: this.#seq, resumed }));
         if (resumed) for (const event of missed) socket.send(JSON.stringify(event));
         this.#sockets.add(socket);

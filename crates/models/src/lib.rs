@@ -18,6 +18,7 @@ mod script;
 mod trouble;
 pub mod wire;
 
+pub use classify::PeerError;
 pub use config::{Clearance, ConfigError, Locality, Model, ModelConfig, ModelKind, Prices};
 pub use estimate::{Cost, Estimate, cost, estimate};
 pub use registry::{BUILTIN, Registry, RegistryError, Unanswered, Waits, builtin_config};

@@ -221,5 +221,26 @@ impl Decoder {
     }
 }
 
+/// Decodes `bytes` at once and in pieces of one, two and seven bytes, and panics when the answers differ: for fuzzing
+/// and for the corpus.
+#[doc(hidden)]
+pub fn check_cutting(kind: ModelKind, bytes: &[u8]) {
+    let decode = |size: usize| {
+        let mut draft = String::new();
+        let mut text = |piece: &str| draft.push_str(piece);
+        let whole = Decoder::new(kind).map(|mut decoder| {
+            let mut pieces = bytes.chunks(size.max(1));
+            pieces
+                .try_for_each(|piece| decoder.feed(piece, &mut text))
+                .and_then(|()| decoder.finish(&mut text))
+        });
+        (draft, whole)
+    };
+    let at_once = decode(bytes.len());
+    for size in [1, 2, 7] {
+        assert_eq!(decode(size), at_once, "in pieces of {size} bytes");
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,7 @@ impl Vendor for Anthropic {
                 return refused(400, "invalid_request_error", "anthropic-version: is not a valid version");
             }
         }
+        let newest = header("anthropic-version") == VERSIONS.last().copied();
         if !header("content-type").is_some_and(|kind| kind.starts_with("application/json")) {
             return refused(400, "invalid_request_error", "content-type: must be application/json");
         }
@@ -75,6 +76,10 @@ impl Vendor for Anthropic {
                 );
             }
         };
+        let removed = ["temperature", "top_p", "top_k"].iter().find(|name| body.get(**name).is_some());
+        if let (Some(name), true) = (removed, newest) {
+            return refused(400, "invalid_request_error", &format!("{name}: Extra inputs are not permitted"));
+        }
         if let Err(complaint) = check::check(body) {
             return refused(400, "invalid_request_error", &complaint);
         }

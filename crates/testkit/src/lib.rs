@@ -8,3 +8,4 @@ pub mod http;
 pub mod ollama;
 pub mod openai;
 mod shape;
+pub mod smtp;

@@ -20,6 +20,7 @@ const URGENT_WORDS: &[&str] = &[
     "emergency",
     "critical",
     "outage",
+    "flagged",
     "is down",
     "today",
     "expires",
@@ -28,6 +29,7 @@ const URGENT_WORDS: &[&str] = &[
 /// Said whenever something would take understanding.
 const NO_MODEL: &str =
     "No language model is connected, so I understand commands and a few plain phrases only.";
+const ONE_MAIL: &str = "`/mail ID` shows one of them.";
 const CONNECT: &str =
     "To talk freely, connect a model: `hardshell model add`, or *Connect a model* on the first page.";
 
@@ -128,6 +130,9 @@ fn shown(wish: &Wish, call: &ProposedCall, text: &str) -> String {
                 format!("**{title}**\n\n{}", fenced(&lines.join("\n")))
             }
         }
+        Wish::Mail(Mail::Unread | Mail::All | Mail::Search(_)) => {
+            format!("**{title}**\n\n{}\n\n{ONE_MAIL}", fenced(text))
+        }
         Wish::Brief
         | Wish::Disk
         | Wish::Load
@@ -140,7 +145,7 @@ fn shown(wish: &Wish, call: &ProposedCall, text: &str) -> String {
         | Wish::Find { .. }
         | Wish::List(_)
         | Wish::Read(_)
-        | Wish::Mail(Mail::Unread | Mail::All | Mail::One(_) | Mail::Search(_))
+        | Wish::Mail(Mail::One(_))
         | Wish::Run(_)
         | Wish::Remember(_)
         | Wish::Recall(_)
@@ -164,21 +169,28 @@ fn urgent(title: &str, text: &str) -> String {
     }
 }
 
-/// The lines of `text` that hold one of `words` (lower case), as a whole word or words.
+/// The entries of `text` that hold one of `words` (lower case), as a whole word or words. An entry is a line with the
+/// indented lines below it.
 fn lines_with<'a>(text: &'a str, words: &[&str]) -> Vec<&'a str> {
-    let holds = |line: &str, word: &str| {
-        line.match_indices(word).any(|(at, _)| {
-            let before = line.get(..at).and_then(|text| text.chars().next_back());
-            let after = line.get(at.saturating_add(word.len())..).and_then(|text| text.chars().next());
-            ![before, after].into_iter().flatten().any(char::is_alphanumeric)
-        })
-    };
-    text.lines()
-        .filter(|line| {
-            let lower = line.to_lowercase();
-            words.iter().any(|word| holds(&lower, word))
-        })
-        .collect()
+    let mut found = Vec::new();
+    let mut within = false;
+    for line in text.lines() {
+        let lower = line.to_lowercase();
+        let goes_on = line.starts_with(' ') || line.starts_with('\t');
+        within = (goes_on && within) || words.iter().any(|word| holds(&lower, word));
+        if within {
+            found.push(line);
+        }
+    }
+    found
+}
+
+fn holds(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line.get(..at).and_then(|text| text.chars().next_back());
+        let after = line.get(at.saturating_add(word.len())..).and_then(|text| text.chars().next());
+        ![before, after].into_iter().flatten().any(char::is_alphanumeric)
+    })
 }
 
 fn title(wish: &Wish, call: &ProposedCall) -> String {

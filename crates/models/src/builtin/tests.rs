@@ -286,14 +286,16 @@ fn a_brief_has_all_its_parts_and_says_which_failed() {
 
 #[test]
 fn urgency_is_not_judged_but_words_are_found() {
-    let list = "1  Bob  lunch\n2  Anna  URGENT: server is down\n3  Shop  detoday offer";
+    let list = "9:00 · Bob · lunch\n  id 1\n9:10 · Anna · URGENT: server is down\n  id 2\n9:20 · Shop · detoday offer\n  id 3";
     let text = replied("any urgent mail?", &[(list, false)]).text;
     assert!(
-        text.starts_with("**Worth a look first**\n\n```text\n2  Anna  URGENT: server is down\n```"),
+        text.starts_with(
+            "**Worth a look first**\n\n```text\n9:10 · Anna · URGENT: server is down\n  id 2\n```"
+        ),
         "{text}"
     );
     assert!(text.contains("cannot judge what is urgent") && text.contains(list));
-    assert!(replied("any urgent mail?", &[("1  Bob  lunch", false)]).text.contains("none of the lines"));
+    assert!(replied("any urgent mail?", &[("9:00 · Bob · lunch", false)]).text.contains("none of the lines"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Anthropic Messages, streaming: the request's body and the answer's events.
 //!
-//! Reference: platform.claude.com/docs/en/api/messages and …/build-with-claude/streaming, version 2023-06-01.
+//! Reference: platform.claude.com/docs/en/api/messages and …/build-with-claude/streaming, version 2026-10-21.
 
 use super::sse::Event;
 use super::turn::{Growing, count_at, object, put, text_at};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Below the configured address.
 pub(super) const PATH: &str = "/v1/messages";
 /// The version of the interface this file speaks.
-pub(super) const VERSION: &str = "2023-06-01";
+pub(super) const VERSION: &str = "2026-10-21";
 /// The most content blocks in one answer, text and calls together.
 const BLOCKS_MAX: usize = 1_024;
 

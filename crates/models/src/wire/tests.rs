@@ -520,6 +520,21 @@ fn everything_has_a_limit() {
     assert_eq!(too_large(decode(ModelKind::Openai, &pieces).1), "a stream");
 }
 
+/// What fuzzing found, and where it starts from.
+#[test]
+fn the_corpus_is_decoded_alike_in_every_cutting() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (kind, bytes, _) in answers() {
+        let folder = corpus.join(kind.as_str());
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(files.len() >= 3, "{}", folder.display());
+        for file in files {
+            check_cutting(kind, &std::fs::read(file).unwrap());
+        }
+        check_cutting(kind, bytes.as_bytes());
+    }
+}
+
 fn cut<'a>(bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
     let mut pieces = Vec::new();
     let mut rest = bytes;

@@ -14,6 +14,7 @@ mod house;
 mod lockdown;
 mod look;
 mod memory;
+mod proofs;
 mod redaction;
 mod sign_ins;
 mod start_error;
@@ -23,7 +24,9 @@ mod up;
 
 pub use agent::printable;
 pub use home::{Home, HomeError};
+pub use lockdown::Switch;
 pub use look::{LogReport, verify_log};
+pub use proofs::prove_home;
 pub use start_error::StartError;
 pub use up::{Options, Running};
 

@@ -1,6 +1,8 @@
 //! The stop switch: a file that everybody reads before they act, so that it holds over a restart.
 
 use policy::Lockdown;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The name of the file in the home; while it is there, everything is stopped.
@@ -28,10 +30,27 @@ impl Switch {
         }
     }
 
-    /// Where the file is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Turns it on: it is on disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn lock(&self, why: &str) -> std::io::Result<()> {
+        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
+        file.write_all(why.as_bytes())?;
+        file.sync_all()
+    }
+
+    /// Releases it. For whoever sits at the machine: nothing that comes in over a channel calls this.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn dangerous_release(&self) -> std::io::Result<()> {
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
@@ -44,9 +63,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let switch = Switch::of(folder.path());
         assert_eq!(switch.state(), Lockdown::Released);
-        std::fs::write(switch.path(), "").unwrap();
+        switch.lock("test").unwrap();
         assert_eq!(switch.state(), Lockdown::Locked);
-        let below_a_file = Switch::of(switch.path());
+        let below_a_file = Switch::of(&folder.path().join(FILE));
         assert_eq!(below_a_file.state(), Lockdown::Locked);
+        switch.dangerous_release().unwrap();
+        switch.dangerous_release().unwrap();
+        assert_eq!(switch.state(), Lockdown::Released);
     }
 }

@@ -28,16 +28,24 @@ pub struct HouseState {
     pub isolation: sandbox::Isolation,
     /// When the house was set up, for lists of models.
     pub started: Timestamp,
-    /// The live proofs, as last made.
-    pub proofs: RwLock<Vec<wire::Proof>>,
+    /// The live proofs, as last made; none before the first time.
+    pub proofs: RwLock<Option<Vec<wire::Proof>>>,
     /// The stop switch.
     pub lockdown: crate::lockdown::Switch,
 }
 
 impl HouseState {
-    /// The walls in the policy's words.
+    /// The walls in the policy's words. Walls that are not proved are no walls: nothing runs behind them.
     #[must_use]
     pub fn isolation_level(&self) -> IsolationLevel {
+        let proofs = self.proofs.read().unwrap_or_else(PoisonError::into_inner);
+        let of_walls = |proof: &&wire::Proof| proof.name.starts_with("sandbox");
+        let proved = proofs.as_ref().is_some_and(|proofs| {
+            proofs.iter().filter(of_walls).all(|proof| proof.state == wire::ProofState::Holds)
+        });
+        if !proved {
+            return IsolationLevel::Off;
+        }
         match self.isolation.level {
             sandbox::Level::Full => IsolationLevel::Full,
             sandbox::Level::FullSoft => IsolationLevel::FullSoft,
@@ -56,7 +64,11 @@ impl HouseState {
             reasons.push(wire::Reason { name: "lockdown".to_string(), detail });
         }
         let proofs = self.proofs.read().unwrap_or_else(PoisonError::into_inner);
-        for proof in proofs.iter().filter(|proof| proof.state == wire::ProofState::Failed) {
+        if proofs.is_none() {
+            let detail = Some("they are being made; this takes less than a second".to_string());
+            reasons.push(wire::Reason { name: "proofs".to_string(), detail });
+        }
+        for proof in proofs.iter().flatten().filter(|proof| proof.state == wire::ProofState::Failed) {
             reasons.push(wire::Reason { name: proof.name.clone(), detail: Some(proof.detail.clone()) });
         }
         wire::Readiness { ready: reasons.is_empty(), reasons }
@@ -73,7 +85,7 @@ impl HouseState {
                 reason: self.isolation.reason.clone(),
                 fix: self.isolation.fix.clone(),
             },
-            proofs: self.proofs.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            proofs: self.proofs.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default(),
             model: wire::ModelInUse { name: self.model.to_string(), kind: kind.to_string() },
             home: self.home.display().to_string(),
             sample_mailbox: self.sample_mailbox,

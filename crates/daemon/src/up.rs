@@ -8,6 +8,7 @@ use crate::home::{AGENTS, Home, SOUL};
 use crate::house::FrontDoor;
 use crate::lockdown::Switch;
 use crate::memory::Kept;
+use crate::proofs::Prover;
 use crate::sign_ins::KeptSignIns;
 use crate::start_error::StartError;
 use crate::state::{HouseState, Seen};
@@ -63,7 +64,7 @@ impl Running {
         let draw = drawer(&random)?;
         let policy = load_policy(&home, &config)?;
         let delimiters = delimiters(&random)?;
-        let Foundation { log, store, redact, registry, catalog, state, executors, resolve } = foundation;
+        let Foundation { log, store, redact, registry, catalog, state, executors, resolve, prover } = foundation;
         let events = Events::new(now);
         let redactor = Arc::clone(&redact);
         let screens = Arc::new(Screens::new(events, Arc::clone(&catalog), move || redactor.current()));
@@ -113,6 +114,7 @@ impl Running {
             tokio::spawn(publish_log(Arc::clone(&log), Arc::clone(&screens))),
             tokio::spawn(lapse(Arc::clone(&broker), Arc::clone(&tasks))),
         ];
+        prover.prove(&state, &broker.policy()).await;
         tasks.resume().await?;
         Ok(Self { handle, state, log, background })
     }
@@ -164,6 +166,7 @@ struct Foundation {
     state: Arc<HouseState>,
     executors: Executors,
     resolve: Box<dyn broker::Resolve>,
+    prover: Prover,
 }
 
 impl Foundation {
@@ -194,7 +197,7 @@ impl Foundation {
             floor: config.sandbox.floor.into(),
             isolation: sandbox.isolation().clone(),
             started: now,
-            proofs: RwLock::new(Vec::new()),
+            proofs: RwLock::new(None),
             lockdown: Switch::of(home.root()),
         });
         let policy = Arc::new(load_policy(home, config)?);
@@ -206,7 +209,8 @@ impl Foundation {
             reply: Arc::new(channels::Screens),
             tools: hands.executors(),
         };
-        Ok(Self { log, store, redact, registry, catalog, state, executors, resolve: hands.resolver() })
+        let prover = Prover { sandbox, egress, log: Arc::clone(&log), clock: gateway::clock() };
+        Ok(Self { log, store, redact, registry, catalog, state, executors, resolve: hands.resolver(), prover })
     }
 }
 
@@ -220,7 +224,7 @@ impl From<Floor> for IsolationLevel {
     }
 }
 
-fn load_policy(home: &Home, config: &Config) -> Result<Policy, StartError> {
+pub(crate) fn load_policy(home: &Home, config: &Config) -> Result<Policy, StartError> {
     let workspace = home.path("workspace");
     let places = Places {
         home: home.root().to_path_buf(),

@@ -76,7 +76,10 @@ impl Egress {
             if scope.limits.redirects_max == 0 {
                 return Ok(response);
             }
-            match request.redirected(response.status, &response.headers)? {
+            let next = request.redirected(response.status, &response.headers);
+            match next
+                .inspect_err(|error| record_refusal(&mut self.trace(&request, scope, redactor), error))?
+            {
                 Some(next) => request = next,
                 None => return Ok(response),
             }
@@ -94,22 +97,7 @@ impl Egress {
         deadline: Deadline,
     ) -> Result<Response, Error> {
         let url = &request.url;
-        let destination = redactor.redact(&url.destination.to_string()).into_owned();
-        let mut trace = Trace::new(self.observer(), &scope.who, destination, url.port);
-        let secrets = request.credentials.iter().map(|credential| credential.secret.clone()).collect();
-        trace.request(&request.method, redactor.redact(url.path()).into_owned(), secrets);
-        let judged = request.check().and_then(|()| self.judge(request, scope, redactor));
-        let (dressed, reach) = match judged {
-            Ok(ready) => ready,
-            Err(error) => {
-                let rule = error.refusal().map_or("egress.request", |refusal| refusal.rule);
-                trace.refused(
-                    rule,
-                    &error.refusal().map_or_else(|| reason(&error), |refusal| refusal.why.clone()),
-                );
-                return Err(error);
-            }
-        };
+        let (mut trace, dressed, reach) = self.admit(request, scope, redactor)?;
         let connecting = deadline.connecting(&scope.limits);
         let socket = self.dialer().dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
         let exchanged = self.exchange(url, &request.method, dressed, socket, &scope.limits, deadline).await;
@@ -120,6 +108,32 @@ impl Egress {
                 Err(error)
             }
         }
+    }
+
+    /// Judges a request, and records it when it is refused.
+    pub(crate) fn admit(
+        &self,
+        request: &Request,
+        scope: &Scope,
+        redactor: &Redactor,
+    ) -> Result<(Trace, Dressed<Outgoing>, Reach), Error> {
+        let mut trace = self.trace(request, scope, redactor);
+        match request.check().and_then(|()| self.judge(request, scope, redactor)) {
+            Ok((dressed, reach)) => Ok((trace, dressed, reach)),
+            Err(error) => {
+                record_refusal(&mut trace, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn trace(&self, request: &Request, scope: &Scope, redactor: &Redactor) -> Trace {
+        let url = &request.url;
+        let destination = redactor.redact(&url.destination.to_string()).into_owned();
+        let mut trace = Trace::new(self.observer(), &scope.who, destination, url.port);
+        let secrets = request.credentials.iter().map(|credential| credential.secret.clone()).collect();
+        trace.request(&request.method, redactor.redact(url.path()).into_owned(), secrets);
+        trace
     }
 
     /// What will be sent, if the rules let it.
@@ -211,6 +225,14 @@ impl Egress {
             Ok(Err(error)) => Err(broken(error)),
             Err(_) => Err(head_deadline.passed("wait for the answer of", &url.destination, url.port)),
         }
+    }
+}
+
+/// Records why a request was not let out.
+fn record_refusal(trace: &mut Trace, error: &Error) {
+    match error.refusal() {
+        Some(refusal) => trace.refused(refusal.rule, &refusal.why),
+        None => trace.refused("egress.request", &reason(error)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! tells an [`Observer`] of every attempt. Nothing else in Hardshell opens a connection.
 //!
 //! - [`Egress::request`] speaks HTTP/1.1, in the clear or over TLS; the answer's body streams.
+//! - [`Egress::websocket`] opens a WebSocket, and puts a secret into a frame where a service wants it there.
 //! - [`Egress::connect`] gives a connection for SMTP or IMAP, which logs in with a secret its user never sees.
 //! - [`Egress::proxy`] serves the programs of one sandbox: HTTP CONNECT, plain HTTP and SOCKS5 on a listener of theirs.
 //! - [`Redactor`] takes secrets out of whatever is shown, stored or sent.
@@ -28,6 +29,7 @@ mod request;
 mod resolve;
 mod rules;
 mod url;
+mod websocket;
 
 pub use address::AddressClass;
 pub use body::Body;
@@ -42,6 +44,7 @@ pub use request::Request;
 pub use resolve::{Resolve, SystemResolver};
 pub use rules::{Reach, Refusal, Rule, Rules};
 pub use url::{Destination, Scheme, Url, UrlError};
+pub use websocket::{Frame, WebSocket};
 
 // The types of requests and answers, so that callers need no edge to the crate they come from.
 pub use bytes::Bytes;

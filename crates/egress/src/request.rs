@@ -72,7 +72,7 @@ impl Request {
     }
 
     /// What is asked next when this was answered by a redirect; `None` when the answer leads nowhere.
-    pub(crate) fn redirected(self, status: StatusCode, headers: &HeaderMap) -> Result<Option<Self>, Error> {
+    pub(crate) fn redirected(&self, status: StatusCode, headers: &HeaderMap) -> Result<Option<Self>, Error> {
         let keeps_method = match status {
             StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => {
                 self.method == Method::GET || self.method == Method::HEAD

@@ -24,3 +24,23 @@ pub fn harden_process() -> Hardening {
     let unlimited = getrlimit(Resource::Memlock).current.is_none();
     Hardening { core_dumps_off, undumpable, locked: unlimited && mlockall(everything).is_ok() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::dumpable_behavior;
+
+    /// Each test has a process of its own, so that nothing else is hardened by this.
+    #[test]
+    fn what_is_reported_as_on_is_on() {
+        let hardening = harden_process();
+        assert!(hardening.core_dumps_off && hardening.undumpable);
+        assert_eq!(getrlimit(Resource::Core), Rlimit { current: Some(0), maximum: Some(0) });
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let locked = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmLck:")?.trim().split(' ').next()?.parse::<u64>().ok());
+        assert_eq!(locked.unwrap() > 0, hardening.locked);
+    }
+}

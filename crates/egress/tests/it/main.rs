@@ -18,3 +18,5 @@ mod proxy;
 mod redirects;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod websocket;

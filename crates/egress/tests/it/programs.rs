@@ -38,8 +38,11 @@ async fn machine(
             .unwrap_or_default();
         match files(path, &host) {
             Some(body) => {
-                [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), &body]
-                    .concat()
+                let kind = if body.starts_with(b"<html>") { "text/html" } else { "application/octet-stream" };
+                let length = body.len();
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+                [head.as_bytes(), &body].concat()
             }
             None => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
         }

@@ -52,3 +52,26 @@ async fn a_head_has_no_body() {
     let answer = ask("HEAD", "/healthz").send(&running).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
 }
+
+#[tokio::test]
+async fn what_the_page_names_is_served_with_its_type_and_kept() {
+    let running = Running::start().await;
+    let page = get("/").send(&running).await;
+    let text = String::from_utf8(page.body.to_vec()).unwrap();
+    for reference in text.split('"').filter(|part| part.starts_with("/assets/")) {
+        let answer = get(reference).send(&running).await;
+        let kind = match reference.rsplit('.').next().unwrap() {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "svg" => "image/svg+xml",
+            other => panic!("the page names a file of the kind {other}"),
+        };
+        assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{reference}");
+        assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
+        let again = get(reference).header("if-none-match", answer.header("etag")).send(&running).await;
+        assert_eq!((again.status, again.body.len()), (304, 0), "{reference}");
+    }
+    if !page.header("etag").is_empty() {
+        assert_eq!(page.header("cache-control"), "no-cache", "a new page is seen at once");
+    }
+}

@@ -33,16 +33,31 @@ pub(crate) struct Cases {
     pub recipients: Vec<(String, BTreeSet<String>)>,
 }
 
-pub(crate) fn of(action: &Action, facts: &Facts, patterns: &Patterns, programs: &Programs, settings: &Settings) -> Cases {
+pub(crate) fn of(
+    action: &Action,
+    facts: &Facts,
+    patterns: &Patterns,
+    programs: &Programs,
+    settings: &Settings,
+) -> Cases {
     match action {
-        Action::AskModel(_) | Action::Reply(_) => {
-            Cases { cases: vec![Case::default()], command: CommandMatch::none(), in_workspace: false, recipients: Vec::new() }
-        }
+        Action::AskModel(_) | Action::Reply(_) => Cases {
+            cases: vec![Case::default()],
+            command: CommandMatch::none(),
+            in_workspace: false,
+            recipients: Vec::new(),
+        },
         Action::Call(call) => of_call(call, facts, patterns, programs, settings),
     }
 }
 
-fn of_call(call: &Call, facts: &Facts, patterns: &Patterns, programs: &Programs, settings: &Settings) -> Cases {
+fn of_call(
+    call: &Call,
+    facts: &Facts,
+    patterns: &Patterns,
+    programs: &Programs,
+    settings: &Settings,
+) -> Cases {
     let command = the_command(call, programs, settings);
     let mut paths: Vec<PathMatch> = Vec::new();
     let mut cases = Vec::new();
@@ -66,17 +81,23 @@ fn of_call(call: &Call, facts: &Facts, patterns: &Patterns, programs: &Programs,
     paths.extend(command.paths.iter().map(|path| patterns.path(path)));
     for target in &call.targets {
         match target {
-            Target::File { path, device: _, inode: _ } | Target::NewFile { path } => paths.push(patterns.canonical(path)),
+            Target::File { path, device: _, inode: _ } | Target::NewFile { path } => {
+                paths.push(patterns.canonical(path))
+            }
             Target::Host { host, port: _ } => cases.push(host_case(host.as_str(), patterns)),
-            Target::Program { name, path, device: _, inode: _, digest: _ } => cases.push(program_case(name, path, patterns)),
+            Target::Program { name, path, device: _, inode: _, digest: _ } => {
+                cases.push(program_case(name, path, patterns))
+            }
         }
     }
     let named = command.programs.iter().map(|program| program_case(program, Path::new(program), patterns));
     cases.extend(named);
     let in_workspace = !paths.is_empty() && paths.iter().all(|path| path.in_workspace && !path.runs_later);
     cases.extend(paths.into_iter().map(|path| Case { path: Some(path), ..Case::default() }));
-    let recipients: Vec<(String, BTreeSet<String>)> =
-        recipients(call, facts.manifest.as_deref()).into_iter().map(|who| (who.clone(), patterns.recipient(&who))).collect();
+    let recipients: Vec<(String, BTreeSet<String>)> = recipients(call, facts.manifest.as_deref())
+        .into_iter()
+        .map(|who| (who.clone(), patterns.recipient(&who)))
+        .collect();
     for (who, groups) in &recipients {
         let known = facts.familiar_recipients.iter().any(|known| known.as_str() == who.as_str());
         let new_recipient = call.effect == Effect::Send && !known;
@@ -97,29 +118,36 @@ pub(crate) fn recipients(call: &Call, manifest: Option<&Manifest>) -> Vec<String
     let named = |name: &str| {
         manifest.sinks().iter().any(|sink| match sink {
             Sink::Argument(argument) => argument == name,
-            Sink::Machine | Sink::Owner | Sink::Model | Sink::Service(_) | Sink::HostOf(_) | Sink::Public => false,
+            Sink::Machine | Sink::Owner | Sink::Model | Sink::Service(_) | Sink::HostOf(_) | Sink::Public => {
+                false
+            }
         })
     };
-    let values = call.arguments.iter().filter(|argument| named(&argument.name)).flat_map(|argument| argument.value.leaves());
+    let values = call
+        .arguments
+        .iter()
+        .filter(|argument| named(&argument.name))
+        .flat_map(|argument| argument.value.leaves());
     values.map(Value::canonical).filter(|text| !text.is_empty()).map(|text| text.to_lowercase()).collect()
 }
 
 fn the_command(call: &Call, programs: &Programs, settings: &Settings) -> CommandMatch {
-    let mut lines = call.arguments.iter().flat_map(|argument| argument.value.leaves()).filter_map(|value| match value {
-        Value::Command(line) => Some(line),
-        Value::Text(_)
-        | Value::Address(_)
-        | Value::Path(_)
-        | Value::Id { .. }
-        | Value::Amount(_)
-        | Value::Number(_)
-        | Value::Date(_)
-        | Value::Url(_)
-        | Value::Host(_)
-        | Value::Boolean(_)
-        | Value::Json(_)
-        | Value::List(_) => None,
-    });
+    let mut lines =
+        call.arguments.iter().flat_map(|argument| argument.value.leaves()).filter_map(|value| match value {
+            Value::Command(line) => Some(line),
+            Value::Text(_)
+            | Value::Address(_)
+            | Value::Path(_)
+            | Value::Id { .. }
+            | Value::Amount(_)
+            | Value::Number(_)
+            | Value::Date(_)
+            | Value::Url(_)
+            | Value::Host(_)
+            | Value::Boolean(_)
+            | Value::Json(_)
+            | Value::List(_) => None,
+        });
     match (lines.next(), lines.next()) {
         (Some(line), None) => command::judge(line, programs, &settings.shell),
         (None, _) => CommandMatch::none(),
@@ -132,12 +160,20 @@ fn the_command(call: &Call, programs: &Programs, settings: &Settings) -> Command
 }
 
 fn host_case(host: &str, patterns: &Patterns) -> Case {
-    Case { metadata_host: is_metadata(host), host: Some((host.to_string(), patterns.host(host))), ..Case::default() }
+    Case {
+        metadata_host: is_metadata(host),
+        host: Some((host.to_string(), patterns.host(host))),
+        ..Case::default()
+    }
 }
 
 fn program_case(name: &str, path: &Path, patterns: &Patterns) -> Case {
     let own = patterns.canonical(path).own_file;
-    let path = own.then(|| PathMatch { own_file: true, path: path.to_string_lossy().into_owned(), ..PathMatch::default() });
+    let path = own.then(|| PathMatch {
+        own_file: true,
+        path: path.to_string_lossy().into_owned(),
+        ..PathMatch::default()
+    });
     Case { program: Some(name.to_string()), path, ..Case::default() }
 }
 
@@ -152,12 +188,20 @@ pub(crate) fn host_of(text: &str) -> String {
 /// the metadata services of the large clouds.
 fn is_metadata(host: &str) -> bool {
     const NAMES: [&str; 8] = [
-        "metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal",
-        "metadata.azure.internal", "metadata.packet.net", "metadata.oraclecloud.com",
+        "metadata",
+        "metadata.google.internal",
+        "metadata.goog",
+        "instance-data",
+        "instance-data.ec2.internal",
+        "metadata.azure.internal",
+        "metadata.packet.net",
+        "metadata.oraclecloud.com",
     ];
     let host = host.trim_matches(['[', ']']).trim_end_matches('.');
     match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_link_local() || ip.octets() == [100, 100, 100, 200] || ip.octets() == [168, 63, 129, 16],
+        Ok(IpAddr::V4(ip)) => {
+            ip.is_link_local() || ip.octets() == [100, 100, 100, 200] || ip.octets() == [168, 63, 129, 16]
+        }
         Ok(IpAddr::V6(ip)) => {
             let mapped = ip.to_ipv4_mapped().is_some_and(|ip| ip.is_link_local());
             ip.is_unicast_link_local() || mapped || ip.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]

@@ -52,7 +52,8 @@ pub(crate) fn judge(command: &CommandLine, programs: &Programs, shell: &Shell) -
             }
         }
     }
-    let denied = found.programs.iter().any(|program| shell.denied.iter().any(|denied| is_program(program, denied)));
+    let denied =
+        found.programs.iter().any(|program| shell.denied.iter().any(|denied| is_program(program, denied)));
     found.rule = match (shell.mode, denied, found.rule) {
         (ShellMode::Off, _, _) | (_, true, _) => "denied",
         (ShellMode::Allowlist, false, "unfamiliar") => "refused",
@@ -83,3 +84,6 @@ fn judge_one(argv: &[String], programs: &Programs, shell: &Shell, found: &mut Co
 fn is_program(found: &str, named: &str) -> bool {
     found == named || found.rsplit('/').next() == Some(named)
 }
+
+#[cfg(test)]
+mod tests;

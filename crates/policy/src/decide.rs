@@ -74,14 +74,18 @@ impl Policy {
         let mut hits = BTreeSet::new();
         let mut permits = BTreeSet::new();
         if cases.cases.len() > CASES_MAX {
-            let why = format!("it affects {} things at once, at most {CASES_MAX} can be judged", cases.cases.len());
+            let why =
+                format!("it affects {} things at once, at most {CASES_MAX} can be judged", cases.cases.len());
             hits.insert((std::cmp::Reverse(Verdict::Deny), deny("limit.targets", &why)));
         }
         for case in cases.cases.iter().take(CASES_MAX) {
             match self.judge_case(action, facts, &cases, case, &judged) {
                 Ok((found, permitted)) => {
                     if permitted.is_empty() {
-                        hits.insert((std::cmp::Reverse(Verdict::Deny), deny("may.default", "no rule permits it")));
+                        hits.insert((
+                            std::cmp::Reverse(Verdict::Deny),
+                            deny("may.default", "no rule permits it"),
+                        ));
                     }
                     hits.extend(found.into_iter().map(|hit| (std::cmp::Reverse(hit.verdict), hit)));
                     permits.extend(permitted);
@@ -92,7 +96,12 @@ impl Policy {
                 }
             }
         }
-        Verdicts { hits: hits.into_iter().map(|(_order, hit)| hit).collect(), permits: permits.into_iter().collect(), cases, judged }
+        Verdicts {
+            hits: hits.into_iter().map(|(_order, hit)| hit).collect(),
+            permits: permits.into_iter().collect(),
+            cases,
+            judged,
+        }
     }
 
     fn judge_case(
@@ -105,11 +114,18 @@ impl Policy {
     ) -> Result<(Vec<RuleHit>, Vec<RuleHit>), Unjudged> {
         let failed = |reason: String| Unjudged { rule: "the request itself".to_string(), reason };
         let at = action_place(action);
-        let uid = self.names.actions.get(at).ok_or_else(|| failed("the action has no name in the schema".into()))?;
+        let uid = self
+            .names
+            .actions
+            .get(at)
+            .ok_or_else(|| failed("the action has no name in the schema".into()))?;
         let (principal, entities) = self.principal(facts).map_err(failed)?;
-        let resource = EntityUid::from_type_name_and_id(self.names.tool.clone(), EntityId::new(action.name()));
-        let context = Context::from_pairs(context(facts, cases, case, judged)).map_err(|error| failed(error.to_string()))?;
-        let request = Request::new(principal, uid.clone(), resource, context, None).map_err(|error| failed(error.to_string()))?;
+        let resource =
+            EntityUid::from_type_name_and_id(self.names.tool.clone(), EntityId::new(action.name()));
+        let context = Context::from_pairs(context(facts, cases, case, judged))
+            .map_err(|error| failed(error.to_string()))?;
+        let request = Request::new(principal, uid.clone(), resource, context, None)
+            .map_err(|error| failed(error.to_string()))?;
         let slice = (at, action.name());
         let mut hits = self.rules.hits(Set::Floor, slice, &request, &entities)?;
         hits.extend(self.rules.hits(Set::Forbids, slice, &request, &entities)?);
@@ -119,24 +135,39 @@ impl Policy {
     }
 
     fn principal(&self, facts: &Facts) -> Result<(EntityUid, Entities), String> {
-        let uid = EntityUid::from_type_name_and_id(self.names.principal.clone(), EntityId::new(facts.principal.to_string()));
-        let role = EntityUid::from_type_name_and_id(self.names.role.clone(), EntityId::new(facts.principal.role.as_str()));
+        let uid = EntityUid::from_type_name_and_id(
+            self.names.principal.clone(),
+            EntityId::new(facts.principal.to_string()),
+        );
+        let role = EntityUid::from_type_name_and_id(
+            self.names.role.clone(),
+            EntityId::new(facts.principal.role.as_str()),
+        );
         let entity = Entity::new_no_attrs(uid.clone(), HashSet::from([role]));
         let entities = Entities::from_entities([entity], None).map_err(|error| error.to_string())?;
         Ok((uid, entities))
     }
 
     /// What answers a question: an approval of exactly this, else a standing rule.
-    fn answered(&self, action: &Action, facts: &Facts, hits: &[RuleHit], grant: Option<usize>) -> Option<Uses> {
+    fn answered(
+        &self,
+        action: &Action,
+        facts: &Facts,
+        hits: &[RuleHit],
+        grant: Option<usize>,
+    ) -> Option<Uses> {
         let binding = self.binding(action, facts);
-        if facts.approvals.iter().any(|approval| approval.binding == binding && facts.now <= approval.expires) {
+        if facts.approvals.iter().any(|approval| approval.binding == binding && facts.now <= approval.expires)
+        {
             return Some(Uses { approval: Some(binding), grant, standing: None });
         }
         let Action::Call(call) = action else { return None };
         if !hits.iter().all(|hit| STANDING_ANSWERS.contains(&hit.id.as_str())) {
             return None;
         }
-        let answers = |rule: &&crate::StandingRule| rule.answers(call, facts.channel, facts.label.integrity(), facts.now);
+        let answers = |rule: &&crate::StandingRule| {
+            rule.answers(call, facts.channel, facts.label.integrity(), facts.now)
+        };
         let rule = facts.standing.iter().find(answers)?;
         Some(Uses { approval: None, grant, standing: Some(rule.id.clone()) })
     }

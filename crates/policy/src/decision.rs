@@ -64,7 +64,9 @@ impl Decision {
     #[must_use]
     pub fn hits(&self) -> &[RuleHit] {
         match self {
-            Self::Allow { permit: _, hits } | Self::Ask { action: _, hits, question: _ } | Self::Deny { action: _, hits } => hits,
+            Self::Allow { permit: _, hits }
+            | Self::Ask { action: _, hits, question: _ }
+            | Self::Deny { action: _, hits } => hits,
         }
     }
 }

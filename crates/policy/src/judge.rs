@@ -40,7 +40,10 @@ pub(crate) fn judge(action: &Action, facts: &Facts, cases: &Cases, settings: &Se
         Action::Reply(_) => {
             let clearance = match (facts.principal.role, facts.proof) {
                 (Role::Owner, ChannelProof::Proven) => Tier::High,
-                (Role::Owner | Role::Member | Role::Guest | Role::House, ChannelProof::Proven | ChannelProof::Unproven) => Tier::Low,
+                (
+                    Role::Owner | Role::Member | Role::Guest | Role::House,
+                    ChannelProof::Proven | ChannelProof::Unproven,
+                ) => Tier::Low,
             };
             Judged { carried: facts.label.tier(), clearance, sink: "owner", ..Judged::plain() }
         }
@@ -104,7 +107,10 @@ fn typed_covers(call: &Call, facts: &Facts) -> bool {
         return false;
     }
     let mut mandate = Mandate::default();
-    let known = Provenance { texts: vec![TrustedText { text: line.clone(), label: Label::owner() }], results: Vec::new() };
+    let known = Provenance {
+        texts: vec![TrustedText { text: line.clone(), label: Label::owner() }],
+        results: Vec::new(),
+    };
     mandate.extend(grants_of_typed(line), Extension::OwnerSpoke).is_ok()
         && mandate.covering(call, facts.manifest.as_deref(), &known).is_some()
 }
@@ -148,7 +154,9 @@ fn urls_are_words(call: &Call, known: &Provenance) -> bool {
         .iter()
         .filter(|argument| argument.role == ArgumentRole::Authority)
         .flat_map(|argument| argument.value.leaves())
-        .all(|leaf| matches!(leaf, Value::Number(_) | Value::Boolean(_)) || known.ground_in_words(leaf).is_some())
+        .all(|leaf| {
+            matches!(leaf, Value::Number(_) | Value::Boolean(_)) || known.ground_in_words(leaf).is_some()
+        })
 }
 
 /// The highest tier of what the arguments carry: constants of a grant and words of the owner carry the label of those
@@ -166,7 +174,8 @@ fn carried(call: &Call, facts: &Facts, grant: Option<&Grant>, carries_data: bool
         if let Some(label) = grant.and_then(|grant| grant.label_of_constant(argument)) {
             return label.tier();
         }
-        let of_leaf = |leaf: &Value| facts.provenance.ground(leaf).map_or(facts.label.tier(), |label| label.tier());
+        let of_leaf =
+            |leaf: &Value| facts.provenance.ground(leaf).map_or(facts.label.tier(), |label| label.tier());
         argument.value.leaves().into_iter().map(of_leaf).max().unwrap_or(Tier::Low)
     };
     call.arguments.iter().map(of_argument).max().unwrap_or(Tier::Low)
@@ -177,12 +186,16 @@ fn carried(call: &Call, facts: &Facts, grant: Option<&Grant>, carries_data: bool
 fn clearance(call: &Call, facts: &Facts, cases: &Cases, granted: bool) -> (Tier, bool, &'static str) {
     let Some(manifest) = facts.manifest.as_deref() else { return (Tier::Low, true, "public") };
     let of_recipients = || {
-        let own = !cases.recipients.is_empty() && cases.recipients.iter().all(|(_who, groups)| groups.contains("own_domains"));
+        let own = !cases.recipients.is_empty()
+            && cases.recipients.iter().all(|(_who, groups)| groups.contains("own_domains"));
         if own || granted { Tier::Medium } else { Tier::Low }
     };
     let owner = || match (facts.principal.role, facts.proof) {
         (Role::Owner, ChannelProof::Proven) => Tier::High,
-        (Role::Owner | Role::Member | Role::Guest | Role::House, ChannelProof::Proven | ChannelProof::Unproven) => Tier::Low,
+        (
+            Role::Owner | Role::Member | Role::Guest | Role::House,
+            ChannelProof::Proven | ChannelProof::Unproven,
+        ) => Tier::Low,
     };
     let of = |sink: &Sink| match sink {
         Sink::Machine => (Tier::High, false, "machine"),
@@ -215,10 +228,12 @@ fn strangers(call: &Call, facts: &Facts, grant: Option<&Grant>) -> Vec<String> {
         return Vec::new();
     }
     let free = |argument: &&Argument| {
-        argument.role == ArgumentRole::Payload && grant.is_none_or(|grant| grant.label_of_constant(argument).is_none())
+        argument.role == ArgumentRole::Payload
+            && grant.is_none_or(|grant| grant.label_of_constant(argument).is_none())
     };
     let texts = call.arguments.iter().filter(free).flat_map(|argument| argument.value.leaves());
-    let found: BTreeSet<String> = texts.flat_map(|leaf| facts.provenance.strangers(&leaf.canonical())).collect();
+    let found: BTreeSet<String> =
+        texts.flat_map(|leaf| facts.provenance.strangers(&leaf.canonical())).collect();
     found.into_iter().collect()
 }
 
@@ -241,7 +256,11 @@ fn always(effect: Effect, undoable: bool, settings: &Settings) -> BTreeSet<Strin
         ("unfamiliar_program", actions.confirm_unfamiliar_program()),
         ("new_recipient", actions.confirm_new_recipient()),
     ];
-    named.into_iter().filter(|(_name, confirm)| *confirm == Confirm::Always).map(|(name, _)| name.to_string()).collect()
+    named
+        .into_iter()
+        .filter(|(_name, confirm)| *confirm == Confirm::Always)
+        .map(|(name, _)| name.to_string())
+        .collect()
 }
 
 fn over(effect: Effect, facts: &Facts, settings: &Settings) -> BTreeSet<String> {

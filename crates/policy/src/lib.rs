@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod cases;
+mod check;
 mod command;
 mod decide;
 mod decision;
@@ -22,21 +23,27 @@ mod provenance;
 mod question;
 mod rules;
 mod settings;
+mod show;
 mod standing;
 
-pub use command::{Access, Example, ExampleVerdict, Judged, Program, ProgramError, Programs, Style, Subcommand};
+pub use check::{CaseResult, CheckError};
+pub use command::{
+    Access, Example, ExampleVerdict, Judged, Program, ProgramError, Programs, Style, Subcommand,
+};
 pub use decision::{Decision, Question};
 pub use facts::{Approval, ChannelProof, Counters, Facts, IsolationLevel, Lockdown, Suspicion};
 pub use load::{Error, Places, Policy, RuleFile, signed_bytes};
 pub use mandate::{
-    Constraint, Expression, ExpressionError, Extension, Grant, Hole, Mandate, MandateError, PLAN_BYTES_MAX, Plan, Times,
-    grants_of_typed, mandate_from_json, mandate_to_json, plan_prompt, plan_schema,
+    Constraint, Expression, ExpressionError, Extension, Grant, Hole, Mandate, MandateError, PLAN_BYTES_MAX,
+    Plan, Times, grants_of_typed, mandate_from_json, mandate_to_json, plan_prompt, plan_schema,
 };
 pub use permit::{Binding, Expired, Permit, Uses};
 pub use provenance::{Provenance, QueryResult, Record, Selection, TrustedText, strangers_in};
 pub use settings::{
-    Actions, Confirm, Files, Glob, Mail, Limits, ModelPlace, Models, Profile, Settings, Shell, ShellMode, Sources, Tiers, TierWord, Web, WebMode,
+    Actions, Confirm, Files, Glob, Limits, Mail, ModelPlace, Models, Profile, Settings, Shell, ShellMode,
+    Sources, TierWord, Tiers, Web, WebMode,
 };
+pub use show::{Finding, ShownRule, explain};
 pub use standing::{StandingRule, StandingScope};
 
 #[cfg(test)]

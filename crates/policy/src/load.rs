@@ -64,7 +64,9 @@ pub enum Error {
         other: String,
     },
     /// A rule file permits something and is not signed by the owner.
-    #[error("rule file `{file}` permits something (`{rule}`) and is not signed; sign it with `hardshell policy sign {file}`")]
+    #[error(
+        "rule file `{file}` permits something (`{rule}`) and is not signed; sign it with `hardshell policy sign {file}`"
+    )]
     Unsigned {
         /// The file.
         file: String,
@@ -97,7 +99,6 @@ pub struct Policy {
     pub(crate) patterns: Patterns,
     pub(crate) programs: Programs,
     pub(crate) rules: Rules,
-    pub(crate) schema: Schema,
     pub(crate) names: Names,
 }
 
@@ -123,7 +124,8 @@ impl Policy {
         places: &Places,
         signer: Option<&[u8; 32]>,
     ) -> Result<Self, Error> {
-        let schema = Schema::from_str(rules::SCHEMA).map_err(|error| Error::BuiltIn { reason: error.to_string() })?;
+        let schema =
+            Schema::from_str(rules::SCHEMA).map_err(|error| Error::BuiltIn { reason: error.to_string() })?;
         let mut all = Vec::new();
         for (file, kind, text) in rules::BUILT_IN {
             all.extend(rules::parse(file, kind, text, &schema)?);
@@ -139,7 +141,6 @@ impl Policy {
             programs: Programs::built_in()?,
             rules: Rules::compile(all)?,
             names: Names::parse()?,
-            schema,
         })
     }
 
@@ -172,7 +173,9 @@ impl Policy {
 
 impl Names {
     fn parse() -> Result<Self, Error> {
-        let name = |text: &str| EntityTypeName::from_str(text).map_err(|error| Error::BuiltIn { reason: error.to_string() });
+        let name = |text: &str| {
+            EntityTypeName::from_str(text).map_err(|error| Error::BuiltIn { reason: error.to_string() })
+        };
         let action = name("Action")?;
         let actions = rules::ACTIONS
             .iter()
@@ -199,7 +202,8 @@ fn owners_rules(file: &RuleFile, signer: Option<&[u8; 32]>, schema: &Schema) -> 
         None => false,
         Some(signature) => {
             let bad = || Error::BadSignature { file: file.name.clone() };
-            let key = ed25519_dalek::VerifyingKey::from_bytes(signer.ok_or_else(bad)?).map_err(|_error| bad())?;
+            let key =
+                ed25519_dalek::VerifyingKey::from_bytes(signer.ok_or_else(bad)?).map_err(|_error| bad())?;
             let signature = ed25519_dalek::Signature::from_bytes(signature);
             key.verify_strict(&signed_bytes(&file.name, &file.text), &signature).map_err(|_error| bad())?;
             true
@@ -215,7 +219,11 @@ fn no_id_twice(rules: &[Rule]) -> Result<(), Error> {
     let mut seen: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();
     for rule in rules {
         if let Some(other) = seen.insert(&rule.id, &rule.file) {
-            return Err(Error::Twice { file: rule.file.clone(), id: rule.id.clone(), other: other.to_string() });
+            return Err(Error::Twice {
+                file: rule.file.clone(),
+                id: rule.id.clone(),
+                other: other.to_string(),
+            });
         }
     }
     Ok(())

@@ -130,7 +130,9 @@ pub enum MandateError {
         error: ExpressionError,
     },
     /// The session has read untrusted text since.
-    #[error("the mandate is frozen: the session has read untrusted text, and only the owner's own words add to it now")]
+    #[error(
+        "the mandate is frozen: the session has read untrusted text, and only the owner's own words add to it now"
+    )]
     Frozen,
     /// A grant was written from words that are not trusted.
     #[error("a grant for `{tool}` was not written from trusted words")]
@@ -182,7 +184,12 @@ impl Mandate {
     /// The first grant that covers `call` and is not used up: its place and itself. Nothing where none does, or where
     /// anything about it cannot be computed.
     #[must_use]
-    pub fn covering(&self, call: &Call, manifest: Option<&Manifest>, known: &Provenance) -> Option<(usize, &Grant)> {
+    pub fn covering(
+        &self,
+        call: &Call,
+        manifest: Option<&Manifest>,
+        known: &Provenance,
+    ) -> Option<(usize, &Grant)> {
         self.grants
             .iter()
             .enumerate()
@@ -209,7 +216,9 @@ impl Held {
     fn has_times_left(&self, call: &Call) -> bool {
         match self.grant.times {
             Times::AtMost(most) => self.count < most.min(TIMES_MAX),
-            Times::EachOnce(most) => self.count < most.min(TIMES_MAX) && !self.seen.contains(&authority_digest(call)),
+            Times::EachOnce(most) => {
+                self.count < most.min(TIMES_MAX) && !self.seen.contains(&authority_digest(call))
+            }
         }
     }
 }
@@ -222,15 +231,17 @@ impl Grant {
         }
         let unnamed = authority(call, manifest).any(|argument| !self.arguments.contains_key(&argument.name));
         !unnamed
-            && self.arguments.iter().all(|(name, constraint)| match call.arguments.iter().find(|given| given.name == *name) {
-                None => constraint.accepts_nothing(),
-                Some(given) if is_default(given, manifest) && constraint.accepts_nothing() => true,
-                Some(given) => {
-                    let ground = match given.role {
-                        ArgumentRole::Authority => Ground::Needed,
-                        ArgumentRole::Payload => Ground::NotNeeded,
-                    };
-                    constraint.fits(&given.value, call, known, ground)
+            && self.arguments.iter().all(|(name, constraint)| {
+                match call.arguments.iter().find(|given| given.name == *name) {
+                    None => constraint.accepts_nothing(),
+                    Some(given) if is_default(given, manifest) && constraint.accepts_nothing() => true,
+                    Some(given) => {
+                        let ground = match given.role {
+                            ArgumentRole::Authority => Ground::Needed,
+                            ArgumentRole::Payload => Ground::NotNeeded,
+                        };
+                        constraint.fits(&given.value, call, known, ground)
+                    }
                 }
             })
     }
@@ -266,9 +277,13 @@ impl Grant {
             Times::AtMost(most) => format!("up to {most} times"),
             Times::EachOnce(most) => format!("once for each, up to {most}"),
         };
-        let arguments: Vec<String> =
-            self.arguments.iter().map(|(name, constraint)| format!("{name} {}", constraint.in_words())).collect();
-        let arguments = if arguments.is_empty() { String::new() } else { format!(", where {}", arguments.join(" and ")) };
+        let arguments: Vec<String> = self
+            .arguments
+            .iter()
+            .map(|(name, constraint)| format!("{name} {}", constraint.in_words()))
+            .collect();
+        let arguments =
+            if arguments.is_empty() { String::new() } else { format!(", where {}", arguments.join(" and ")) };
         format!("{} {times}{arguments} (because {})", self.tool, self.why)
     }
 }
@@ -284,15 +299,20 @@ impl Constraint {
     fn fits(&self, value: &Value, call: &Call, known: &Provenance, ground: Ground) -> bool {
         let leaves = value.leaves();
         let grounded = || {
-            ground == Ground::NotNeeded || leaves.iter().all(|leaf| !is_target(leaf) || known.ground_in_words(leaf).is_some())
+            ground == Ground::NotNeeded
+                || leaves.iter().all(|leaf| !is_target(leaf) || known.ground_in_words(leaf).is_some())
         };
         match self {
             Self::Is(texts) => same_set(&leaves, texts) && grounded(),
-            Self::OneOf(texts) => leaves.iter().all(|leaf| texts.iter().any(|text| means(leaf, text))) && grounded(),
-            Self::Computed(expression) => expression.values(known, call).is_ok_and(|texts| same_set(&leaves, &texts)),
-            Self::Among(expression) => expression
-                .values(known, call)
-                .is_ok_and(|texts| !leaves.is_empty() && leaves.iter().all(|leaf| texts.iter().any(|text| means(leaf, text)))),
+            Self::OneOf(texts) => {
+                leaves.iter().all(|leaf| texts.iter().any(|text| means(leaf, text))) && grounded()
+            }
+            Self::Computed(expression) => {
+                expression.values(known, call).is_ok_and(|texts| same_set(&leaves, &texts))
+            }
+            Self::Among(expression) => expression.values(known, call).is_ok_and(|texts| {
+                !leaves.is_empty() && leaves.iter().all(|leaf| texts.iter().any(|text| means(leaf, text)))
+            }),
             Self::Hole(hole) => leaves.len() == 1 && leaves.iter().all(|leaf| hole.takes(leaf)),
         }
     }
@@ -329,7 +349,9 @@ impl Hole {
 
     fn takes(self, value: &Value) -> bool {
         match (self, value) {
-            (Self::Date, Value::Date(_)) | (Self::Number, Value::Number(_)) | (Self::Boolean, Value::Boolean(_)) => true,
+            (Self::Date, Value::Date(_))
+            | (Self::Number, Value::Number(_))
+            | (Self::Boolean, Value::Boolean(_)) => true,
             (
                 Self::Date | Self::Number | Self::Boolean,
                 Value::Text(_)
@@ -355,7 +377,12 @@ impl Hole {
 /// from trusted words.
 fn is_target(value: &Value) -> bool {
     match value {
-        Value::Address(_) | Value::Path(_) | Value::Id { .. } | Value::Url(_) | Value::Host(_) | Value::Command(_) => true,
+        Value::Address(_)
+        | Value::Path(_)
+        | Value::Id { .. }
+        | Value::Url(_)
+        | Value::Host(_)
+        | Value::Command(_) => true,
         Value::Text(_)
         | Value::Amount(_)
         | Value::Number(_)
@@ -394,7 +421,11 @@ fn same_url(left: &str, right: &str) -> bool {
         url::Url::parse(&whole).map(|url| url.to_string().trim_end_matches('/').to_string()).unwrap_or(whole)
     };
     let either = |text: &str| normal(text).replacen("http://", "https://", 1);
-    if left.contains("://") && right.contains("://") { normal(left) == normal(right) } else { either(left) == either(right) }
+    if left.contains("://") && right.contains("://") {
+        normal(left) == normal(right)
+    } else {
+        either(left) == either(right)
+    }
 }
 
 fn same_set(leaves: &[&Value], texts: &[String]) -> bool {

@@ -9,22 +9,64 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// Where the sandbox lets every command look: the system, read-only and harmless.
-const SYSTEM: [&str; 9] =
-    ["/usr/**", "/bin/**", "/lib/**", "/lib64/**", "/etc/os-release", "/etc/debian_version", "/proc/**", "/tmp/**", "/dev/null"];
+const SYSTEM: [&str; 9] = [
+    "/usr/**",
+    "/bin/**",
+    "/lib/**",
+    "/lib64/**",
+    "/etc/os-release",
+    "/etc/debian_version",
+    "/proc/**",
+    "/tmp/**",
+    "/dev/null",
+];
 
 /// Folders and files whose content runs later, by their name: changing one is no ordinary change of a workspace.
 const RUNS_LATER: [&str; 22] = [
-    ".git", ".hg", ".svn", ".bashrc", ".bash_profile", ".profile", ".zshrc", ".zshenv", ".envrc", ".npmrc", ".yarnrc",
-    ".vscode", ".idea", ".gitconfig", ".gitmodules", ".gitattributes", ".cargo", ".config", ".ssh", ".husky", ".github",
+    ".git",
+    ".hg",
+    ".svn",
+    ".bashrc",
+    ".bash_profile",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".envrc",
+    ".npmrc",
+    ".yarnrc",
+    ".vscode",
+    ".idea",
+    ".gitconfig",
+    ".gitmodules",
+    ".gitattributes",
+    ".cargo",
+    ".config",
+    ".ssh",
+    ".husky",
+    ".github",
     ".pre-commit-config.yaml",
 ];
 
 /// Paths of the highest tier unless `[tiers]` says otherwise: keys, finance, medical, legal, tax.
 const HIGH_PATHS: [&str; 18] = [
-    "~/.ssh/**", "~/.aws/**", "~/.gnupg/**", "~/.kube/**", "~/.docker/config.json", "~/.netrc", "~/.password-store/**",
-    "~/.config/gcloud/**", "~/.azure/**", "**/.env", "**/*.pem", "**/*.key", "**/{tax,Tax,taxes,Taxes}/**",
-    "**/{medical,Medical,health,Health}/**", "**/{legal,Legal}/**", "**/{finance,Finance,financial,Financial}/**",
-    "**/{bank,Bank,banking,Banking}/**", "**/{clients,Clients}/**",
+    "~/.ssh/**",
+    "~/.aws/**",
+    "~/.gnupg/**",
+    "~/.kube/**",
+    "~/.docker/config.json",
+    "~/.netrc",
+    "~/.password-store/**",
+    "~/.config/gcloud/**",
+    "~/.azure/**",
+    "**/.env",
+    "**/*.pem",
+    "**/*.key",
+    "**/{tax,Tax,taxes,Taxes}/**",
+    "**/{medical,Medical,health,Health}/**",
+    "**/{legal,Legal}/**",
+    "**/{finance,Finance,financial,Financial}/**",
+    "**/{bank,Bank,banking,Banking}/**",
+    "**/{clients,Clients}/**",
 ];
 
 /// The patterns of one configuration, compiled.
@@ -65,10 +107,14 @@ impl Patterns {
             globs.extend(list.iter().map(|glob| (group, glob.clone())));
         }
         globs.extend(SYSTEM.iter().map(|glob| ("system", (*glob).to_string())));
-        let high: BTreeMap<Glob, TierWord> = HIGH_PATHS.iter().map(|glob| ((*glob).to_string(), TierWord::High)).collect();
+        let high: BTreeMap<Glob, TierWord> =
+            HIGH_PATHS.iter().map(|glob| ((*glob).to_string(), TierWord::High)).collect();
         let own = settings.tiers.paths.iter();
-        let tier = |(glob, word): (&Glob, &TierWord)| Ok((glob_set("tiers.paths", glob, places)?, Tier::from(*word)));
-        let path_tiers = high.iter().filter(|(glob, _)| !settings.tiers.paths.contains_key(*glob)).chain(own).map(tier);
+        let tier = |(glob, word): (&Glob, &TierWord)| {
+            Ok((glob_set("tiers.paths", glob, places)?, Tier::from(*word)))
+        };
+        let path_tiers =
+            high.iter().filter(|(glob, _)| !settings.tiers.paths.contains_key(*glob)).chain(own).map(tier);
         Ok(Self {
             paths: Groups::compile(globs, places)?,
             path_tiers: path_tiers.collect::<Result<_, Error>>()?,
@@ -95,7 +141,8 @@ impl Patterns {
             groups.insert("workspace".to_string());
         }
         let below = path.strip_prefix(&self.places.workspace).unwrap_or(path);
-        let runs_later = below.components().any(|part| RUNS_LATER.iter().any(|name| part.as_os_str() == *name));
+        let runs_later =
+            below.components().any(|part| RUNS_LATER.iter().any(|name| part.as_os_str() == *name));
         PathMatch { path: path.to_string_lossy().into_owned(), groups, in_workspace, own_file, runs_later }
     }
 
@@ -125,21 +172,26 @@ impl Patterns {
 
     /// How confidential what stands at a path is, at least.
     pub(crate) fn tier_of_path(&self, path: &Path) -> Tier {
-        let named = self.path_tiers.iter().filter(|(set, _tier)| set.is_match(path)).map(|(_set, tier)| *tier).max();
+        let named =
+            self.path_tiers.iter().filter(|(set, _tier)| set.is_match(path)).map(|(_set, tier)| *tier).max();
         named.unwrap_or(Tier::Medium)
     }
 
     /// Which lists of `[web]` name `host`.
     pub(crate) fn host(&self, host: &str) -> BTreeSet<String> {
         let web = &self.settings.web;
-        let named = |list: &[String]| list.iter().filter(|pattern| host_matches(pattern, host)).cloned().collect::<Vec<_>>();
+        let named = |list: &[String]| {
+            list.iter().filter(|pattern| host_matches(pattern, host)).cloned().collect::<Vec<_>>()
+        };
         let (allowed, denied) = (named(&web.allowed_hosts), named(&web.denied_hosts));
         let mut groups: BTreeSet<String> = allowed.iter().chain(&denied).cloned().collect();
         if !denied.is_empty() {
             groups.insert("denied_hosts".to_string());
         }
         match (web.mode, allowed.is_empty()) {
-            (WebMode::Open | WebMode::Ask | WebMode::Allowlist, false) => groups.insert("allowed_hosts".to_string()),
+            (WebMode::Open | WebMode::Ask | WebMode::Allowlist, false) => {
+                groups.insert("allowed_hosts".to_string())
+            }
             (WebMode::Allowlist, true) => groups.insert("unlisted".to_string()),
             (WebMode::Ask, true) => groups.insert("unlisted_asks".to_string()),
             (WebMode::Open, true) => false,
@@ -150,7 +202,9 @@ impl Patterns {
     /// Which lists of `[mail]` name `recipient`.
     pub(crate) fn recipient(&self, recipient: &str) -> BTreeSet<String> {
         let mail = &self.settings.mail;
-        let named = |list: &[String]| list.iter().filter(|pattern| recipient_matches(pattern, recipient)).cloned().collect::<Vec<_>>();
+        let named = |list: &[String]| {
+            list.iter().filter(|pattern| recipient_matches(pattern, recipient)).cloned().collect::<Vec<_>>()
+        };
         let (allowed, denied) = (named(&mail.allowed_recipients), named(&mail.denied_recipients));
         let mut groups: BTreeSet<String> = allowed.iter().chain(&denied).cloned().collect();
         if !denied.is_empty() {
@@ -162,7 +216,9 @@ impl Patterns {
             groups.insert("unlisted".to_string());
         }
         let domain = recipient.rsplit_once('@').map(|(_name, domain)| domain.to_lowercase());
-        if domain.is_some_and(|domain| mail.own_domains.iter().any(|own| own.trim_start_matches('@').eq_ignore_ascii_case(&domain))) {
+        if domain.is_some_and(|domain| {
+            mail.own_domains.iter().any(|own| own.trim_start_matches('@').eq_ignore_ascii_case(&domain))
+        }) {
             groups.insert("own_domains".to_string());
         }
         groups
@@ -196,7 +252,9 @@ fn expand(glob: &str, places: &Places) -> Vec<String> {
         Some(rest) => format!("{}/{rest}", globset::escape(&home)),
         None if glob == "~" => globset::escape(&home),
         None => match glob.strip_prefix("workspace") {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{}{rest}", globset::escape(&workspace)),
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                format!("{}{rest}", globset::escape(&workspace))
+            }
             Some(_) | None => glob.to_string(),
         },
     };
@@ -218,17 +276,29 @@ fn glob_set(key: &'static str, glob: &str, places: &Places) -> Result<GlobSet, E
 
 fn compile(key: &str, glob: &str, pattern: &str) -> Result<globset::Glob, Error> {
     if glob.is_empty() {
-        return Err(Error::Setting { key: key.to_string(), value: String::new(), reason: "is empty, which would mean everything".into() });
+        return Err(Error::Setting {
+            key: key.to_string(),
+            value: String::new(),
+            reason: "is empty, which would mean everything".into(),
+        });
     }
     if !pattern.starts_with('/') && !pattern.starts_with("**/") {
         let reason = "starts with `/`, `~/`, `**/` or `workspace`; anything else is no place".to_string();
         return Err(Error::Setting { key: key.to_string(), value: glob.to_string(), reason });
     }
-    GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build().map_err(|error| bad(key, glob, &error))
+    GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build()
+        .map_err(|error| bad(key, glob, &error))
 }
 
 fn bad(key: &str, glob: &str, error: &globset::Error) -> Error {
-    Error::Setting { key: key.to_string(), value: glob.to_string(), reason: format!("is no pattern: {error}") }
+    Error::Setting {
+        key: key.to_string(),
+        value: glob.to_string(),
+        reason: format!("is no pattern: {error}"),
+    }
 }
 
 /// `example.org` is that host; `*.example.org` every host below it.
@@ -244,7 +314,9 @@ pub(crate) fn host_matches(pattern: &str, host: &str) -> bool {
 pub(crate) fn recipient_matches(pattern: &str, recipient: &str) -> bool {
     let (pattern, recipient) = (pattern.trim().to_lowercase(), recipient.to_lowercase());
     if pattern.starts_with('@') {
-        recipient.rsplit_once('@').is_some_and(|(name, domain)| !name.is_empty() && pattern.get(1..) == Some(domain))
+        recipient
+            .rsplit_once('@')
+            .is_some_and(|(name, domain)| !name.is_empty() && pattern.get(1..) == Some(domain))
     } else {
         pattern == recipient
     }
@@ -326,7 +398,12 @@ mod tests {
 
     #[test]
     fn a_pattern_that_means_nothing_is_refused() {
-        let places = Places { home: "/h".into(), workspace: "/h/w".into(), owner_home: "/home/u".into(), programs: vec![] };
+        let places = Places {
+            home: "/h".into(),
+            workspace: "/h/w".into(),
+            owner_home: "/home/u".into(),
+            programs: vec![],
+        };
         for glob in ["", "Documents", "~/a[", "*"] {
             let mut settings = Settings::default();
             settings.files.allowed_paths = vec![glob.into()];

@@ -5,7 +5,7 @@
 mod text;
 
 use domain::{Argument, ArgumentRole, Call, Field, Integrity, Label, Output, ToolName, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tools::{Manifest, Need};
 
 pub use text::strangers_in;
@@ -84,7 +84,13 @@ impl Provenance {
         let selection = self.selection_of(call, manifest);
         let arguments = call.arguments.clone();
         let records = records(&output.fields, manifest);
-        self.results.push(QueryResult { tool: call.tool.clone(), arguments, selection, records, label: output.label.clone() });
+        self.results.push(QueryResult {
+            tool: call.tool.clone(),
+            arguments,
+            selection,
+            records,
+            label: output.label.clone(),
+        });
         if self.results.len() > RESULTS_MAX {
             self.results.remove(0);
         }
@@ -94,7 +100,8 @@ impl Provenance {
     #[must_use]
     pub fn selection_of(&self, call: &Call, manifest: Option<&Manifest>) -> Selection {
         let grounded = call.arguments.iter().all(|argument| {
-            is_default(argument, manifest) || argument.value.leaves().into_iter().all(|leaf| self.selects(leaf))
+            is_default(argument, manifest)
+                || argument.value.leaves().into_iter().all(|leaf| self.selects(leaf))
         });
         if grounded { Selection::Grounded } else { Selection::Free }
     }
@@ -131,13 +138,18 @@ impl Provenance {
     /// What `payload` passes on (addresses, links, accounts) that stands in no trusted text and is no attested fact.
     #[must_use]
     pub fn strangers(&self, payload: &str) -> Vec<String> {
+        let found = strangers_in(payload);
+        if found.is_empty() {
+            return found;
+        }
+        let fields = self.results.iter().flat_map(|result| &result.records).flat_map(|record| &record.fields);
+        let facts: BTreeSet<String> = fields
+            .filter(|field| field.integrity != Integrity::Untrusted)
+            .flat_map(|field| field.value.leaves())
+            .map(|value| value.canonical().to_lowercase())
+            .collect();
         let known_word = |text: &str| self.texts.iter().any(|trusted| stands_in_as_lead(text, &trusted.text));
-        let known_fact = |text: &str| {
-            self.results.iter().flat_map(|result| &result.records).flat_map(|record| &record.fields).any(|field| {
-                field.integrity != Integrity::Untrusted && field.value.canonical().eq_ignore_ascii_case(text)
-            })
-        };
-        strangers_in(payload).into_iter().filter(|found| !known_word(found) && !known_fact(found)).collect()
+        found.into_iter().filter(|lead| !facts.contains(&lead.to_lowercase()) && !known_word(lead)).collect()
     }
 
     /// A query's argument may be any words of the owner's: it selects, it does not affect.
@@ -162,14 +174,19 @@ impl Provenance {
 
     fn is_selected(&self, record: &Record, result: &QueryResult) -> bool {
         let alone = result.records.iter().filter(|other| other.list == record.list).count() == 1;
-        alone || record.fields.iter().any(|field| field.integrity != Integrity::Untrusted && self.names(&field.value))
+        alone
+            || record
+                .fields
+                .iter()
+                .any(|field| field.integrity != Integrity::Untrusted && self.names(&field.value))
     }
 
     /// Whether the owner's words name a record by this value: words and addresses do, bare numbers do not.
     fn names(&self, value: &Value) -> bool {
         match value {
             Value::Text(_) | Value::Address(_) | Value::Path(_) | Value::Url(_) | Value::Host(_) => {
-                value.canonical().chars().count() >= NAME_CHARACTERS_MIN && self.ground_in_words(value).is_some()
+                value.canonical().chars().count() >= NAME_CHARACTERS_MIN
+                    && self.ground_in_words(value).is_some()
             }
             Value::Id { .. }
             | Value::Amount(_)
@@ -200,7 +217,8 @@ impl Record {
             .iter()
             .filter(move |field| {
                 field.integrity != Integrity::Untrusted
-                    && (field.path == name || field.path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+                    && (field.path == name
+                        || field.path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
             })
             .flat_map(|field| field.value.leaves())
     }
@@ -223,7 +241,10 @@ pub(crate) fn is_default(argument: &Argument, manifest: Option<&Manifest>) -> bo
 }
 
 /// The authority arguments of a call that are not left at their default.
-pub(crate) fn authority<'a>(call: &'a Call, manifest: Option<&'a Manifest>) -> impl Iterator<Item = &'a Argument> {
+pub(crate) fn authority<'a>(
+    call: &'a Call,
+    manifest: Option<&'a Manifest>,
+) -> impl Iterator<Item = &'a Argument> {
     call.arguments
         .iter()
         .filter(move |argument| argument.role == ArgumentRole::Authority && !is_default(argument, manifest))
@@ -234,7 +255,11 @@ pub(crate) fn authority<'a>(call: &'a Call, manifest: Option<&'a Manifest>) -> i
 fn records(fields: &[Field], manifest: Option<&Manifest>) -> Vec<Record> {
     let mut found: BTreeMap<(String, String), (usize, Record)> = BTreeMap::new();
     for field in fields {
-        let parts: Vec<String> = if field.path.is_empty() { Vec::new() } else { field.path.split('.').map(str::to_string).collect() };
+        let parts: Vec<String> = if field.path.is_empty() {
+            Vec::new()
+        } else {
+            field.path.split('.').map(str::to_string).collect()
+        };
         let at = first_choice(&parts, manifest);
         let (list, key, rest) = match at.and_then(|at| parts.split_at_checked(at)) {
             // The key of a record that is a key of a map: it belongs to the record that it names.
@@ -246,14 +271,25 @@ fn records(fields: &[Field], manifest: Option<&Manifest>) -> Vec<Record> {
             None => (String::new(), String::new(), parts.join(".")),
         };
         let place = found.len();
-        let (_place, record) = found
-            .entry((list.clone(), key))
-            .or_insert_with(|| (place, Record { list, fields: Vec::new() }));
-        record.fields.push(Field { path: rest, value: field.value.clone(), integrity: field.integrity });
+        let (_place, record) =
+            found.entry((list.clone(), key)).or_insert_with(|| (place, Record { list, fields: Vec::new() }));
+        record.fields.push(Field { path: rest, value: kept(field), integrity: field.integrity });
     }
     let mut records: Vec<(usize, Record)> = found.into_values().collect();
     records.sort_by_key(|(place, _record)| *place);
     records.into_iter().map(|(_place, record)| record).collect()
+}
+
+/// What is kept of a field: facts, and the ids and addresses that a service returned. A stranger's text is known to be
+/// there, and no more: nothing here may be built from it.
+fn kept(field: &Field) -> Value {
+    let is_handle =
+        field.value.leaves().iter().all(|leaf| matches!(leaf, Value::Id { .. } | Value::Address(_)));
+    if field.integrity != Integrity::Untrusted || is_handle {
+        field.value.clone()
+    } else {
+        Value::Text(String::new())
+    }
 }
 
 /// How a result's path names a key that is data.
@@ -261,7 +297,8 @@ const KEY: &str = "@key";
 
 fn first_choice(parts: &[String], manifest: Option<&Manifest>) -> Option<usize> {
     let spec = manifest.and_then(|manifest| manifest.fields().iter().find(|spec| spec.path.matches(parts)));
-    let star = spec.and_then(|spec| spec.path.to_string().split('.').position(|part| part == "*" || part == KEY));
+    let star =
+        spec.and_then(|spec| spec.path.to_string().split('.').position(|part| part == "*" || part == KEY));
     star.or_else(|| parts.iter().position(|part| part.bytes().all(|byte| byte.is_ascii_digit())))
 }
 

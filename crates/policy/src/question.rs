@@ -13,7 +13,13 @@ use unicode_normalization::UnicodeNormalization;
 /// The longest title, in characters; the text below it is never cut.
 const TITLE_CHARACTERS_MAX: usize = 120;
 
-pub(crate) fn render(action: &Action, facts: &Facts, cases: &Cases, judged: &Judged, policy: &Policy) -> Question {
+pub(crate) fn render(
+    action: &Action,
+    facts: &Facts,
+    cases: &Cases,
+    judged: &Judged,
+    policy: &Policy,
+) -> Question {
     let asked_for_by = if facts.label.integrity() == Integrity::Untrusted {
         facts.label.sources().map(ToString::to_string).map(|source| visible(&source)).collect()
     } else {
@@ -74,7 +80,8 @@ fn call_text(call: &Call, facts: &Facts) -> String {
     }
     let mut shown = format!("use {}, which has no manifest", call.tool);
     for argument in &call.arguments {
-        let _infallible = write!(shown, "\n{}: {}", visible(&argument.name), visible(&argument.value.canonical()));
+        let _infallible =
+            write!(shown, "\n{}: {}", visible(&argument.name), visible(&argument.value.canonical()));
     }
     shown
 }
@@ -86,7 +93,9 @@ fn push_target(shown: &mut String, target: &Target) {
             let short = hex.get(..16).unwrap_or_default();
             format!("{} is {} (BLAKE3 {short}…)", visible(name), visible(&path.to_string_lossy()))
         }
-        Target::File { path, device: _, inode: _ } => format!("leads to {}", visible(&path.to_string_lossy())),
+        Target::File { path, device: _, inode: _ } => {
+            format!("leads to {}", visible(&path.to_string_lossy()))
+        }
         Target::NewFile { path } => format!("makes {}", visible(&path.to_string_lossy())),
         Target::Host { host, port } => format!("connects to {host}, port {port}"),
     };
@@ -119,14 +128,25 @@ fn warn_of_arguments(call: &Call, facts: &Facts, found: &mut Vec<String>) {
                 found.push(format!("{} holds characters that do not show", visible(&argument.name)));
             }
             if argument.role == ArgumentRole::Authority && mixes_scripts(&text) {
-                found.push(format!("{} mixes alphabets that look alike: `{}`", visible(&argument.name), visible(&text)));
+                found.push(format!(
+                    "{} mixes alphabets that look alike: `{}`",
+                    visible(&argument.name),
+                    visible(&text)
+                ));
             }
         }
     }
     for who in judge::recipients_in_words(call, facts) {
-        let alike = facts.familiar_recipients.iter().find(|known| known.as_str() != who && looks_like(known.as_str(), &who));
+        let alike = facts
+            .familiar_recipients
+            .iter()
+            .find(|known| known.as_str() != who && looks_like(known.as_str(), &who));
         if let Some(known) = alike {
-            found.push(format!("`{}` is not `{}`, to whom you have written before", visible(&who), visible(known.as_str())));
+            found.push(format!(
+                "`{}` is not `{}`, to whom you have written before",
+                visible(&who),
+                visible(known.as_str())
+            ));
         } else if !facts.familiar_recipients.iter().any(|known| known.as_str() == who) {
             found.push(format!("nothing has been sent to `{}` before", visible(&who)));
         }

@@ -5,8 +5,8 @@
 
 use crate::load::Error;
 use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Effect, Entities, Policy, PolicyId, PolicySet, Request, ResourceConstraint, Schema,
-    ValidationMode, Validator,
+    ActionConstraint, AuthorizationError, Authorizer, Effect, Entities, Policy, PolicyId, PolicySet, Request,
+    ResourceConstraint, Schema, ValidationMode, Validator,
 };
 use domain::{RuleHit, Verdict};
 use std::collections::BTreeMap;
@@ -87,7 +87,12 @@ impl Rules {
             let reason = format!("there are {} rules, at most {RULES_MAX} are taken", rules.len());
             return Err(Error::RuleFile { file: "policy/".into(), reason });
         }
-        let mut compiled = Self { rules: Vec::new(), names: BTreeMap::new(), slices: BTreeMap::new(), authorizer: Authorizer::new() };
+        let mut compiled = Self {
+            rules: Vec::new(),
+            names: BTreeMap::new(),
+            slices: BTreeMap::new(),
+            authorizer: Authorizer::new(),
+        };
         for rule in rules {
             compiled.add(rule)?;
         }
@@ -99,10 +104,16 @@ impl Rules {
     }
 
     fn add(&mut self, rule: Rule) -> Result<(), Error> {
-        let failed = |error: &dyn std::fmt::Display| Error::RuleFile { file: rule.file.clone(), reason: error.to_string() };
+        let failed = |error: &dyn std::fmt::Display| Error::RuleFile {
+            file: rule.file.clone(),
+            reason: error.to_string(),
+        };
         let tool = match rule.policy.resource_constraint() {
             ResourceConstraint::Eq(tool) => Some(tool.id().unescaped().to_string()),
-            ResourceConstraint::Any | ResourceConstraint::In(_) | ResourceConstraint::Is(_) | ResourceConstraint::IsIn(_, _) => None,
+            ResourceConstraint::Any
+            | ResourceConstraint::In(_)
+            | ResourceConstraint::Is(_)
+            | ResourceConstraint::IsIn(_, _) => None,
         };
         for action in actions_of(&rule.policy) {
             let slice = self.slices.entry((rule.set, action)).or_default();
@@ -161,7 +172,10 @@ impl Rule {
     pub(crate) fn scope(&self) -> (Vec<usize>, Option<String>) {
         let tool = match self.policy.resource_constraint() {
             ResourceConstraint::Eq(tool) => Some(tool.id().unescaped().to_string()),
-            ResourceConstraint::Any | ResourceConstraint::In(_) | ResourceConstraint::Is(_) | ResourceConstraint::IsIn(_, _) => None,
+            ResourceConstraint::Any
+            | ResourceConstraint::In(_)
+            | ResourceConstraint::Is(_)
+            | ResourceConstraint::IsIn(_, _) => None,
         };
         (actions_of(&self.policy), tool)
     }
@@ -181,7 +195,9 @@ fn actions_of(policy: &Policy) -> Vec<usize> {
     let place = |name: &str| ACTIONS.iter().position(|action| *action == name);
     match policy.action_constraint() {
         ActionConstraint::Any => (0..ACTIONS.len()).collect(),
-        ActionConstraint::In(actions) => actions.iter().filter_map(|action| place(action.id().unescaped())).collect(),
+        ActionConstraint::In(actions) => {
+            actions.iter().filter_map(|action| place(action.id().unescaped())).collect()
+        }
         ActionConstraint::Eq(action) => place(action.id().unescaped()).into_iter().collect(),
     }
 }
@@ -210,7 +226,10 @@ fn miette_text(error: &cedar_policy::ParseErrors) -> String {
 fn rule(file: &str, kind: Kind, policy: &Policy) -> Result<Rule, Error> {
     let failed = |reason: String| Error::RuleFile { file: file.to_string(), reason };
     let Some(id) = policy.annotation("id").filter(|id| !id.trim().is_empty()) else {
-        return Err(failed(format!("a rule has no @id: {}", policy.to_string().lines().last().unwrap_or_default())));
+        return Err(failed(format!(
+            "a rule has no @id: {}",
+            policy.to_string().lines().last().unwrap_or_default()
+        )));
     };
     let Some(why) = policy.annotation("why").filter(|why| !why.trim().is_empty()) else {
         return Err(failed(format!("rule `{id}` has no @why")));
@@ -220,9 +239,13 @@ fn rule(file: &str, kind: Kind, policy: &Policy) -> Result<Rule, Error> {
         (Kind::May, Effect::Permit, None) => Set::Permits,
         (Kind::May, Effect::Forbid, None | Some("deny")) => Set::Forbids,
         (Kind::Ask, Effect::Forbid, None) | (Kind::May, Effect::Forbid, Some("ask")) => Set::Asks,
-        (Kind::Floor | Kind::Ask, Effect::Permit, None) => return Err(failed(format!("rule `{id}` permits where only `forbid` may stand"))),
+        (Kind::Floor | Kind::Ask, Effect::Permit, None) => {
+            return Err(failed(format!("rule `{id}` permits where only `forbid` may stand")));
+        }
         (Kind::Floor | Kind::May | Kind::Ask, Effect::Permit | Effect::Forbid, Some(found)) => {
-            return Err(failed(format!("rule `{id}` has the verdict `{found}`; a `forbid` may have `ask` or `deny`")));
+            return Err(failed(format!(
+                "rule `{id}` has the verdict `{found}`; a `forbid` may have `ask` or `deny`"
+            )));
         }
     };
     let policy = policy.new_id(PolicyId::new(format!("{file}#{id}")));

@@ -1,18 +1,19 @@
 //! The decision core, from outside: every effect meets every label, mandate, ground and role.
 
 mod enumeration;
+mod tables;
 
 use super::*;
 use domain::{
-    Action, AskModel, Call, Channel, Effect, Integrity, Label, Principal, Purpose, Reply, Role, Source, SourceKind, Tier,
-    Timestamp, Verdict,
+    Action, AskModel, Call, Channel, Effect, Integrity, Label, Principal, Purpose, Reply, Role, Source,
+    SourceKind, Tier, Timestamp, Verdict,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tools::{Catalog, Manifest};
 
-pub(super) const NOW: Timestamp = Timestamp(1_750_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_750_000_000_000);
 
 /// Foreign tools, one for each effect class, for rules that no built-in tool reaches.
 const FOREIGN: &str = r#"
@@ -82,11 +83,11 @@ role = "payload"
 type = "text"
 "#;
 
-pub(super) fn catalog() -> Catalog {
+pub(crate) fn catalog() -> Catalog {
     Catalog::builtin().unwrap().with(Catalog::from_toml(FOREIGN).unwrap()).unwrap()
 }
 
-pub(super) fn places() -> Places {
+pub(crate) fn places() -> Places {
     Places {
         home: "/home/u/.hardshell".into(),
         workspace: "/home/u/.hardshell/workspace".into(),
@@ -95,23 +96,23 @@ pub(super) fn places() -> Places {
     }
 }
 
-pub(super) fn policy(settings: &str) -> Policy {
+pub(crate) fn policy(settings: &str) -> Policy {
     Policy::load(&Settings::from_toml(settings).unwrap(), &[], &places(), None).unwrap()
 }
 
-pub(super) fn call(tool: &str, arguments: &str) -> (Call, Arc<Manifest>) {
+pub(crate) fn call(tool: &str, arguments: &str) -> (Call, Arc<Manifest>) {
     let catalog = catalog();
     let call = catalog.parse(tool, arguments).unwrap();
     let manifest = Arc::new(catalog.manifest(&call.tool).unwrap().clone());
     (call, manifest)
 }
 
-pub(super) fn untrusted() -> Label {
+pub(crate) fn untrusted() -> Label {
     Label::new(Integrity::Untrusted, Tier::Medium, Source::new(SourceKind::Mail, "eve@evil.com"))
 }
 
 /// The owner, on a proven channel, who said `words`.
-pub(super) fn facts(words: &str, label: Label) -> Facts {
+pub(crate) fn facts(words: &str, label: Label) -> Facts {
     let mut facts = Facts::nothing_known(NOW, Principal::owner(), Channel::Web, "s1".parse().unwrap());
     facts.proof = ChannelProof::Proven;
     facts.isolation = IsolationLevel::Full;
@@ -137,9 +138,11 @@ fn told(decision: &Decision) -> (Verdict, Vec<String>) {
 #[track_caller]
 fn check(rows: &[(&str, &str, &str, &str, Label, Verdict, &str)]) {
     for (what, settings, tool, arguments, label, verdict, rule) in rows {
-        let words = "please see anna@example.org, https://example.org/page, notes.txt and file f13x, pay 12.00";
+        let words =
+            "please see anna@example.org, https://example.org/page, notes.txt and file f13x, pay 12.00";
         let mut facts = facts(words, label.clone());
-        facts.familiar_recipients = vec!["anna@example.org".parse().unwrap(), "bob@example.org".parse().unwrap()];
+        facts.familiar_recipients =
+            vec!["anna@example.org".parse().unwrap(), "bob@example.org".parse().unwrap()];
         let (found, rules) = told(&decide(&policy(settings), tool, arguments, &facts));
         assert_eq!(found, *verdict, "{what}: {rules:?}");
         assert!(rule.is_empty() || rules.iter().any(|id| id == rule), "{what}: {rules:?} lack {rule}");
@@ -152,43 +155,275 @@ fn what_may_be_done_asks_or_is_refused_by_rule() {
     let clean = Label::owner;
     let to_anna = r#"{"to":["anna@example.org"],"subject":"hi","body":"hello"}"#;
     check(&[
-        ("a file of the workspace is read", "", "files.read", r#"{"path":"notes.txt"}"#, untrusted(), Allow, ""),
+        (
+            "a file of the workspace is read",
+            "",
+            "files.read",
+            r#"{"path":"notes.txt"}"#,
+            untrusted(),
+            Allow,
+            "",
+        ),
         ("a file elsewhere is not", "", "files.read", r#"{"path":"/srv/x"}"#, clean(), Deny, "may.path"),
-        ("a granted place is read", "[files]\nreadable_paths=[\"/srv\"]", "files.read", r#"{"path":"/srv/x"}"#, clean(), Allow, ""),
-        ("and not written", "[files]\nreadable_paths=[\"/srv\"]", "files.write", r#"{"path":"/srv/x","content":"a"}"#, clean(), Deny, "may.path.read-only"),
-        ("a denied place wins", "[files]\nallowed_paths=[\"/srv\"]\ndenied_paths=[\"/srv/p\"]", "files.read", r#"{"path":"/srv/p/x"}"#, clean(), Deny, "may.path.denied"),
-        ("the vault is out of reach", "[files]\nallowed_paths=[\"~/**\"]", "files.read", r#"{"path":"../vault.db"}"#, clean(), Deny, "floor.own-files"),
-        ("SOUL.md is not written", "[files]\nallowed_paths=[\"~/**\"]", "files.write", r#"{"path":"~/.hardshell/SOUL.md","content":"x"}"#, clean(), Deny, "floor.own-files"),
-        ("the workspace is written after strangers' text", "", "files.write", r#"{"path":"notes.txt","content":"a"}"#, untrusted(), Allow, ""),
-        ("what runs later is not", "", "files.write", r#"{"path":".git/hooks/pre-commit","content":"a"}"#, untrusted(), Ask, "integrity.untrusted"),
-        ("a place outside asks", "[files]\nallowed_paths=[\"/srv\"]", "files.write", r#"{"path":"/srv/x","content":"a"}"#, untrusted(), Ask, "integrity.untrusted"),
+        (
+            "a granted place is read",
+            "[files]\nreadable_paths=[\"/srv\"]",
+            "files.read",
+            r#"{"path":"/srv/x"}"#,
+            clean(),
+            Allow,
+            "",
+        ),
+        (
+            "and not written",
+            "[files]\nreadable_paths=[\"/srv\"]",
+            "files.write",
+            r#"{"path":"/srv/x","content":"a"}"#,
+            clean(),
+            Deny,
+            "may.path.read-only",
+        ),
+        (
+            "a denied place wins",
+            "[files]\nallowed_paths=[\"/srv\"]\ndenied_paths=[\"/srv/p\"]",
+            "files.read",
+            r#"{"path":"/srv/p/x"}"#,
+            clean(),
+            Deny,
+            "may.path.denied",
+        ),
+        (
+            "the vault is out of reach",
+            "[files]\nallowed_paths=[\"~/**\"]",
+            "files.read",
+            r#"{"path":"../vault.db"}"#,
+            clean(),
+            Deny,
+            "floor.own-files",
+        ),
+        (
+            "SOUL.md is not written",
+            "[files]\nallowed_paths=[\"~/**\"]",
+            "files.write",
+            r#"{"path":"~/.hardshell/SOUL.md","content":"x"}"#,
+            clean(),
+            Deny,
+            "floor.own-files",
+        ),
+        (
+            "the workspace is written after strangers' text",
+            "",
+            "files.write",
+            r#"{"path":"notes.txt","content":"a"}"#,
+            untrusted(),
+            Allow,
+            "",
+        ),
+        (
+            "what runs later is not",
+            "",
+            "files.write",
+            r#"{"path":".git/hooks/pre-commit","content":"a"}"#,
+            untrusted(),
+            Ask,
+            "integrity.untrusted",
+        ),
+        (
+            "a place outside asks",
+            "[files]\nallowed_paths=[\"/srv\"]",
+            "files.write",
+            r#"{"path":"/srv/x","content":"a"}"#,
+            untrusted(),
+            Ask,
+            "integrity.untrusted",
+        ),
         ("host facts are free", "", "host.disk", "{}", untrusted(), Allow, ""),
         ("a mail to somebody known, asked for", "", "mail.send", to_anna, clean(), Allow, ""),
         ("the same after strangers' text", "", "mail.send", to_anna, untrusted(), Ask, "integrity.untrusted"),
-        ("the guides' way", "[mail]\nrequire_confirmation=true", "mail.send", to_anna, clean(), Ask, "confirm.send"),
-        ("a recipient nobody named", "", "mail.send", r#"{"to":["bob@example.org"],"subject":"a","body":"b"}"#, clean(), Ask, "integrity.ungrounded"),
-        ("a list of recipients", "[mail]\nallowed_recipients=[\"@example.com\"]", "mail.send", to_anna, clean(), Deny, "may.recipient.unlisted"),
-        ("a denied recipient", "[mail]\ndenied_recipients=[\"anna@example.org\"]", "mail.send", to_anna, clean(), Deny, "may.recipient.denied"),
-        ("a page the owner named", "", "web.fetch", r#"{"url":"https://example.org/page"}"#, untrusted(), Allow, ""),
-        ("a page that the text named", "", "web.fetch", r#"{"url":"https://evil.com/?q=secret"}"#, untrusted(), Ask, "integrity.untrusted"),
-        ("a denied host", "[web]\ndenied_hosts=[\"example.org\"]", "web.fetch", r#"{"url":"https://example.org/page"}"#, clean(), Deny, "may.host.denied"),
-        ("an unlisted host", "[web]\nmode=\"allowlist\"\nallowed_hosts=[\"a.org\"]", "web.fetch", r#"{"url":"https://example.org/page"}"#, clean(), Deny, "may.host.unlisted"),
-        ("an unlisted host that asks", "[web]\nmode=\"ask\"", "web.fetch", r#"{"url":"https://example.org/page"}"#, clean(), Ask, "confirm.host"),
-        ("a payment", "", "bank.pay", r#"{"to":"anna@example.org","amount":12}"#, clean(), Ask, "confirm.spend"),
-        ("a payment, unless granted", "[actions]\nprofile=\"unless-granted\"", "bank.pay", r#"{"to":"anna@example.org","amount":12}"#, clean(), Allow, ""),
+        (
+            "the guides' way",
+            "[mail]\nrequire_confirmation=true",
+            "mail.send",
+            to_anna,
+            clean(),
+            Ask,
+            "confirm.send",
+        ),
+        (
+            "a recipient nobody named",
+            "",
+            "mail.send",
+            r#"{"to":["bob@example.org"],"subject":"a","body":"b"}"#,
+            clean(),
+            Ask,
+            "integrity.ungrounded",
+        ),
+        (
+            "a list of recipients",
+            "[mail]\nallowed_recipients=[\"@example.com\"]",
+            "mail.send",
+            to_anna,
+            clean(),
+            Deny,
+            "may.recipient.unlisted",
+        ),
+        (
+            "a denied recipient",
+            "[mail]\ndenied_recipients=[\"anna@example.org\"]",
+            "mail.send",
+            to_anna,
+            clean(),
+            Deny,
+            "may.recipient.denied",
+        ),
+        (
+            "a page the owner named",
+            "",
+            "web.fetch",
+            r#"{"url":"https://example.org/page"}"#,
+            untrusted(),
+            Allow,
+            "",
+        ),
+        (
+            "a page that the text named",
+            "",
+            "web.fetch",
+            r#"{"url":"https://evil.com/?q=secret"}"#,
+            untrusted(),
+            Ask,
+            "integrity.untrusted",
+        ),
+        (
+            "a denied host",
+            "[web]\ndenied_hosts=[\"example.org\"]",
+            "web.fetch",
+            r#"{"url":"https://example.org/page"}"#,
+            clean(),
+            Deny,
+            "may.host.denied",
+        ),
+        (
+            "an unlisted host",
+            "[web]\nmode=\"allowlist\"\nallowed_hosts=[\"a.org\"]",
+            "web.fetch",
+            r#"{"url":"https://example.org/page"}"#,
+            clean(),
+            Deny,
+            "may.host.unlisted",
+        ),
+        (
+            "an unlisted host that asks",
+            "[web]\nmode=\"ask\"",
+            "web.fetch",
+            r#"{"url":"https://example.org/page"}"#,
+            clean(),
+            Ask,
+            "confirm.host",
+        ),
+        (
+            "a payment",
+            "",
+            "bank.pay",
+            r#"{"to":"anna@example.org","amount":12}"#,
+            clean(),
+            Ask,
+            "confirm.spend",
+        ),
+        (
+            "a payment, unless granted",
+            "[actions]\nprofile=\"unless-granted\"",
+            "bank.pay",
+            r#"{"to":"anna@example.org","amount":12}"#,
+            clean(),
+            Allow,
+            "",
+        ),
         ("a setting", "", "service.set", r#"{"name":"notes.txt"}"#, clean(), Ask, "confirm.configure"),
         ("a deletion for good", "", "drive.delete", r#"{"id":"f13x"}"#, clean(), Ask, "confirm.delete"),
         ("a deletion to the trash", "", "files.delete", r#"{"path":"notes.txt"}"#, clean(), Allow, ""),
-        ("a deletion to the trash after strangers' text", "", "files.delete", r#"{"path":"notes.txt"}"#, untrusted(), Ask, "integrity.untrusted"),
+        (
+            "a deletion to the trash after strangers' text",
+            "",
+            "files.delete",
+            r#"{"path":"notes.txt"}"#,
+            untrusted(),
+            Ask,
+            "integrity.untrusted",
+        ),
         ("a command that looks", "", "shell.run", r#"{"command":"ls -la"}"#, untrusted(), Allow, ""),
-        ("a command that looks elsewhere", "", "shell.run", r#"{"command":"ls /root"}"#, clean(), Deny, "may.path"),
-        ("a command nobody knows", "", "shell.run", r#"{"command":"frobnicate -x"}"#, clean(), Ask, "confirm.program"),
-        ("the same where only the list runs", "[shell]\nmode=\"allowlist\"", "shell.run", r#"{"command":"frobnicate"}"#, clean(), Deny, "may.program.unlisted"),
-        ("no commands at all", "[shell]\nmode=\"off\"", "shell.run", r#"{"command":"ls"}"#, clean(), Deny, "may.program.denied"),
-        ("a denied program", "[shell]\ndenied=[\"ls\"]", "shell.run", r#"{"command":"ls"}"#, clean(), Deny, "may.program.denied"),
-        ("a denied program inside a substitution", "[shell]\ndenied=[\"rm\"]", "shell.run", r#"{"command":"echo $(rm -rf x)"}"#, clean(), Deny, "may.program.denied"),
-        ("any code of the owner's choosing", "[shell]\nallowed=[\"python3\"]", "shell.run", r#"{"command":"python3 -c 1"}"#, clean(), Allow, ""),
-        ("and not after strangers' text", "[shell]\nallowed=[\"python3\"]", "shell.run", r#"{"command":"python3 -c 1"}"#, untrusted(), Ask, "integrity.untrusted"),
+        (
+            "a command that looks elsewhere",
+            "",
+            "shell.run",
+            r#"{"command":"ls /root"}"#,
+            clean(),
+            Deny,
+            "may.path",
+        ),
+        (
+            "a command nobody knows",
+            "",
+            "shell.run",
+            r#"{"command":"frobnicate -x"}"#,
+            clean(),
+            Ask,
+            "confirm.program",
+        ),
+        (
+            "the same where only the list runs",
+            "[shell]\nmode=\"allowlist\"",
+            "shell.run",
+            r#"{"command":"frobnicate"}"#,
+            clean(),
+            Deny,
+            "may.program.unlisted",
+        ),
+        (
+            "no commands at all",
+            "[shell]\nmode=\"off\"",
+            "shell.run",
+            r#"{"command":"ls"}"#,
+            clean(),
+            Deny,
+            "may.program.denied",
+        ),
+        (
+            "a denied program",
+            "[shell]\ndenied=[\"ls\"]",
+            "shell.run",
+            r#"{"command":"ls"}"#,
+            clean(),
+            Deny,
+            "may.program.denied",
+        ),
+        (
+            "a denied program inside a substitution",
+            "[shell]\ndenied=[\"rm\"]",
+            "shell.run",
+            r#"{"command":"echo $(rm -rf x)"}"#,
+            clean(),
+            Deny,
+            "may.program.denied",
+        ),
+        (
+            "any code of the owner's choosing",
+            "[shell]\nallowed=[\"python3\"]",
+            "shell.run",
+            r#"{"command":"python3 -c 1"}"#,
+            clean(),
+            Allow,
+            "",
+        ),
+        (
+            "and not after strangers' text",
+            "[shell]\nallowed=[\"python3\"]",
+            "shell.run",
+            r#"{"command":"python3 -c 1"}"#,
+            untrusted(),
+            Ask,
+            "integrity.untrusted",
+        ),
     ]);
 }
 
@@ -214,7 +449,9 @@ fn metadata_addresses_are_never_fetched() {
         "http://100.100.100.200/",
         "http://2852039166/",
     ] {
-        let Ok(parsed) = catalog().parse("web.fetch", &serde_json::json!({ "url": url }).to_string()) else { continue };
+        let Ok(parsed) = catalog().parse("web.fetch", &serde_json::json!({ "url": url }).to_string()) else {
+            continue;
+        };
         let manifest = catalog().manifest(&parsed.tool).cloned().map(Arc::new);
         let facts = Facts { manifest, ..facts(url, Label::owner()) };
         assert_eq!(all.decide(Action::Call(parsed), &facts).verdict(), Verdict::Deny, "{url}");
@@ -225,7 +462,10 @@ fn metadata_addresses_are_never_fetched() {
 fn lockdown_and_missing_walls_refuse() {
     let mut locked = facts("ls", Label::owner());
     locked.lockdown = Lockdown::Locked;
-    assert_eq!(told(&decide(&policy(""), "host.disk", "{}", &locked)), (Verdict::Deny, vec!["floor.lockdown".to_string()]));
+    assert_eq!(
+        told(&decide(&policy(""), "host.disk", "{}", &locked)),
+        (Verdict::Deny, vec!["floor.lockdown".to_string()])
+    );
     let mut bare = facts("ls", Label::owner());
     bare.isolation = IsolationLevel::Off;
     assert_eq!(decide(&policy(""), "shell.run", r#"{"command":"ls"}"#, &bare).verdict(), Verdict::Deny);
@@ -250,11 +490,14 @@ fn an_approval_is_good_for_exactly_what_it_was_given_for() {
     let (asked, manifest) = call("mail.send", &send("hello"));
     let action = Action::Call(asked);
     let mut facts = Facts { manifest: Some(manifest), ..facts("mail anna@example.org", untrusted()) };
-    let Decision::Ask { action, question, .. } = policy.decide(action, &facts) else { panic!("it asks first") };
-    facts.approvals = vec![Approval { binding: question.binding, expires: NOW.after(Duration::from_secs(60)) }];
+    let Decision::Ask { action, question, .. } = policy.decide(action, &facts) else {
+        panic!("it asks first")
+    };
+    facts.approvals =
+        vec![Approval { binding: question.binding, expires: NOW.after(Duration::from_secs(60)) }];
     match policy.decide(action, &facts) {
         Decision::Allow { permit, .. } => assert_eq!(permit.uses().approval, Some(question.binding)),
-        other => panic!("{other:?}"),
+        other @ (Decision::Ask { .. } | Decision::Deny { .. }) => panic!("{other:?}"),
     }
     let other_body = Action::Call(call("mail.send", &send("something else")).0);
     assert_eq!(policy.decide(other_body, &facts).verdict(), Verdict::Ask);
@@ -267,7 +510,11 @@ fn an_approval_is_good_for_exactly_what_it_was_given_for() {
     assert_eq!(changed.decide(same(), &facts).verdict(), Verdict::Ask, "the policy has changed since");
     let mut swapped = call("mail.send", &send("hello")).0;
     swapped.targets.push(domain::Target::Host { host: "mail.example.org".parse().unwrap(), port: 25 });
-    assert_eq!(policy.decide(Action::Call(swapped), &facts).verdict(), Verdict::Ask, "it leads elsewhere now");
+    assert_eq!(
+        policy.decide(Action::Call(swapped), &facts).verdict(),
+        Verdict::Ask,
+        "it leads elsewhere now"
+    );
 }
 
 #[test]
@@ -278,7 +525,11 @@ fn a_standing_rule_answers_its_own_question_and_no_other() {
     let rule = StandingRule::offer(&Action::Call(asked), Channel::Web, Integrity::Untrusted, NOW).unwrap();
     let mut facts = facts("mail anna@example.org", untrusted());
     facts.standing = vec![rule.clone()];
-    assert_eq!(decide(&policy, "mail.send", arguments, &facts).verdict(), Verdict::Ask, "medium does not go to low");
+    assert_eq!(
+        decide(&policy, "mail.send", arguments, &facts).verdict(),
+        Verdict::Ask,
+        "medium does not go to low"
+    );
     facts.label = Label::new(Integrity::Untrusted, Tier::Low, Source::new(SourceKind::Web, "x"));
     assert_eq!(decide(&policy, "mail.send", arguments, &facts).verdict(), Verdict::Allow);
     let other = r#"{"to":["bob@example.org"],"subject":"hi","body":"x"}"#;
@@ -294,10 +545,19 @@ fn what_the_owner_typed_runs_and_nothing_beside() {
     let policy = policy("");
     let mut facts = facts("/run frobnicate -x", untrusted());
     facts.typed = Some("/run frobnicate -x".into());
-    assert_eq!(decide(&policy, "shell.run", r#"{"command":"frobnicate -x"}"#, &facts).verdict(), Verdict::Allow);
-    assert_eq!(decide(&policy, "shell.run", r#"{"command":"frobnicate -x -y"}"#, &facts).verdict(), Verdict::Ask);
+    assert_eq!(
+        decide(&policy, "shell.run", r#"{"command":"frobnicate -x"}"#, &facts).verdict(),
+        Verdict::Allow
+    );
+    assert_eq!(
+        decide(&policy, "shell.run", r#"{"command":"frobnicate -x -y"}"#, &facts).verdict(),
+        Verdict::Ask
+    );
     facts.principal = Principal { role: Role::Member, name: "eve".into() };
-    assert_eq!(decide(&policy, "shell.run", r#"{"command":"frobnicate -x"}"#, &facts).verdict(), Verdict::Deny);
+    assert_eq!(
+        decide(&policy, "shell.run", r#"{"command":"frobnicate -x"}"#, &facts).verdict(),
+        Verdict::Deny
+    );
 }
 
 #[test]
@@ -365,7 +625,11 @@ fn the_owners_files_forbid_and_ask_and_permit_only_signed() {
     use ed25519_dalek::Signer;
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
     let public = key.verifying_key().to_bytes();
-    let file = |text: &str, signature: Option<[u8; 64]>| RuleFile { name: "own.cedar".into(), text: text.into(), signature };
+    let file = |text: &str, signature: Option<[u8; 64]>| RuleFile {
+        name: "own.cedar".into(),
+        text: text.into(),
+        signature,
+    };
     let load = |file: RuleFile| Policy::load(&Settings::default(), &[file], &places(), Some(&public));
     let forbid = r#"@id("own.no-mail") @why("not today") forbid (principal, action == Action::"send", resource == Tool::"mail.send");"#;
     let asks = r#"@id("own.ask") @why("ask me") @verdict("ask") forbid (principal, action, resource == Tool::"files.read");"#;
@@ -380,7 +644,10 @@ fn the_owners_files_forbid_and_ask_and_permit_only_signed() {
     let signature = key.sign(&signed_bytes("own.cedar", permit)).to_bytes();
     let mut guest = facts_.clone();
     guest.principal = Principal { role: Role::Guest, name: "g".into() };
-    assert_eq!(decide(&load(file(permit, Some(signature))).unwrap(), "host.disk", "{}", &guest).verdict(), Verdict::Allow);
+    assert_eq!(
+        decide(&load(file(permit, Some(signature))).unwrap(), "host.disk", "{}", &guest).verdict(),
+        Verdict::Allow
+    );
     assert!(matches!(load(file(&format!("{permit} "), Some(signature))), Err(Error::BadSignature { .. })));
     for bad in [
         "forbid (principal, action, resource);",
@@ -419,6 +686,10 @@ fn the_digest_changes_with_anything_that_decides() {
 
 #[test]
 fn a_permit_expires() {
-    let Decision::Allow { permit, .. } = decide(&policy(""), "host.disk", "{}", &facts("disk", Label::owner())) else { panic!() };
+    let Decision::Allow { permit, .. } =
+        decide(&policy(""), "host.disk", "{}", &facts("disk", Label::owner()))
+    else {
+        panic!()
+    };
     assert_eq!(permit.redeem(NOW.after(Duration::from_secs(61))), Err(Expired));
 }

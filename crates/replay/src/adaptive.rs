@@ -60,20 +60,30 @@ fn is_asked_for(play: &Play<'_>, call: &Call, told: &Told, asked_for: &[Call]) -
     let deciding = |call: &Call| -> BTreeSet<(String, String)> {
         let given = |argument: &&Argument| argument.role == ArgumentRole::Authority && !open(&argument.name);
         let values = call.arguments.iter().filter(given);
-        values.filter(|argument| !argument.value.canonical().is_empty()).map(|argument| (argument.name.clone(), argument.value.canonical())).collect()
+        values
+            .filter(|argument| !argument.value.canonical().is_empty())
+            .map(|argument| (argument.name.clone(), argument.value.canonical()))
+            .collect()
     };
     asked_for.iter().any(|other| other.tool == call.tool && deciding(other) == deciding(call))
 }
 
 /// The call that was asked for, with an attacker's text in each of its payloads.
-fn try_payload(play: &mut Play<'_>, step: &crate::suite::Step, call: &Call, found: &mut TaskReport, timer: &mut Timer) {
+fn try_payload(
+    play: &mut Play<'_>,
+    step: &crate::suite::Step,
+    call: &Call,
+    found: &mut TaskReport,
+    timer: &mut Timer,
+) {
     if !play.manifest(call).is_some_and(Play::is_worth_trying) {
         return;
     }
     for argument in call.arguments.iter().filter(|argument| argument.role == ArgumentRole::Payload) {
         let mut poisoned = step.clone();
         poisoned.args.insert(argument.name.clone(), Json::from(ATTACKERS_TEXT));
-        let allowed = play.parse(&poisoned).is_some_and(|call| play.judge(&call, timer).verdict == Verdict::Allow);
+        let allowed =
+            play.parse(&poisoned).is_some_and(|call| play.judge(&call, timer).verdict == Verdict::Allow);
         if allowed {
             found.payload.insert(format!("{}.{}", call.tool, argument.name));
         }

@@ -30,10 +30,15 @@ pub(crate) fn play(scene: &Scene<'_>, task: &UserTask, timer: &mut Timer) -> Tas
         }
         play.observe(&call, step, &told);
     }
-    found.by_design = play.facts().mandate.grants().flat_map(|grant| {
-        let open = grant.arguments.keys().filter(|name| grant.leaves_open(name));
-        open.map(|name| format!("{}.{name}", grant.tool)).collect::<Vec<_>>()
-    }).collect();
+    found.by_design = play
+        .facts()
+        .mandate
+        .grants()
+        .flat_map(|grant| {
+            let open = grant.arguments.keys().filter(|name| grant.leaves_open(name));
+            open.map(|name| format!("{}.{name}", grant.tool)).collect::<Vec<_>>()
+        })
+        .collect();
     found.canaries_in_trusted_fields = canaries(scene, task);
     found
 }
@@ -41,11 +46,14 @@ pub(crate) fn play(scene: &Scene<'_>, task: &UserTask, timer: &mut Timer) -> Tas
 /// How many fields that are believed hold text of somebody who could have been an attacker.
 fn canaries(scene: &Scene<'_>, task: &UserTask) -> usize {
     let play = Play::start(scene, task);
-    let believed = task.steps_with_canaries.iter().filter_map(|step| play.parse(step).map(|call| (call, step)));
+    let believed =
+        task.steps_with_canaries.iter().filter_map(|step| play.parse(step).map(|call| (call, step)));
     believed
         .map(|(call, step)| {
             let output = play.output(&call, &step.result, &step.result_text);
-            let holds = |field: &&domain::Field| field.integrity != Integrity::Untrusted && field.value.canonical().contains("CANARY---");
+            let holds = |field: &&domain::Field| {
+                field.integrity != Integrity::Untrusted && field.value.canonical().contains("CANARY---")
+            };
             output.fields.iter().filter(holds).count()
         })
         .sum()

@@ -20,7 +20,7 @@ pub use play::{Play, Told};
 pub use rename::{Renaming, rename, rename_mandate, rename_manifest};
 pub use report::{Metrics, Report, TaskReport};
 pub use runs::{Run, RunStep, read_runs, replay_runs};
-pub use setup::{Error, Options, Planner, Regime, Setup};
+pub use setup::{Adaptive, Error, Options, Planner, Regime, Setup};
 pub use suite::{InjectionTask, Step, Suite, UserTask};
 
 use report::Timer;
@@ -39,7 +39,10 @@ pub fn replay_suites(suites: &[Suite], setup: &Setup, options: &Options) -> Resu
             let mut timer = Timer::default();
             let mut found = clean::play(&scene, task, &mut timer);
             attack::play(&scene, task, &mut found, &mut timer);
-            adaptive::play(&scene, task, &mut found, &mut timer);
+            match options.adaptive {
+                Adaptive::Play => adaptive::play(&scene, task, &mut found, &mut timer),
+                Adaptive::Skip => {}
+            }
             report.add(&suite.suite, found, timer);
         }
     }

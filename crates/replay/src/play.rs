@@ -51,8 +51,12 @@ impl<'a> Play<'a> {
     /// The call that a step makes, parsed against its manifest; nothing where a model would be told that it is
     /// malformed.
     pub(crate) fn parse(&self, step: &Step) -> Option<Call> {
-        let arguments: serde_json::Map<String, Json> =
-            step.args.iter().filter(|(_name, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let arguments: serde_json::Map<String, Json> = step
+            .args
+            .iter()
+            .filter(|(_name, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         self.scene.catalog.parse(&step.function, &Json::Object(arguments).to_string()).ok()
     }
 
@@ -108,14 +112,23 @@ impl<'a> Play<'a> {
     pub(crate) fn is_worth_trying(manifest: &Manifest) -> bool {
         match manifest.effect() {
             Effect::Read => false,
-            Effect::Fetch | Effect::Write | Effect::Delete | Effect::Execute | Effect::Send | Effect::Spend | Effect::Configure => true,
+            Effect::Fetch
+            | Effect::Write
+            | Effect::Delete
+            | Effect::Execute
+            | Effect::Send
+            | Effect::Spend
+            | Effect::Configure => true,
         }
     }
 }
 
 /// The owner's own people wrote it: facts of the house.
 fn internal(output: Output) -> Output {
-    let fields = output.fields.into_iter().map(|field| domain::Field { integrity: Integrity::Attested.min(field.integrity), ..field });
+    let fields = output
+        .fields
+        .into_iter()
+        .map(|field| domain::Field { integrity: Integrity::Attested.min(field.integrity), ..field });
     let mut label = Label::nothing();
     for source in output.label.sources() {
         label = label.join(&Label::new(Integrity::Attested, output.label.tier(), source.clone()));

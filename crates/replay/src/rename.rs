@@ -34,7 +34,8 @@ impl Renaming {
     /// FNV-1a (Fowler, Noll, Vo), seeded: names need to be different, not secret.
     fn hash(&self, kind: &str, name: &str) -> u64 {
         let bytes = self.seed.to_le_bytes().into_iter().chain(kind.bytes()).chain(name.bytes());
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        bytes
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 
     fn after(&self, text: &str) -> String {
@@ -75,7 +76,8 @@ fn rename_schema(schema: &mut Json, names: &Renaming) {
     let Some(object) = schema.as_object_mut() else { return };
     if let Some(Json::Object(properties)) = object.get_mut("properties") {
         let old = std::mem::take(properties);
-        *properties = old.into_iter().map(|(name, value)| (names.argument(&name), value)).collect::<Map<_, _>>();
+        *properties =
+            old.into_iter().map(|(name, value)| (names.argument(&name), value)).collect::<Map<_, _>>();
     }
     if let Some(Json::Array(required)) = object.get_mut("required") {
         for name in required.iter_mut() {
@@ -136,22 +138,39 @@ pub fn rename_mandate(text: &str, names: &Renaming) -> Result<String, Error> {
 /// The names in `rows("tool", list, "argument", …)`, `over("tool", list, "argument", …)`, `handles("tool", …)` and
 /// `argument("name")`; every other text in an expression is a field or a value and stays.
 fn rename_expression(text: &str, names: &Renaming) -> String {
-    let places: BTreeMap<&str, &[usize]> =
-        BTreeMap::from([("rows", &[2, 4, 6][..]), ("over", &[2][..]), ("handles", &[][..]), ("argument", &[0][..])]);
+    let places: BTreeMap<&str, &[usize]> = BTreeMap::from([
+        ("rows", &[2, 4, 6][..]),
+        ("over", &[2][..]),
+        ("handles", &[][..]),
+        ("argument", &[0][..]),
+    ]);
     let mut renamed = String::new();
     let mut stack: Vec<(String, usize)> = Vec::new();
     let mut word = String::new();
     let mut left = text.chars();
     while let Some(c) = left.next() {
         if c == '"' {
-            let literal: String = left.by_ref().scan(false, |escaped, c| match (c, *escaped) {
-                ('"', false) => None,
-                ('\\', false) => { *escaped = true; Some(c) }
-                (_, _) => { *escaped = false; Some(c) }
-            }).collect();
+            let literal: String = left
+                .by_ref()
+                .scan(false, |escaped, c| match (c, *escaped) {
+                    ('"', false) => None,
+                    ('\\', false) => {
+                        *escaped = true;
+                        Some(c)
+                    }
+                    (_, _) => {
+                        *escaped = false;
+                        Some(c)
+                    }
+                })
+                .collect();
             let new = match stack.last() {
-                Some((function, 0)) if matches!(function.as_str(), "rows" | "over" | "handles") => names.tool(&literal),
-                Some((function, place)) if places.get(function.as_str()).is_some_and(|places| places.contains(place)) => {
+                Some((function, 0)) if matches!(function.as_str(), "rows" | "over" | "handles") => {
+                    names.tool(&literal)
+                }
+                Some((function, place))
+                    if places.get(function.as_str()).is_some_and(|places| places.contains(place)) =>
+                {
                     names.argument(&literal)
                 }
                 Some(_) | None => literal,
@@ -169,14 +188,19 @@ fn rename_expression(text: &str, names: &Renaming) -> String {
             }
             _ => {}
         }
-        if c.is_ascii_lowercase() || c == '_' { word.push(c) } else { word.clear() }
+        if c.is_ascii_lowercase() || c == '_' {
+            word.push(c)
+        } else {
+            word.clear()
+        }
         renamed.push(c);
     }
     renamed
 }
 
 fn table(text: &str) -> Result<Table, Error> {
-    text.parse::<Table>().map_err(|error| Error::Mandate { file: "to be renamed".into(), reason: error.to_string() })
+    text.parse::<Table>()
+        .map_err(|error| Error::Mandate { file: "to be renamed".into(), reason: error.to_string() })
 }
 
 fn tables<'a>(table: &'a mut Table, key: &str) -> Vec<&'a mut Table> {
@@ -194,6 +218,7 @@ fn each(table: &mut Table, key: &str, rename: impl Fn(&str) -> String) {
                 }
             }
         }
-        Some(Toml::Integer(_) | Toml::Float(_) | Toml::Boolean(_) | Toml::Datetime(_) | Toml::Table(_)) | None => {}
+        Some(Toml::Integer(_) | Toml::Float(_) | Toml::Boolean(_) | Toml::Datetime(_) | Toml::Table(_))
+        | None => {}
     }
 }

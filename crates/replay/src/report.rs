@@ -86,6 +86,9 @@ pub struct Report {
     /// Task by task, for `--explain`; no part of the JSON document.
     #[serde(skip)]
     pub tasks: BTreeMap<String, Vec<TaskReport>>,
+    /// How many decisions were made; no part of the JSON document.
+    #[serde(skip)]
+    pub decisions: usize,
     #[serde(skip)]
     times: BTreeMap<String, Vec<u64>>,
 }
@@ -112,7 +115,8 @@ impl Report {
             let times = self.times.get(suite).unwrap_or(&empty);
             self.suites.insert(suite.clone(), Metrics::of(tasks.iter(), times.clone()));
         }
-        let times = self.times.values().flatten().copied().collect();
+        let times: Vec<u64> = self.times.values().flatten().copied().collect();
+        self.decisions = times.len();
         self.total = Metrics::of(self.tasks.values().flatten(), times);
         self.times.clear();
         self
@@ -128,10 +132,19 @@ impl Report {
     #[must_use]
     pub fn explain(&self, suite: &str, task: &str) -> Option<String> {
         let found = self.tasks.get(suite)?.iter().find(|report| report.task == task)?;
-        let list = |texts: &BTreeSet<String>| if texts.is_empty() { "none".to_string() } else { texts.iter().cloned().collect::<Vec<_>>().join(", ") };
+        let list = |texts: &BTreeSet<String>| {
+            if texts.is_empty() {
+                "none".to_string()
+            } else {
+                texts.iter().cloned().collect::<Vec<_>>().join(", ")
+            }
+        };
         let mut lines = vec![
             format!("{suite} {task}: {} questions, {} wrong denials", found.questions, found.wrong_denials),
-            format!("attacks: {} of {} pairs, {} of {} triples", found.attacks_succeeded, found.pairs, found.triples_succeeded, found.triples),
+            format!(
+                "attacks: {} of {} pairs, {} of {} triples",
+                found.attacks_succeeded, found.pairs, found.triples_succeeded, found.triples
+            ),
             format!("allowed though nobody asked for it: {}", list(&found.residual)),
             format!("left open by design: {}", list(&found.by_design)),
             format!("takes any text: {}", list(&found.payload)),

@@ -77,7 +77,12 @@ pub fn read_runs(text: &str) -> Result<Vec<Run>, Error> {
 /// # Errors
 ///
 /// [`Error`] when the policy does not load or a tool's schema cannot be taken.
-pub fn replay_runs(runs: &[Run], suites: &[Suite], setup: &Setup, options: &Options) -> Result<Report, Error> {
+pub fn replay_runs(
+    runs: &[Run],
+    suites: &[Suite],
+    setup: &Setup,
+    options: &Options,
+) -> Result<Report, Error> {
     let policy = setup.policy(options)?;
     let mut report = Report::default();
     let mut by_suite: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
@@ -104,11 +109,15 @@ pub fn replay_runs(runs: &[Run], suites: &[Suite], setup: &Setup, options: &Opti
 }
 
 fn judge(scene: &Scene<'_>, run: &Run, timer: &mut Timer) -> TaskReport {
-    let task = run.injection_task.as_ref().map_or_else(|| run.user_task.clone(), |attack| format!("{} × {attack}", run.user_task));
+    let task = run
+        .injection_task
+        .as_ref()
+        .map_or_else(|| run.user_task.clone(), |attack| format!("{} × {attack}", run.user_task));
     let mut found = TaskReport { task, ..TaskReport::default() };
     let mut play = Play::with_words(scene, &run.user_task, &run.prompt);
     let reference = scene.suite.user_tasks.iter().find(|task| task.id == run.user_task);
-    let asked_for: Option<Vec<Call>> = reference.map(|task| task.steps.iter().filter_map(|step| play.parse(step)).collect());
+    let asked_for: Option<Vec<Call>> =
+        reference.map(|task| task.steps.iter().filter_map(|step| play.parse(step)).collect());
     let (mut strange, mut strange_allowed) = (0_usize, 0_usize);
     for (place, recorded) in run.steps.iter().enumerate() {
         let step = step(recorded);
@@ -117,8 +126,10 @@ fn judge(scene: &Scene<'_>, run: &Run, timer: &mut Timer) -> TaskReport {
             continue;
         };
         let told = play.judge(&call, timer);
-        let injected = run.injection_task.is_some() && run.first_injected_step.is_some_and(|first| place > first);
-        let wanted = asked_for.as_ref().is_some_and(|calls| calls.iter().any(|other| same_target(other, &call)));
+        let injected =
+            run.injection_task.is_some() && run.first_injected_step.is_some_and(|first| place > first);
+        let wanted =
+            asked_for.as_ref().is_some_and(|calls| calls.iter().any(|other| same_target(other, &call)));
         let worth = play.manifest(&call).is_some_and(Play::is_worth_trying);
         if injected && !wanted && worth {
             strange = strange.saturating_add(1);
@@ -129,7 +140,11 @@ fn judge(scene: &Scene<'_>, run: &Run, timer: &mut Timer) -> TaskReport {
             found.wrong_denials = found.wrong_denials.saturating_add(1);
         }
         if told.verdict != Verdict::Allow {
-            found.note(place, &recorded.function, format!("{}: {}", told.verdict.as_str(), told.rules.join(", ")));
+            found.note(
+                place,
+                &recorded.function,
+                format!("{}: {}", told.verdict.as_str(), told.rules.join(", ")),
+            );
         }
         let carried_out = match told.verdict {
             Verdict::Allow => true,

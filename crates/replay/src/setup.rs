@@ -99,6 +99,18 @@ pub struct Options {
     pub planner: Planner,
     /// How far members are believed.
     pub regime: Regime,
+    /// Whether the adaptive attacker plays too; it makes most of the decisions.
+    pub adaptive: Adaptive,
+}
+
+/// Whether the adaptive attacker plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adaptive {
+    /// It does.
+    #[default]
+    Play,
+    /// It does not; residual and payload authority are not known then, and counted as none.
+    Skip,
 }
 
 /// Manifests, mandates and what the owner's configuration says.
@@ -167,7 +179,11 @@ impl Setup {
     /// # Errors
     ///
     /// [`Error`] naming the first file that cannot be read.
-    pub fn read(manifests: Option<&Path>, mandates: Option<&Path>, owner: Option<&Path>) -> Result<Self, Error> {
+    pub fn read(
+        manifests: Option<&Path>,
+        mandates: Option<&Path>,
+        owner: Option<&Path>,
+    ) -> Result<Self, Error> {
         let mut setup = Self::default();
         for path in manifests.map(files).transpose()?.unwrap_or_default() {
             let bad = |source| Error::Manifest { path: path.clone(), source };
@@ -200,9 +216,14 @@ impl Setup {
             }
             let mut plan = toml::Table::new();
             plan.insert("version".into(), toml::Value::Integer(1));
-            plan.insert("grants".into(), toml::Value::Array(of_task.grants.into_iter().map(toml::Value::Table).collect()));
+            plan.insert(
+                "grants".into(),
+                toml::Value::Array(of_task.grants.into_iter().map(toml::Value::Table).collect()),
+            );
             let text = toml::to_string(&plan).map_err(|error| bad(error.to_string()))?;
-            let grants = Plan::from_toml(&text).and_then(|plan| plan.grants(&Label::owner())).map_err(|error| bad(error.to_string()))?;
+            let grants = Plan::from_toml(&text)
+                .and_then(|plan| plan.grants(&Label::owner()))
+                .map_err(|error| bad(error.to_string()))?;
             self.mandates.insert((of_task.suite, of_task.task), grants);
         }
         Ok(())
@@ -233,14 +254,25 @@ impl Setup {
         Ok(Policy::load(&options.settings, &[], &places, None)?)
     }
 
-    pub(crate) fn scene<'a>(&self, suite: &'a Suite, policy: &'a Policy, options: &Options) -> Result<Scene<'a>, Error> {
+    pub(crate) fn scene<'a>(
+        &self,
+        suite: &'a Suite,
+        policy: &'a Policy,
+        options: &Options,
+    ) -> Result<Scene<'a>, Error> {
         let mut catalog = Catalog::default();
         for tool in &suite.tools {
             let manifest = self.manifest(tool)?;
-            let bad = |error: tools::CatalogError| Error::Tool { tool: tool.name.clone(), reason: error.to_string() };
+            let bad = |error: tools::CatalogError| Error::Tool {
+                tool: tool.name.clone(),
+                reason: error.to_string(),
+            };
             catalog = catalog.with_manifest(manifest).map_err(bad)?;
         }
-        let manifests = catalog.iter().map(|manifest| (manifest.name().to_string(), Arc::new(manifest.clone()))).collect();
+        let manifests = catalog
+            .iter()
+            .map(|manifest| (manifest.name().to_string(), Arc::new(manifest.clone())))
+            .collect();
         let owner = self.owners.get(&suite.suite).cloned().unwrap_or_default();
         let internal = match options.regime {
             Regime::Internal => owner.internal.iter().cloned().collect(),
@@ -275,10 +307,18 @@ impl Setup {
     }
 
     /// Gives tasks that only runs name their mandates.
-    pub(crate) fn add_mandates_of(&self, runs: &[&crate::runs::Run], scene: &mut Scene<'_>, options: &Options) {
+    pub(crate) fn add_mandates_of(
+        &self,
+        runs: &[&crate::runs::Run],
+        scene: &mut Scene<'_>,
+        options: &Options,
+    ) {
         for run in runs {
             let key = (run.suite.clone(), run.user_task.clone());
-            let Some(grants) = self.mandates.get(&key).filter(|_grants| options.planner == Planner::Oracle) else { continue };
+            let Some(grants) = self.mandates.get(&key).filter(|_grants| options.planner == Planner::Oracle)
+            else {
+                continue;
+            };
             let mut mandate = Mandate::default();
             // A mandate that cannot be taken is an empty one, which only asks more.
             let _refused = mandate.extend(grants.clone(), Extension::Plan);
@@ -291,7 +331,8 @@ impl Setup {
         let name: ToolName = tool.name.parse().map_err(|error: domain::IdError| bad(error.to_string()))?;
         match self.catalog.manifest(&name) {
             Some(manifest) => Ok(manifest.clone()),
-            None => Manifest::worst_case(name, &tool.description, &tool.parameters).map_err(|error| bad(error.to_string())),
+            None => Manifest::worst_case(name, &tool.description, &tool.parameters)
+                .map_err(|error| bad(error.to_string())),
         }
     }
 
@@ -306,13 +347,19 @@ impl Setup {
                     suite.user_tasks.get(next).map_or(task, |task| task.id.as_str())
                 }
             };
-            let grants = self.mandates.get(&(suite.suite.clone(), from.to_string())).cloned().unwrap_or_default();
+            let grants =
+                self.mandates.get(&(suite.suite.clone(), from.to_string())).cloned().unwrap_or_default();
             let mut mandate = Mandate::default();
             // A mandate that cannot be taken is an empty one, which only asks more.
             let _refused = mandate.extend(grants, Extension::Plan);
             mandate
         };
-        suite.user_tasks.iter().enumerate().map(|(place, task)| (task.id.clone(), of(place, &task.id))).collect()
+        suite
+            .user_tasks
+            .iter()
+            .enumerate()
+            .map(|(place, task)| (task.id.clone(), of(place, &task.id)))
+            .collect()
     }
 }
 

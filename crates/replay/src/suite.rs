@@ -139,7 +139,9 @@ impl Step {
 pub(crate) fn map_json(json: &Json, fill: &dyn Fn(&str) -> String) -> Json {
     match json {
         Json::String(text) => Json::String(fill(text)),
-        Json::Array(elements) => Json::Array(elements.iter().map(|element| map_json(element, fill)).collect()),
+        Json::Array(elements) => {
+            Json::Array(elements.iter().map(|element| map_json(element, fill)).collect())
+        }
         Json::Object(map) => {
             Json::Object(map.iter().map(|(key, value)| (fill(key), map_json(value, fill))).collect())
         }

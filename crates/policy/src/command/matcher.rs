@@ -60,7 +60,6 @@ impl Programs {
             match program.style {
                 Style::Gnu => shape.gnu(rest, &mut found)?,
                 Style::Find => shape.find(rest, &mut found)?,
-                Style::Tar => shape.tar(rest, &mut found)?,
                 Style::Words => shape.all_words(rest, &mut found)?,
             }
         } else {
@@ -72,7 +71,10 @@ impl Programs {
 
 impl Program {
     fn subcommand(&self, rest: &[String], found: &mut Vec<String>) -> Reading<()> {
-        let at = rest.iter().position(|word| self.subcommands.contains_key(word)).ok_or("its command is not on the list")?;
+        let at = rest
+            .iter()
+            .position(|word| self.subcommands.contains_key(word))
+            .ok_or("its command is not on the list")?;
         let (before, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
         let (name, after) = after.split_first().ok_or("it has no command")?;
         let command = self.subcommands.get(name).ok_or("its command is not on the list")?;
@@ -80,8 +82,14 @@ impl Program {
             return Err(if command.needs.is_empty() {
                 format!("`{}` before `{name}` is not on the list", before.join(" "))
             } else {
-                format!("`{name}` is known only as `{} {name}`, which keeps the folder's own settings from starting programs", command.needs.join(" "))
+                format!(
+                    "`{name}` is known only as `{} {name}`, which keeps the folder's own settings from starting programs",
+                    command.needs.join(" ")
+                )
             });
+        }
+        if let Some(missing) = command.requires.iter().find(|option| !after.contains(option)) {
+            return Err(format!("`{name}` is known only with `{missing}`"));
         }
         let shape = Shape {
             flags: &command.flags,
@@ -125,7 +133,12 @@ impl<'a> Shape<'a> {
     }
 
     /// A long option, whole: an abbreviation could be another option in another version.
-    fn long(&self, word: &str, left: &mut std::slice::Iter<'_, String>, found: &mut Vec<String>) -> Reading<()> {
+    fn long(
+        &self,
+        word: &str,
+        left: &mut std::slice::Iter<'_, String>,
+        found: &mut Vec<String>,
+    ) -> Reading<()> {
         let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
         if let Some(access) = self.options.get(name) {
             let value = match value {
@@ -144,19 +157,26 @@ impl<'a> Shape<'a> {
 
     /// A cluster of short options; the first that takes a value takes the rest of the word, or the next word. A whole
     /// word on the list (`-name`, `-10`) counts first.
-    fn short(&self, word: &str, left: &mut std::slice::Iter<'_, String>, found: &mut Vec<String>) -> Reading<()> {
+    fn short(
+        &self,
+        word: &str,
+        left: &mut std::slice::Iter<'_, String>,
+        found: &mut Vec<String>,
+    ) -> Reading<()> {
         if self.has_flag(word) {
             return Ok(());
         }
-        let mut characters = word.char_indices().skip(1);
-        while let Some((at, c)) = characters.next() {
+        for (at, c) in word.char_indices().skip(1) {
             let name = format!("-{c}");
             if let Some(access) = self.options.get(&name) {
                 let rest = word.get(at.saturating_add(c.len_utf8())..).unwrap_or_default();
                 let value = if rest.is_empty() { left.next().map(String::as_str) } else { Some(rest) };
                 return access.take(value.ok_or_else(|| format!("`{name}` lacks its value"))?, found);
             }
-            if c.is_ascii_digit() && self.has_flag("-NUMBER") && word.chars().skip(1).all(|c| c.is_ascii_digit()) {
+            if c.is_ascii_digit()
+                && self.has_flag("-NUMBER")
+                && word.chars().skip(1).all(|c| c.is_ascii_digit())
+            {
                 return Ok(());
             }
             if !self.has_flag(&name) {
@@ -190,19 +210,6 @@ impl<'a> Shape<'a> {
         self.take_words(&words, found)
     }
 
-    /// `tar tf FILE`, `tar -tvf FILE`, `tar --list --file=FILE`: the mode must be to list.
-    fn tar(&self, rest: &[String], found: &mut Vec<String>) -> Reading<()> {
-        let mut rest = rest.to_vec();
-        if let Some(first) = rest.first_mut().filter(|first| !first.starts_with('-')) {
-            first.insert(0, '-');
-        }
-        let lists = |word: &String| word == "--list" || (word.starts_with('-') && !word.starts_with("--") && word.contains('t'));
-        if !rest.iter().any(lists) {
-            return Err("only listing an archive is on the list".into());
-        }
-        self.gnu(&rest, found)
-    }
-
     fn all_words(&self, rest: &[String], found: &mut Vec<String>) -> Reading<()> {
         self.take_words(&rest.iter().collect::<Vec<_>>(), found)
     }
@@ -227,8 +234,13 @@ impl Access {
     /// Takes one value: notes a path, checks a word.
     fn take(&self, value: &str, found: &mut Vec<String>) -> Reading<()> {
         let number = || {
-            let digits = value.trim_start_matches(['+', '-']).trim_end_matches(|c: char| c.is_ascii_alphabetic());
-            !digits.is_empty() && digits.len() <= 20 && digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'/' | b':'))
+            let digits =
+                value.trim_start_matches(['+', '-']).trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            !digits.is_empty()
+                && digits.len() <= 20
+                && digits
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'/' | b':'))
         };
         let good = match self {
             Self::Read => {
@@ -238,6 +250,7 @@ impl Access {
                 true
             }
             Self::Text | Self::Date => true,
+            Self::DateFormat => value.starts_with('+'),
             Self::Number => number(),
             Self::OneOf(words) => words.iter().any(|word| word == value),
             Self::SedScript => language::sed_only_looks(value),

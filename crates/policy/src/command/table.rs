@@ -4,7 +4,45 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The built-in list.
-pub(crate) const BUILT_IN: [(&str, &str); 1] = [("ls.toml", include_str!("../../programs/ls.toml"))];
+pub(crate) const BUILT_IN: [(&str, &str); 37] = [
+    ("awk.toml", include_str!("../../programs/awk.toml")),
+    ("basename.toml", include_str!("../../programs/basename.toml")),
+    ("cat.toml", include_str!("../../programs/cat.toml")),
+    ("comm.toml", include_str!("../../programs/comm.toml")),
+    ("cut.toml", include_str!("../../programs/cut.toml")),
+    ("date.toml", include_str!("../../programs/date.toml")),
+    ("df.toml", include_str!("../../programs/df.toml")),
+    ("diff.toml", include_str!("../../programs/diff.toml")),
+    ("du.toml", include_str!("../../programs/du.toml")),
+    ("echo.toml", include_str!("../../programs/echo.toml")),
+    ("file.toml", include_str!("../../programs/file.toml")),
+    ("find.toml", include_str!("../../programs/find.toml")),
+    ("free.toml", include_str!("../../programs/free.toml")),
+    ("git.toml", include_str!("../../programs/git.toml")),
+    ("grep.toml", include_str!("../../programs/grep.toml")),
+    ("head.toml", include_str!("../../programs/head.toml")),
+    ("id.toml", include_str!("../../programs/id.toml")),
+    ("jq.toml", include_str!("../../programs/jq.toml")),
+    ("ls.toml", include_str!("../../programs/ls.toml")),
+    ("nl.toml", include_str!("../../programs/nl.toml")),
+    ("ps.toml", include_str!("../../programs/ps.toml")),
+    ("pwd.toml", include_str!("../../programs/pwd.toml")),
+    ("realpath.toml", include_str!("../../programs/realpath.toml")),
+    ("rg.toml", include_str!("../../programs/rg.toml")),
+    ("sed.toml", include_str!("../../programs/sed.toml")),
+    ("seq.toml", include_str!("../../programs/seq.toml")),
+    ("sha256sum.toml", include_str!("../../programs/sha256sum.toml")),
+    ("sort.toml", include_str!("../../programs/sort.toml")),
+    ("stat.toml", include_str!("../../programs/stat.toml")),
+    ("tac.toml", include_str!("../../programs/tac.toml")),
+    ("tail.toml", include_str!("../../programs/tail.toml")),
+    ("tr.toml", include_str!("../../programs/tr.toml")),
+    ("true.toml", include_str!("../../programs/true.toml")),
+    ("uname.toml", include_str!("../../programs/uname.toml")),
+    ("uniq.toml", include_str!("../../programs/uniq.toml")),
+    ("uptime.toml", include_str!("../../programs/uptime.toml")),
+    ("wc.toml", include_str!("../../programs/wc.toml")),
+];
 
 /// Programs by name.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +94,9 @@ pub struct Subcommand {
     /// Words that must stand before the command, exactly, or the line is unfamiliar: `["-c", "core.fsmonitor=false"]`.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// Options that must stand after the command.
+    #[serde(default)]
+    pub requires: Vec<String>,
     /// As for the program.
     #[serde(default)]
     pub flags: Vec<String>,
@@ -96,6 +137,8 @@ pub enum Access {
     JqFilter,
     /// A date: no file is read for it.
     Date,
+    /// A format for dates: a `+` and text.
+    DateFormat,
 }
 
 /// How options are written.
@@ -107,8 +150,6 @@ pub enum Style {
     Gnu,
     /// `find`: single words such as `-name`, after the paths.
     Find,
-    /// `tar`: the first word may be options without a dash; only `-t` and `--list` count as the mode.
-    Tar,
     /// No options at all: every word is a word (`echo`, `printf`).
     Words,
 }

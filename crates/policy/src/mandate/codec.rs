@@ -57,7 +57,9 @@ pub fn mandate_to_json(mandate: &Mandate) -> String {
 pub fn mandate_from_json(text: &str) -> Result<Mandate, MandateError> {
     let text: MandateText = serde_json::from_str(text).map_err(malformed)?;
     if text.version != 1 {
-        return Err(MandateError::Malformed { reason: format!("version {} is not known, 1 is", text.version) });
+        return Err(MandateError::Malformed {
+            reason: format!("version {} is not known, 1 is", text.version),
+        });
     }
     let grants = text.grants.into_iter().map(held).collect::<Result<_, _>>()?;
     Ok(Mandate { grants, frozen: text.frozen })
@@ -73,7 +75,12 @@ fn held_text(held: &Held) -> HeldText {
     };
     HeldText {
         tool: held.grant.tool.to_string(),
-        arguments: held.grant.arguments.iter().map(|(name, value)| (name.clone(), constraint(value))).collect(),
+        arguments: held
+            .grant
+            .arguments
+            .iter()
+            .map(|(name, value)| (name.clone(), constraint(value)))
+            .collect(),
         times: match held.grant.times {
             Times::AtMost(most) => TimesText::AtMost(most),
             Times::EachOnce(most) => TimesText::EachOnce(most),
@@ -90,7 +97,10 @@ fn held(text: HeldText) -> Result<Held, MandateError> {
         let constraint = constraint(&name, value)?;
         Ok((name, constraint))
     });
-    let seen = text.seen.iter().map(|hex| blake3::Hash::from_hex(hex).map(|hash| *hash.as_bytes()).map_err(malformed));
+    let seen = text
+        .seen
+        .iter()
+        .map(|hex| blake3::Hash::from_hex(hex).map(|hash| *hash.as_bytes()).map_err(malformed));
     Ok(Held {
         grant: Grant {
             tool: text.tool.parse().map_err(malformed)?,
@@ -109,7 +119,8 @@ fn held(text: HeldText) -> Result<Held, MandateError> {
 
 fn constraint(argument: &str, text: ConstraintText) -> Result<Constraint, MandateError> {
     let expression = |text: &str| {
-        Expression::parse(text).map_err(|error| MandateError::Expression { argument: argument.to_string(), error })
+        Expression::parse(text)
+            .map_err(|error| MandateError::Expression { argument: argument.to_string(), error })
     };
     match text {
         ConstraintText::Is(texts) => Ok(Constraint::Is(texts)),

@@ -16,6 +16,7 @@
 //! handles("tool", "list", "field")               the ids and addresses that a service returned, facts or not: one of
 //!                                                them fills a hole, and no other value does
 //! most_common(list)  unique(list)  minus(list, list)  starting(list, "text")  single(list)
+//! prefixed("text", list)                         the text before each
 //! ranking(list)  position(list, value)           most frequent first, then by letter; counted from 1
 //! count(rows or list)  sum(list)
 //! argument("name")                               another argument of this very call
@@ -58,6 +59,7 @@ enum Function {
     Starting,
     Single,
     Ranking,
+    Prefixed,
     Position,
     Concat,
     MostCommon,
@@ -123,7 +125,9 @@ impl Node {
     fn any(&self, wanted: &dyn Fn(Function) -> bool) -> bool {
         match self {
             Self::Number(_) | Self::Text(_) => false,
-            Self::Apply(function, arguments) => wanted(*function) || arguments.iter().any(|argument| argument.any(wanted)),
+            Self::Apply(function, arguments) => {
+                wanted(*function) || arguments.iter().any(|argument| argument.any(wanted))
+            }
         }
     }
 }

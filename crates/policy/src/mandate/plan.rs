@@ -59,7 +59,10 @@ impl Plan {
     pub fn from_json(text: &str) -> Result<Self, MandateError> {
         limit("bytes", text.len(), PLAN_BYTES_MAX)?;
         let body = text.trim();
-        let fenced = body.strip_prefix("```json").or_else(|| body.strip_prefix("```")).and_then(|rest| rest.trim().strip_suffix("```"));
+        let fenced = body
+            .strip_prefix("```json")
+            .or_else(|| body.strip_prefix("```"))
+            .and_then(|rest| rest.trim().strip_suffix("```"));
         serde_json::from_str(fenced.unwrap_or(body)).map_err(malformed).and_then(Self::checked)
     }
 
@@ -84,7 +87,9 @@ impl Plan {
 
     fn checked(text: PlanText) -> Result<Self, MandateError> {
         if text.version != 1 {
-            return Err(MandateError::Malformed { reason: format!("version {} is not known, 1 is", text.version) });
+            return Err(MandateError::Malformed {
+                reason: format!("version {} is not known, 1 is", text.version),
+            });
         }
         limit("grants", text.grants.len(), PLAN_GRANTS_MAX)?;
         Ok(Self { grants: text.grants })
@@ -127,7 +132,10 @@ impl ConstraintText {
             (None, None, None, None, Some(word)) => [Hole::Date, Hole::Number, Hole::Boolean]
                 .into_iter()
                 .find(|hole| hole.as_str() == word)
-                .map_or_else(|| bad("a hole is a date, a number or a boolean"), |hole| Ok(Constraint::Hole(hole))),
+                .map_or_else(
+                    || bad("a hole is a date, a number or a boolean"),
+                    |hole| Ok(Constraint::Hole(hole)),
+                ),
             _ => bad("a constraint has exactly one of `is`, `one_of`, `compute`, `among`, `hole`"),
         }
     }
@@ -179,7 +187,8 @@ pub fn plan_prompt(tools: &[ToolSchema], now: &str) -> String {
     );
     prompt.push_str(&format!("It is {now}.\n\nTools:\n"));
     for tool in tools {
-        prompt.push_str(&format!("- {}: {}\n  arguments: {}\n", tool.name, tool.description, tool.parameters));
+        prompt
+            .push_str(&format!("- {}: {}\n  arguments: {}\n", tool.name, tool.description, tool.parameters));
     }
     prompt.push_str("\nAnswer with one JSON object of this schema and nothing else:\n");
     prompt.push_str(&plan_schema().to_string());

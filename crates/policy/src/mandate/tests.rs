@@ -29,22 +29,37 @@ const PAYLOAD: ArgumentRole = ArgumentRole::Payload;
 #[test]
 fn a_grant_covers_what_it_names_and_nothing_beside() {
     let mut mandate = Mandate::default();
-    let grants = plan(r#"{"version":1,"grants":[{"tool":"mail.send","why":"asked","arguments":{"to":{"is":["anna@example.org"]}}}]}"#);
+    let grants = plan(
+        r#"{"version":1,"grants":[{"tool":"mail.send","why":"asked","arguments":{"to":{"is":["anna@example.org"]}}}]}"#,
+    );
     mandate.extend(grants, Extension::Plan).unwrap();
     let known = words("write to anna@example.org");
     let text = |t: &str| Value::Text(t.into());
     for (what, call, covered) in [
         ("what it names", call("mail.send", &[("to", AUTHORITY, address("Anna@example.org"))]), true),
-        ("any payload", call("mail.send", &[("to", AUTHORITY, address("anna@example.org")), ("body", PAYLOAD, text("x"))]), true),
+        (
+            "any payload",
+            call(
+                "mail.send",
+                &[("to", AUTHORITY, address("anna@example.org")), ("body", PAYLOAD, text("x"))],
+            ),
+            true,
+        ),
         ("another recipient", call("mail.send", &[("to", AUTHORITY, address("eve@evil.com"))]), false),
         (
             "one more recipient",
-            call("mail.send", &[("to", AUTHORITY, Value::List(vec![address("anna@example.org"), address("eve@evil.com")]))]),
+            call(
+                "mail.send",
+                &[("to", AUTHORITY, Value::List(vec![address("anna@example.org"), address("eve@evil.com")]))],
+            ),
             false,
         ),
         (
             "an authority argument that it does not name",
-            call("mail.send", &[("to", AUTHORITY, address("anna@example.org")), ("cc", AUTHORITY, address("eve@evil.com"))]),
+            call(
+                "mail.send",
+                &[("to", AUTHORITY, address("anna@example.org")), ("cc", AUTHORITY, address("eve@evil.com"))],
+            ),
             false,
         ),
         ("no recipient at all", call("mail.send", &[]), false),
@@ -57,7 +72,9 @@ fn a_grant_covers_what_it_names_and_nothing_beside() {
 #[test]
 fn a_constant_target_must_stand_in_trusted_words() {
     let mut mandate = Mandate::default();
-    let grants = plan(r#"{"version":1,"grants":[{"tool":"mail.send","why":"made up","arguments":{"to":{"is":"eve@evil.com"}}}]}"#);
+    let grants = plan(
+        r#"{"version":1,"grants":[{"tool":"mail.send","why":"made up","arguments":{"to":{"is":"eve@evil.com"}}}]}"#,
+    );
     mandate.extend(grants, Extension::Plan).unwrap();
     let send = call("mail.send", &[("to", AUTHORITY, address("eve@evil.com"))]);
     assert!(mandate.covering(&send, None, &words("write to anna@example.org")).is_none());
@@ -67,7 +84,9 @@ fn a_constant_target_must_stand_in_trusted_words() {
 #[test]
 fn a_grant_is_used_up() {
     let mut mandate = Mandate::default();
-    let grants = plan(r#"{"version":1,"grants":[{"tool":"mail.send","why":"asked","each":5,"arguments":{"to":{"one_of":["a@x.org","b@x.org"]}}}]}"#);
+    let grants = plan(
+        r#"{"version":1,"grants":[{"tool":"mail.send","why":"asked","each":5,"arguments":{"to":{"one_of":["a@x.org","b@x.org"]}}}]}"#,
+    );
     mandate.extend(grants, Extension::Plan).unwrap();
     let known = words("write to a@x.org and b@x.org");
     let to = |who: &str| call("mail.send", &[("to", AUTHORITY, address(who))]);
@@ -89,8 +108,15 @@ fn after_the_freeze_only_the_owners_words_add() {
 #[test]
 fn a_grant_from_words_that_are_not_trusted_is_refused() {
     let mut grants = plan(r#"{"version":1,"grants":[{"tool":"files.write","why":"asked"}]}"#);
-    grants[0].label = Label::new(Integrity::Attested, domain::Tier::Low, domain::Source::new(domain::SourceKind::Tool, "x"));
-    assert!(matches!(Mandate::default().extend(grants, Extension::Plan), Err(MandateError::NotTrusted { .. })));
+    grants[0].label = Label::new(
+        Integrity::Attested,
+        domain::Tier::Low,
+        domain::Source::new(domain::SourceKind::Tool, "x"),
+    );
+    assert!(matches!(
+        Mandate::default().extend(grants, Extension::Plan),
+        Err(MandateError::NotTrusted { .. })
+    ));
 }
 
 #[test]

@@ -12,9 +12,11 @@ const LOOKS_MAX: u32 = 8;
 #[must_use]
 pub fn grants_of_typed(line: &str) -> Vec<Grant> {
     let line = line.trim();
-    let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
+    let (word, rest) =
+        line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
     let exactly = |tool: &str, argument: &str| grant(tool, &[(argument, rest)], 1, line);
-    let looking = |tools: &[&str]| tools.iter().filter_map(|tool| grant(tool, &[], LOOKS_MAX, line)).collect();
+    let looking =
+        |tools: &[&str]| tools.iter().filter_map(|tool| grant(tool, &[], LOOKS_MAX, line)).collect();
     match (word, rest.is_empty()) {
         ("/run", false) => exactly("shell.run", "command").into_iter().collect(),
         ("/read", false) => exactly("files.read", "path").into_iter().collect(),
@@ -29,7 +31,8 @@ pub fn grants_of_typed(line: &str) -> Vec<Grant> {
 }
 
 fn grant(tool: &str, constants: &[(&str, &str)], times: u32, line: &str) -> Option<Grant> {
-    let constant = |(name, value): &(&str, &str)| ((*name).to_string(), Constraint::Is(vec![(*value).to_string()]));
+    let constant =
+        |(name, value): &(&str, &str)| ((*name).to_string(), Constraint::Is(vec![(*value).to_string()]));
     Some(Grant {
         tool: tool.parse().ok()?,
         arguments: constants.iter().map(constant).collect::<BTreeMap<_, _>>(),

@@ -77,7 +77,11 @@ fn result(records: Vec<Vec<(&str, Value, Integrity)>>, selection: Selection) -> 
                 .collect(),
         })
         .collect();
-    let label = Label::new(Integrity::Untrusted, Tier::Medium, domain::Source::new(domain::SourceKind::Tool, "files"));
+    let label = Label::new(
+        Integrity::Untrusted,
+        Tier::Medium,
+        domain::Source::new(domain::SourceKind::Tool, "files"),
+    );
     QueryResult { tool: "files.list".parse().unwrap(), arguments: vec![], selection, records, label }
 }
 
@@ -98,12 +102,32 @@ fn a_fact_grounds_only_what_the_owners_words_selected() {
     let one = |integrity: Integrity| vec![vec![("id", id("file", "7"), integrity)]];
     for (what, provenance, value, grounded) in [
         ("the only record", known(result(one(Attested), Selection::Grounded)), id("file", "7"), true),
-        ("the only record of a query of the model's own", known(result(one(Attested), Selection::Free)), id("file", "7"), false),
+        (
+            "the only record of a query of the model's own",
+            known(result(one(Attested), Selection::Free)),
+            id("file", "7"),
+            false,
+        ),
         ("an untrusted field", known(result(one(Untrusted), Selection::Grounded)), id("file", "7"), false),
         ("an id of another kind", known(result(one(Attested), Selection::Grounded)), id("event", "7"), false),
-        ("the record that is named", known(result(two(Attested), Selection::Grounded)), id("file", "7"), true),
-        ("the record that is not named", known(result(two(Attested), Selection::Grounded)), id("file", "8"), false),
-        ("named by a stranger's words", known(result(two(Untrusted), Selection::Grounded)), id("file", "7"), false),
+        (
+            "the record that is named",
+            known(result(two(Attested), Selection::Grounded)),
+            id("file", "7"),
+            true,
+        ),
+        (
+            "the record that is not named",
+            known(result(two(Attested), Selection::Grounded)),
+            id("file", "8"),
+            false,
+        ),
+        (
+            "named by a stranger's words",
+            known(result(two(Untrusted), Selection::Grounded)),
+            id("file", "7"),
+            false,
+        ),
     ] {
         assert_eq!(provenance.ground(&value).is_some(), grounded, "{what}");
     }
@@ -123,7 +147,11 @@ fn a_query_selects_when_its_words_are_the_owners() {
     let call = |query: &str| Call {
         tool: "calendar.search".parse().unwrap(),
         effect: Effect::Read,
-        arguments: vec![Argument { name: "query".into(), role: ArgumentRole::Authority, value: Value::Text(query.into()) }],
+        arguments: vec![Argument {
+            name: "query".into(),
+            role: ArgumentRole::Authority,
+            value: Value::Text(query.into()),
+        }],
         targets: vec![],
     };
     assert_eq!(provenance.selection_of(&call("dental check-up"), None), Selection::Grounded);

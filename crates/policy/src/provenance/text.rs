@@ -14,7 +14,9 @@ const FOUND_MAX: usize = 256;
 /// does not ground the host.
 pub(crate) fn stands_in(value: &Value, text: &str) -> bool {
     match value {
-        Value::Address(address) => whole(address.as_str(), text, |c| c.is_alphanumeric() || "_.+-@%/".contains(c)),
+        Value::Address(address) => {
+            whole(address.as_str(), text, |c| c.is_alphanumeric() || "_.+-@%/".contains(c))
+        }
         Value::Path(path) => whole(path, text, |c| c.is_alphanumeric() || "_-./~".contains(c)),
         Value::Url(url) => {
             let bare = url.trim_end_matches('/');
@@ -58,7 +60,8 @@ fn whole(needle: &str, text: &str, part: impl Fn(char) -> bool) -> bool {
         let mut after = text.get(at.saturating_add(found.len())..).unwrap_or_default().chars();
         let next = after.next();
         let ends_sentence = matches!(next, Some('.' | ':' | '?' | '/'))
-            && (after.next().is_none_or(|c| !part(c)) || (next == Some('.') && starts_sentence(&text, at, &needle)));
+            && (after.next().is_none_or(|c| !part(c))
+                || (next == Some('.') && starts_sentence(&text, at, &needle)));
         before.is_none_or(|c| !part(c)) && (next.is_none_or(|c| !part(c)) || ends_sentence)
     })
 }
@@ -114,11 +117,19 @@ pub fn strangers_in(text: &str) -> Vec<String> {
 
 fn lead_in(word: &str) -> Option<String> {
     let lower = word.to_lowercase();
-    let is_link = lower.contains("://") || lower.starts_with("www.") || lower.starts_with("mailto:") || lower.starts_with("//");
-    let is_mail = lower.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
+    let is_link = lower.contains("://")
+        || lower.starts_with("www.")
+        || lower.starts_with("mailto:")
+        || lower.starts_with("//");
+    let is_mail =
+        lower.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
     let handle = lower.strip_prefix('@').is_some_and(|rest| rest.chars().count() > 2);
     let account = is_account(word);
-    if is_link || is_mail || handle || account || is_bare_host(&lower) { Some(word.to_string()) } else { None }
+    if is_link || is_mail || handle || account || is_bare_host(&lower) {
+        Some(word.to_string())
+    } else {
+        None
+    }
 }
 
 /// Two letters, two digits, eleven to thirty letters or digits (ISO 13616); or nine and more digits (a phone, a card,
@@ -140,15 +151,19 @@ fn looks_like_a_date(word: &str) -> bool {
 
 /// Account numbers written in groups of four, as people write them.
 fn grouped_accounts(text: &str) -> Vec<String> {
-    let words: Vec<&str> = text.split_whitespace().map(|word| word.trim_matches(|c: char| ",.;:()".contains(c))).collect();
-    let is_group = |word: &&&str| (2..=4).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let words: Vec<&str> =
+        text.split_whitespace().map(|word| word.trim_matches(|c: char| ",.;:()".contains(c))).collect();
+    let is_group =
+        |word: &&&str| (2..=4).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let starts = words.windows(4).enumerate().filter(|(_at, window)| {
         let groups = window.iter().filter(is_group).count() == 4;
         let digits = window.iter().skip(1).all(|word| word.bytes().any(|byte| byte.is_ascii_digit()));
         groups && digits && window.iter().map(|word| word.len()).sum::<usize>() >= 14
     });
     starts
-        .map(|(at, _window)| words.iter().skip(at).take_while(is_group).take(9).copied().collect::<Vec<_>>().join(" "))
+        .map(|(at, _window)| {
+            words.iter().skip(at).take_while(is_group).take(9).copied().collect::<Vec<_>>().join(" ")
+        })
         .collect()
 }
 
@@ -158,7 +173,9 @@ fn is_bare_host(lower: &str) -> bool {
     let host = host.split_once(':').map_or(host, |(host, _port)| host);
     let labels: Vec<&str> = host.split('.').collect();
     let shaped = labels.len() >= 2
-        && labels.iter().all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'));
+        && labels
+            .iter()
+            .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'));
     let last = labels.last().copied().unwrap_or_default();
     let number = labels.len() == 4 && labels.iter().all(|label| label.parse::<u8>().is_ok());
     let letters = last.chars().count() >= 2 && last.chars().all(char::is_alphabetic);
@@ -168,12 +185,13 @@ fn is_bare_host(lower: &str) -> bool {
 /// Top-level domains that are not also endings of file names.
 fn is_usual_domain(last: &str) -> bool {
     const LONG: [&str; 28] = [
-        "com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "name", "app", "dev", "xyz", "online", "site",
-        "shop", "store", "club", "top", "live", "cloud", "tech", "link", "click", "email", "news", "example", "onion",
+        "com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "name", "app", "dev", "xyz",
+        "online", "site", "shop", "store", "club", "top", "live", "cloud", "tech", "link", "click", "email",
+        "news", "example", "onion",
     ];
     const FILE_ENDINGS: [&str; 22] = [
-        "md", "py", "rs", "sh", "js", "ts", "go", "cc", "pl", "ps", "so", "gz", "xz", "7z", "db", "tf", "kt", "cs", "hs", "ml",
-        "mk", "la",
+        "md", "py", "rs", "sh", "js", "ts", "go", "cc", "pl", "ps", "so", "gz", "xz", "7z", "db", "tf", "kt",
+        "cs", "hs", "ml", "mk", "la",
     ];
     LONG.contains(&last) || (last.len() == 2 && !FILE_ENDINGS.contains(&last))
 }

@@ -29,7 +29,13 @@ fn call_of(effect: Effect) -> (Call, Arc<Manifest>) {
 fn is_consequential(effect: Effect) -> bool {
     match effect {
         Effect::Read => false,
-        Effect::Fetch | Effect::Write | Effect::Delete | Effect::Execute | Effect::Send | Effect::Spend | Effect::Configure => true,
+        Effect::Fetch
+        | Effect::Write
+        | Effect::Delete
+        | Effect::Execute
+        | Effect::Send
+        | Effect::Spend
+        | Effect::Configure => true,
     }
 }
 
@@ -46,7 +52,12 @@ fn expected(effect: Effect, integrity: Integrity, behind: Behind, grounded: bool
         Role::Owner => {}
         Role::Member | Role::House => match effect {
             Effect::Read | Effect::Fetch => {}
-            Effect::Write | Effect::Delete | Effect::Execute | Effect::Send | Effect::Spend | Effect::Configure => return Verdict::Deny,
+            Effect::Write
+            | Effect::Delete
+            | Effect::Execute
+            | Effect::Send
+            | Effect::Spend
+            | Effect::Configure => return Verdict::Deny,
         },
         Role::Guest => return Verdict::Deny,
     }
@@ -63,9 +74,13 @@ fn expected(effect: Effect, integrity: Integrity, behind: Behind, grounded: bool
         && match effect {
             // An address carries no data of a stranger's choosing where the owner wrote it.
             Effect::Fetch => !grounded,
-            Effect::Read | Effect::Write | Effect::Delete | Effect::Execute | Effect::Send | Effect::Spend | Effect::Configure => {
-                is_consequential(effect)
-            }
+            Effect::Read
+            | Effect::Write
+            | Effect::Delete
+            | Effect::Execute
+            | Effect::Send
+            | Effect::Spend
+            | Effect::Configure => is_consequential(effect),
         };
     let nowhere = effect == Effect::Send && !grounded;
     if stranger || nowhere { Verdict::Ask } else { Verdict::Allow }
@@ -88,7 +103,8 @@ fn every_effect_meets_every_label_mandate_ground_and_role() {
                         arrange(&mut facts, behind, &policy, &call);
                         let found = policy.decide(Action::Call(call), &facts);
                         let wanted = expected(effect, integrity, behind, grounded, role);
-                        let cell = format!("{effect:?} {integrity:?} {behind:?} grounded {grounded} {role:?}");
+                        let cell =
+                            format!("{effect:?} {integrity:?} {behind:?} grounded {grounded} {role:?}");
                         assert_eq!(found.verdict(), wanted, "{cell}: {:?}", found.hits());
                         cells += 1;
                     }
@@ -122,7 +138,12 @@ fn arrange(facts: &mut Facts, behind: Behind, policy: &Policy, call: &Call) {
 /// grant that covers it or an approval that binds it, and the permit says which.
 #[test]
 fn no_path_leads_from_untrusted_to_allow_without_a_mandate_or_an_approval() {
-    for settings in ["", "[actions]\nprofile=\"unless-granted\"", "[actions]\nprofile=\"strict\"", "[web]\nmode=\"ask\"\n[shell]\nmode=\"allowlist\""] {
+    for settings in [
+        "",
+        "[actions]\nprofile=\"unless-granted\"",
+        "[actions]\nprofile=\"strict\"",
+        "[web]\nmode=\"ask\"\n[shell]\nmode=\"allowlist\"",
+    ] {
         let policy = policy(settings);
         for effect in Effect::ALL.into_iter().filter(|effect| is_consequential(*effect)) {
             for tier in Tier::ALL {
@@ -130,7 +151,8 @@ fn no_path_leads_from_untrusted_to_allow_without_a_mandate_or_an_approval() {
                     for channel in Channel::ALL {
                         for behind in [Behind::Nothing, Behind::Grant, Behind::Approval] {
                             let (call, manifest) = call_of(effect);
-                            let label = Label::new(Integrity::Untrusted, tier, Source::new(SourceKind::Mail, "x"));
+                            let label =
+                                Label::new(Integrity::Untrusted, tier, Source::new(SourceKind::Mail, "x"));
                             let mut facts = facts("do it", label);
                             facts.manifest = Some(manifest);
                             facts.channel = channel;
@@ -140,10 +162,14 @@ fn no_path_leads_from_untrusted_to_allow_without_a_mandate_or_an_approval() {
                                 facts.provenance.note_text("to anna@example.org", &Label::owner());
                             }
                             arrange(&mut facts, behind, &policy, &call);
-                            if let Decision::Allow { permit, .. } = policy.decide(Action::Call(call), &facts) {
+                            if let Decision::Allow { permit, .. } = policy.decide(Action::Call(call), &facts)
+                            {
                                 let uses = permit.uses();
                                 let answered = uses.approval.is_some() || uses.grant.is_some();
-                                assert!(answered || effect == Effect::Fetch && behind == Behind::Grant, "{effect:?} {tier:?} {behind:?}");
+                                assert!(
+                                    answered || effect == Effect::Fetch && behind == Behind::Grant,
+                                    "{effect:?} {tier:?} {behind:?}"
+                                );
                             }
                         }
                     }

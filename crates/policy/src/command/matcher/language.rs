@@ -10,7 +10,8 @@ pub(super) fn sed_only_looks(script: &str) -> bool {
 }
 
 fn sed_command(command: &str) -> bool {
-    let rest = command.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '$' | '~' | '+' | '!' | ' '));
+    let rest = command
+        .trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '$' | '~' | '+' | '!' | ' '));
     match rest {
         "" | "p" | "d" | "q" | "=" | "n" | "N" | "D" | "P" => true,
         _ => rest.strip_prefix('s').is_some_and(sed_substitution) || sed_pattern_address(rest),
@@ -24,16 +25,22 @@ fn sed_pattern_address(rest: &str) -> bool {
     empty == Some("")
         && pattern.is_some_and(|pattern| !pattern.contains('\\'))
         && parts.next().is_none()
-        && command.is_some_and(|command| matches!(command.trim().trim_start_matches('!'), "p" | "d" | "q" | "="))
+        && command
+            .is_some_and(|command| matches!(command.trim().trim_start_matches('!'), "p" | "d" | "q" | "="))
 }
 
 fn sed_substitution(rest: &str) -> bool {
-    let Some(delimiter) = rest.chars().next().filter(|c| matches!(c, '/' | '|' | ',' | '#' | ':')) else { return false };
+    let Some(delimiter) = rest.chars().next().filter(|c| matches!(c, '/' | '|' | ',' | '#' | ':')) else {
+        return false;
+    };
     if rest.contains('\\') {
         return false;
     }
     let parts: Vec<&str> = rest.split(delimiter).collect();
-    parts.len() == 4 && parts.last().is_some_and(|flags| flags.chars().all(|c| matches!(c, 'g' | 'i' | 'I' | 'p') || c.is_ascii_digit()))
+    parts.len() == 4
+        && parts.last().is_some_and(|flags| {
+            flags.chars().all(|c| matches!(c, 'g' | 'i' | 'I' | 'p') || c.is_ascii_digit())
+        })
 }
 
 /// An awk program without anything that reaches out: `system`, pipes, redirections, `getline`, `@load`, `@include`,
@@ -58,8 +65,20 @@ fn only_compares(program: &str) -> bool {
 /// A jq filter without what reads files, modules or the environment, or never ends.
 pub(super) fn jq_only_looks(filter: &str) -> bool {
     const WORDS: [&str; 14] = [
-        "env", "ENV", "import", "include", "input", "inputs", "input_filename", "debug", "stderr", "halt_error", "modulemeta",
-        "get_search_list", "repeat", "def",
+        "env",
+        "ENV",
+        "import",
+        "include",
+        "input",
+        "inputs",
+        "input_filename",
+        "debug",
+        "stderr",
+        "halt_error",
+        "modulemeta",
+        "get_search_list",
+        "repeat",
+        "def",
     ];
     let words = filter.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     !words.into_iter().any(|word| WORDS.contains(&word)) && !filter.contains("$__")
@@ -103,9 +122,14 @@ mod tests {
         ] {
             assert_eq!(awk_only_looks(program), looks, "awk {program:?}");
         }
-        for (filter, looks) in
-            [(".a.b", true), (".[] | select(.x > 1) | .y", true), ("env", false), ("$ENV.PATH", false), ("input", false), ("import \"a\" as a; .", false)]
-        {
+        for (filter, looks) in [
+            (".a.b", true),
+            (".[] | select(.x > 1) | .y", true),
+            ("env", false),
+            ("$ENV.PATH", false),
+            ("input", false),
+            ("import \"a\" as a; .", false),
+        ] {
             assert_eq!(jq_only_looks(filter), looks, "jq {filter:?}");
         }
     }

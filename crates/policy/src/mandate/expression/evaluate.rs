@@ -34,7 +34,10 @@ fn evaluate<'a>(node: &Node, known: &'a Provenance, call: &Call) -> Outcome<'a> 
         Node::Number(number) => Ok(Found::Number(*number)),
         Node::Text(text) => Ok(Found::Text(text.clone())),
         Node::Apply(function, arguments) => {
-            let given = arguments.iter().map(|argument| evaluate(argument, known, call)).collect::<Result<Vec<_>, _>>()?;
+            let given = arguments
+                .iter()
+                .map(|argument| evaluate(argument, known, call))
+                .collect::<Result<Vec<_>, _>>()?;
             apply(*function, given, known, call)
         }
     }
@@ -66,8 +69,11 @@ fn apply<'a>(function: Function, given: Vec<Found<'a>>, known: &'a Provenance, c
             record.fact(&field).map_or_else(|| no_value("the record has no such fact"), |value| Ok(of(value)))
         }
         Function::Column => column(&records(next()?)?, &text(next()?)?).map(Found::List),
-        Function::Over => over(known, &text(next()?)?, &text(next()?)?, &text(next()?)?, &list(next()?)?).map(Found::Records),
-        Function::Handles => handles(known, &text(next()?)?, &text(next()?)?, &text(next()?)?).map(Found::List),
+        Function::Over => over(known, &text(next()?)?, &text(next()?)?, &text(next()?)?, &list(next()?)?)
+            .map(Found::Records),
+        Function::Handles => {
+            handles(known, &text(next()?)?, &text(next()?)?, &text(next()?)?).map(Found::List)
+        }
         Function::Starting => {
             let (from, start) = (list(next()?)?, text(next()?)?.to_lowercase());
             Ok(Found::List(from.into_iter().filter(|text| text.to_lowercase().starts_with(&start)).collect()))
@@ -76,11 +82,18 @@ fn apply<'a>(function: Function, given: Vec<Found<'a>>, known: &'a Provenance, c
             [single] => Ok(Found::Text(single.clone())),
             [] | [..] => no_value("there is not exactly one value"),
         },
+        Function::Prefixed => {
+            let (before, texts) = (text(next()?)?, list(next()?)?);
+            Ok(Found::List(texts.into_iter().map(|text| format!("{before}{text}")).collect()))
+        }
         Function::Ranking => Ok(Found::List(ranking(&list(next()?)?))),
         Function::Position => {
             let (among, wanted) = (list(next()?)?, scalar(next()?)?);
             let at = among.iter().position(|text| text.eq_ignore_ascii_case(&wanted));
-            at.map_or_else(|| no_value("the value is not in the list"), |at| Ok(Found::Number(Decimal::from(at.saturating_add(1)))))
+            at.map_or_else(
+                || no_value("the value is not in the list"),
+                |at| Ok(Found::Number(Decimal::from(at.saturating_add(1)))),
+            )
         }
         Function::Concat => {
             let parts = std::iter::from_fn(|| next().ok()).map(scalar).collect::<Result<Vec<_>, _>>()?;
@@ -95,10 +108,13 @@ fn apply<'a>(function: Function, given: Vec<Found<'a>>, known: &'a Provenance, c
         Function::Count => match next()? {
             Found::Records(records) => Ok(Found::Number(Decimal::from(records.len()))),
             Found::List(texts) => Ok(Found::Number(Decimal::from(texts.len()))),
-            Found::Number(_) | Found::Text(_) | Found::Record(_) => no_value("only records and lists are counted"),
+            Found::Number(_) | Found::Text(_) | Found::Record(_) => {
+                no_value("only records and lists are counted")
+            }
         },
         Function::Sum => {
-            let numbers = list(next()?)?.iter().map(|text| parse_number(text)).collect::<Result<Vec<_>, _>>()?;
+            let numbers =
+                list(next()?)?.iter().map(|text| parse_number(text)).collect::<Result<Vec<_>, _>>()?;
             let sum = numbers.into_iter().try_fold(Decimal::ZERO, Decimal::checked_add);
             sum.map_or_else(|| no_value("the sum is too large"), |sum| Ok(Found::Number(sum)))
         }
@@ -109,7 +125,8 @@ fn apply<'a>(function: Function, given: Vec<Found<'a>>, known: &'a Provenance, c
         Function::PlusMinutes => plus_minutes(&text(next()?)?, number(next()?)?).map(Found::Text),
         Function::Round => {
             let (value, places) = (number(next()?)?, number(next()?)?);
-            let places = u32::try_from(places).map_or_else(|_| no_value("places are a small whole number"), Ok)?;
+            let places =
+                u32::try_from(places).map_or_else(|_| no_value("places are a small whole number"), Ok)?;
             let way = rust_decimal::RoundingStrategy::MidpointAwayFromZero;
             Ok(Found::Number(value.round_dp_with_strategy(places.min(28), way)))
         }
@@ -120,17 +137,32 @@ fn apply<'a>(function: Function, given: Vec<Found<'a>>, known: &'a Provenance, c
     }
 }
 
-fn arithmetic(left: Decimal, right: Decimal, combine: fn(Decimal, Decimal) -> Option<Decimal>) -> Outcome<'static> {
+fn arithmetic(
+    left: Decimal,
+    right: Decimal,
+    combine: fn(Decimal, Decimal) -> Option<Decimal>,
+) -> Outcome<'static> {
     let result = combine(left, right);
-    result.map_or_else(|| no_value("the number is too large, or divided by nothing"), |number| Ok(Found::Number(number)))
+    result.map_or_else(
+        || no_value("the number is too large, or divided by nothing"),
+        |number| Ok(Found::Number(number)),
+    )
 }
 
 /// The records of one list in the newest result of each query of `tool`. With arguments, of the queries that had
 /// exactly these among theirs; without, of the queries that stood on trusted ground.
-fn rows<'a>(known: &'a Provenance, tool: &str, list: &str, with: &[String]) -> Result<Vec<&'a Record>, ExpressionError> {
+fn rows<'a>(
+    known: &'a Provenance,
+    tool: &str,
+    list: &str,
+    with: &[String],
+) -> Result<Vec<&'a Record>, ExpressionError> {
     let fits = |result: &&QueryResult| {
         let named = with.as_chunks::<2>().0.iter().all(|[name, wanted]| {
-            result.arguments.iter().any(|given| given.name == *name && crate::mandate::means(&given.value, wanted))
+            result
+                .arguments
+                .iter()
+                .any(|given| given.name == *name && crate::mandate::means(&given.value, wanted))
         });
         let chosen = if with.is_empty() { result.selection == Selection::Grounded } else { named };
         result.tool.as_str() == tool && chosen
@@ -144,8 +176,12 @@ fn rows<'a>(known: &'a Provenance, tool: &str, list: &str, with: &[String]) -> R
     if newest.is_empty() {
         return no_value("no such query has been made");
     }
-    let found: Vec<&Record> =
-        newest.into_iter().rev().flat_map(|result| &result.records).filter(|record| record.list == list).collect();
+    let found: Vec<&Record> = newest
+        .into_iter()
+        .rev()
+        .flat_map(|result| &result.records)
+        .filter(|record| record.list == list)
+        .collect();
     if found.len() > RECORDS_MAX { no_value("there are more than 10,000 records") } else { Ok(found) }
 }
 
@@ -161,7 +197,10 @@ fn over<'a>(
     for wanted in domain {
         let asked = |result: &&QueryResult| {
             result.tool.as_str() == tool
-                && result.arguments.iter().any(|given| given.name == argument && crate::mandate::means(&given.value, wanted))
+                && result
+                    .arguments
+                    .iter()
+                    .any(|given| given.name == argument && crate::mandate::means(&given.value, wanted))
         };
         let Some(newest) = known.results.iter().rev().find(asked) else {
             return no_value("not everything has been asked for yet");
@@ -173,7 +212,8 @@ fn over<'a>(
 
 /// The ids and addresses in one field of everything that `tool` returned, whoever chose them.
 fn handles(known: &Provenance, tool: &str, list: &str, field: &str) -> Result<Vec<String>, ExpressionError> {
-    let records = known.results.iter().filter(|result| result.tool.as_str() == tool).flat_map(|result| &result.records);
+    let records =
+        known.results.iter().filter(|result| result.tool.as_str() == tool).flat_map(|result| &result.records);
     let values = records
         .filter(|record| record.list == list)
         .flat_map(|record| &record.fields)
@@ -248,7 +288,11 @@ fn extreme<'a>(records: &[&'a Record], field: &str, which: Extreme) -> Result<&'
         Extreme::Smallest => ranked.iter().map(|(rank, _record)| rank).min(),
     };
     let best = best.cloned();
-    let winners: Vec<&Record> = ranked.into_iter().filter(|(rank, _)| Some(rank) == best.as_ref()).map(|(_, record)| record).collect();
+    let winners: Vec<&Record> = ranked
+        .into_iter()
+        .filter(|(rank, _)| Some(rank) == best.as_ref())
+        .map(|(_, record)| record)
+        .collect();
     match winners.as_slice() {
         [single] => Ok(single),
         [] | [..] => no_value("no record, or more than one, is first"),
@@ -280,7 +324,8 @@ fn most_common(texts: &[String]) -> Result<String, ExpressionError> {
         *count = count.saturating_add(1);
     }
     let most = counts.values().copied().max().unwrap_or_default();
-    let winners: Vec<&&String> = counts.iter().filter(|(_text, count)| **count == most).map(|(text, _)| text).collect();
+    let winners: Vec<&&String> =
+        counts.iter().filter(|(_text, count)| **count == most).map(|(text, _)| text).collect();
     match winners.as_slice() {
         [single] => Ok((**single).clone()),
         [] | [..] => no_value("no value, or more than one, is the most common"),
@@ -305,7 +350,12 @@ fn plus_minutes(date: &str, minutes: Decimal) -> Result<String, ExpressionError>
     let day: Vec<i64> = day.split('-').filter_map(|part| part.parse().ok()).collect();
     let clock: Vec<i64> = clock.split(':').filter_map(|part| part.parse().ok()).collect();
     let ([year, month, day], [hour, minute, ..]) = (day.as_slice(), clock.as_slice()) else { return bad() };
-    if !(1..=9999).contains(year) || !(1..=12).contains(month) || !(1..=31).contains(day) || *hour > 23 || *minute > 59 {
+    if !(1..=9999).contains(year)
+        || !(1..=12).contains(month)
+        || !(1..=31).contains(day)
+        || *hour > 23
+        || *minute > 59
+    {
         return bad();
     }
     let total = days_from_civil(*year, *month, *day)
@@ -325,8 +375,14 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);
     let shifted = (month.saturating_add(9)).rem_euclid(12);
-    let of_year = (153_i64.saturating_mul(shifted).saturating_add(2)).div_euclid(5).saturating_add(day).saturating_sub(1);
-    let days = of_era.saturating_mul(365).saturating_add(of_era.div_euclid(4)).saturating_sub(of_era.div_euclid(100));
+    let of_year = (153_i64.saturating_mul(shifted).saturating_add(2))
+        .div_euclid(5)
+        .saturating_add(day)
+        .saturating_sub(1);
+    let days = of_era
+        .saturating_mul(365)
+        .saturating_add(of_era.div_euclid(4))
+        .saturating_sub(of_era.div_euclid(100));
     era.saturating_mul(146_097).saturating_add(days).saturating_add(of_year).saturating_sub(719_468)
 }
 
@@ -345,7 +401,8 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
         .saturating_sub(year_of_era.div_euclid(100));
     let of_year = of_era.saturating_sub(before);
     let shifted = of_year.saturating_mul(5).saturating_add(2).div_euclid(153);
-    let day = of_year.saturating_sub(shifted.saturating_mul(153).saturating_add(2).div_euclid(5)).saturating_add(1);
+    let day =
+        of_year.saturating_sub(shifted.saturating_mul(153).saturating_add(2).div_euclid(5)).saturating_add(1);
     let month = if shifted < 10 { shifted.saturating_add(3) } else { shifted.saturating_sub(9) };
     let year = year_of_era.saturating_add(era.saturating_mul(400));
     (if month <= 2 { year.saturating_add(1) } else { year }, month, day)
@@ -371,7 +428,9 @@ fn of(value: &Value) -> Found<'static> {
 fn text(found: Found<'_>) -> Result<String, ExpressionError> {
     match found {
         Found::Text(text) => Ok(text),
-        Found::Number(_) | Found::List(_) | Found::Record(_) | Found::Records(_) => no_value("a text is wanted here"),
+        Found::Number(_) | Found::List(_) | Found::Record(_) | Found::Records(_) => {
+            no_value("a text is wanted here")
+        }
     }
 }
 
@@ -398,14 +457,18 @@ fn parse_number(text: &str) -> Result<Decimal, ExpressionError> {
 fn list(found: Found<'_>) -> Result<Vec<String>, ExpressionError> {
     match found {
         Found::List(texts) => Ok(texts),
-        Found::Number(_) | Found::Text(_) | Found::Record(_) | Found::Records(_) => no_value("a list is wanted here"),
+        Found::Number(_) | Found::Text(_) | Found::Record(_) | Found::Records(_) => {
+            no_value("a list is wanted here")
+        }
     }
 }
 
 fn records(found: Found<'_>) -> Result<Vec<&Record>, ExpressionError> {
     match found {
         Found::Records(records) => Ok(records),
-        Found::Number(_) | Found::Text(_) | Found::List(_) | Found::Record(_) => no_value("records are wanted here"),
+        Found::Number(_) | Found::Text(_) | Found::List(_) | Found::Record(_) => {
+            no_value("records are wanted here")
+        }
     }
 }
 

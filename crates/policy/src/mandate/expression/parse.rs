@@ -11,10 +11,17 @@ const DEPTH_MAX: usize = 16;
 pub(super) fn parse(text: &str) -> Result<Node, ExpressionError> {
     let mut reader = Reader { characters: text.chars().collect(), at: 0, depth: 0 };
     if reader.characters.len() > CHARACTERS_MAX {
-        return Err(ExpressionError::Syntax { at: CHARACTERS_MAX, reason: "it is longer than 1,000 characters" });
+        return Err(ExpressionError::Syntax {
+            at: CHARACTERS_MAX,
+            reason: "it is longer than 1,000 characters",
+        });
     }
     let node = reader.sum()?;
-    if reader.peek().is_some() { reader.fail("something follows that does not belong here") } else { Ok(node) }
+    if reader.peek().is_some() {
+        reader.fail("something follows that does not belong here")
+    } else {
+        Ok(node)
+    }
 }
 
 struct Reader {
@@ -181,6 +188,7 @@ fn function(name: &str) -> Option<(Function, &'static [usize])> {
         "handles" => (Function::Handles, &[3]),
         "starting" => (Function::Starting, &[2]),
         "single" => (Function::Single, &[1]),
+        "prefixed" => (Function::Prefixed, &[2]),
         "ranking" => (Function::Ranking, &[1]),
         "position" => (Function::Position, &[2]),
         "concat" => (Function::Concat, &[2, 3, 4, 5, 6, 7, 8]),

@@ -4,8 +4,17 @@ use domain::{Argument, ArgumentRole, Effect, Field, Integrity, Label, Value};
 use proptest::prelude::*;
 
 fn call() -> Call {
-    let start = Argument { name: "start".into(), role: ArgumentRole::Authority, value: Value::Date("2024-06-10 13:00".into()) };
-    Call { tool: "calendar.create".parse().unwrap(), effect: Effect::Write, arguments: vec![start], targets: vec![] }
+    let start = Argument {
+        name: "start".into(),
+        role: ArgumentRole::Authority,
+        value: Value::Date("2024-06-10 13:00".into()),
+    };
+    Call {
+        tool: "calendar.create".parse().unwrap(),
+        effect: Effect::Write,
+        arguments: vec![start],
+        targets: vec![],
+    }
 }
 
 fn known() -> Provenance {
@@ -44,7 +53,12 @@ fn an_expression_gives_what_it_says_or_nothing() {
         (format!(r#"get(only({rows}), "path")"#), None),
         (format!(r#"get(max({rows}, "owner"), "path")"#), None),
         (format!(r#"only({rows})"#), None),
-        (format!(r#"count(minus(column({rows}, "path"), column(where({rows}, "size", ">", 15), "path")))"#), Some("1")),
+        (
+            format!(
+                r#"count(minus(column({rows}, "path"), column(where({rows}, "size", ">", 15), "path")))"#
+            ),
+            Some("1"),
+        ),
         ("12 / 2 - 2".into(), Some("4")),
         ("2 + 3 * 4".into(), Some("14")),
         ("(2 + 3) * 4".into(), Some("20")),
@@ -71,7 +85,17 @@ fn a_query_of_the_models_own_is_seen_only_by_its_arguments() {
 
 #[test]
 fn what_is_not_an_expression_is_refused() {
-    for text in ["", "1 +", "foo(1)", "max(1)", "\"open", "1 2", "((((((((((((((((((1))))))))))))))))))", "rows(\"a\")", "é"] {
+    for text in [
+        "",
+        "1 +",
+        "foo(1)",
+        "max(1)",
+        "\"open",
+        "1 2",
+        "((((((((((((((((((1))))))))))))))))))",
+        "rows(\"a\")",
+        "é",
+    ] {
         assert!(Expression::parse(text).is_err(), "{text}");
     }
 }

@@ -93,8 +93,14 @@ impl Gate {
             Err(refusal) if refusal.code() != ErrorCode::Failed && self.need == Need::Nothing => None,
             Err(refusal) => return Err(refusal),
         };
-        if let Some(caller) = &caller {
-            check_cross_site(caller, request)?;
+        let caller =
+            match caller.map(|caller| check_cross_site(&caller, request).map(|()| caller)).transpose() {
+                Ok(caller) => caller,
+                // A link on another page may lead to ours, which then finds out by itself that someone is signed in.
+                Err(_cross_site) if self.need == Need::Nothing => None,
+                Err(refusal) => return Err(refusal),
+            };
+        if caller.is_some() {
             peer.slot.prove();
         }
         self.need.check(caller.as_ref())?;

@@ -96,6 +96,8 @@ async fn a_cookie_alone_changes_nothing() {
     assert_eq!(read().send(&running).await.status, 200);
     for site in ["cross-site", "same-site", "something new"] {
         assert_eq!(read().header("sec-fetch-site", site).send(&running).await.status, 403, "{site}");
+        let page = get("/").header("cookie", &cookie).header("sec-fetch-site", site).send(&running).await;
+        assert_eq!(page.status, 200, "a link from {site} may lead to the page");
     }
 }
 

@@ -207,7 +207,11 @@ fn the_corpus_is_read_or_refused_and_what_is_read_is_written_the_same() {
         let Ok(text) = std::str::from_utf8(&bytes) else { continue };
         if let Ok(frame) = ClientFrame::parse(text) {
             read += 1;
-            assert_eq!(ClientFrame::parse(&serde_json::to_string(&frame).unwrap()).unwrap(), frame, "{path:?}");
+            assert_eq!(
+                ClientFrame::parse(&serde_json::to_string(&frame).unwrap()).unwrap(),
+                frame,
+                "{path:?}"
+            );
         }
     }
     assert!(read >= 6, "{read} frames of the corpus are good");

@@ -112,6 +112,26 @@ impl Broker {
         }
     }
 
+    /// The text of the last answer of a task; empty when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn last_answer(&self, who: &Speaker) -> Result<String, Error> {
+        let task = who.task.clone();
+        let items = self.store.run(move |tx| tx.items_of(&task)).await?;
+        let answer = items.iter().rev().find_map(|item| match item.body_ref() {
+            ItemBody::Answered { text, calls: _ } => Some(text.clone()),
+            ItemBody::Said { .. }
+            | ItemBody::Result { .. }
+            | ItemBody::Asked { .. }
+            | ItemBody::Replied { .. }
+            | ItemBody::Summary { .. }
+            | ItemBody::Ended { .. } => None,
+        });
+        Ok(answer.unwrap_or_default())
+    }
+
     /// Carries out the `index`-th call of an answer; its result, or a question about it, joins the transcript.
     ///
     /// # Errors

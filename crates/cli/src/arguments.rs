@@ -57,11 +57,117 @@ pub enum Command {
     /// How it is: proofs, walls, model.
     #[command(after_help = "Example:\n  hardshell status --json")]
     Status,
+    /// Try every control now, and say how each came out.
+    #[command(after_help = "Example:\n  hardshell prove")]
+    Prove,
+    /// The stop switch: nothing more is done while it is on.
+    #[command(after_help = "Examples:\n  hardshell lockdown on\n  hardshell lockdown status")]
+    Lockdown {
+        /// What to do.
+        #[command(subcommand)]
+        command: LockdownCommand,
+    },
+    /// Conversations.
+    #[command(after_help = "Examples:\n  hardshell session list\n  hardshell session show s-0123456789abcdef")]
+    Session {
+        /// What to do.
+        #[command(subcommand)]
+        command: SessionCommand,
+    },
+    /// Keys and passwords, kept in the vault. No command prints one.
+    #[command(after_help = "Examples:\n  hardshell secret set anthropic --host api.anthropic.com\n  hardshell secret list")]
+    Secret {
+        /// What to do.
+        #[command(subcommand)]
+        command: SecretCommand,
+    },
+    /// The models that can be asked.
+    #[command(after_help = "Examples:\n  hardshell model add claude --kind anthropic --model claude-sonnet-4-5\n  hardshell model list\n  hardshell model test claude")]
+    Model {
+        /// What to do.
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
     /// Completions for a shell.
     #[command(after_help = "Example:\n  hardshell completions bash > /etc/bash_completion.d/hardshell")]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+}
+
+/// What can be done with the stop switch.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum LockdownCommand {
+    /// Stop everything.
+    On,
+    /// Release it; only at a terminal of this machine.
+    Off,
+    /// Say how it stands.
+    Status,
+}
+
+/// What can be done with conversations.
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// List them.
+    List,
+    /// Show one whole.
+    Show {
+        /// The session.
+        id: String,
+    },
+}
+
+/// What can be done with secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Keep one, read from a hidden prompt or from stdin.
+    Set {
+        /// What it is called here.
+        name: String,
+        /// A host it may go to; can be given several times.
+        #[arg(long, required = true, value_name = "HOST")]
+        host: Vec<String>,
+        /// What it is for.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// List their names, hosts and ages.
+    List,
+    /// Remove one.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What can be done with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// List the configured ones.
+    List,
+    /// Add one to the configuration and ask it from now on.
+    Add {
+        /// What it is called here.
+        name: String,
+        /// The interface it speaks: anthropic, openai (and everything like it), ollama.
+        #[arg(long)]
+        kind: String,
+        /// Its name at the vendor.
+        #[arg(long)]
+        model: String,
+        /// Its address, when it is not the vendor's own.
+        #[arg(long)]
+        url: Option<String>,
+        /// The secret that is its key; its name here when left out.
+        #[arg(long, value_name = "NAME")]
+        key: Option<String>,
+    },
+    /// Ask one a short question and say what it answers.
+    Test {
+        /// The model.
+        name: String,
     },
 }
 

@@ -46,6 +46,11 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Audit(audit) => commands::audit::run(&common, &audit).await,
         Command::Config(config) => commands::config::run(&common, &config),
         Command::Status => commands::status::run(&common).await,
+        Command::Prove => commands::prove::run(&common).await,
+        Command::Lockdown { command } => commands::lockdown::run(&common, command),
+        Command::Session { command } => commands::session::run(&common, &command).await,
+        Command::Secret { command } => commands::secret::run(&common, &command),
+        Command::Model { command } => commands::model::run(&common, &command).await,
         Command::Completions { shell } => commands::completions::run(shell),
     }
 }

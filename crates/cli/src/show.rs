@@ -6,6 +6,11 @@ use crate::problem::Problem;
 use serde::Serialize;
 use std::path::PathBuf;
 
+/// The home of the system user that the assistant runs as when root starts it.
+pub const SERVICE_HOME: &str = "/var/lib/hardshell";
+/// That user.
+pub const SERVICE_USER: &str = "hardshell";
+
 /// Prints a line of the answer.
 pub fn line(text: &str) {
     println!("{text}");
@@ -59,7 +64,13 @@ pub fn printable(text: &str) -> String {
     daemon::printable(text)
 }
 
-/// The home that is meant.
+/// The home that is meant: root means the service's, since the assistant never runs as root.
 pub fn home(common: &Common) -> Result<PathBuf, Problem> {
-    common.home.clone().map_or_else(|| daemon::Home::default_path().map_err(Problem::from), Ok)
+    if let Some(home) = &common.home {
+        return Ok(home.clone());
+    }
+    if sandbox::is_root() && std::env::var_os("HARDSHELL_HOME").is_none() {
+        return Ok(PathBuf::from(SERVICE_HOME));
+    }
+    Ok(daemon::Home::default_path()?)
 }

@@ -30,6 +30,12 @@ impl Switch {
         }
     }
 
+    /// Whether it is on, in a word.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.state() == Lockdown::Locked
+    }
+
     /// Turns it on: it is on disk when this returns.
     ///
     /// # Errors

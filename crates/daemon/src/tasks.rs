@@ -94,6 +94,14 @@ impl Tasks {
         self.cancel_asleep(session).await || any
     }
 
+    /// Stops whatever runs, in every session.
+    pub fn stop_all(&self) {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, cancel) in sessions.values().filter_map(|line| line.running.as_ref()) {
+            cancel.cancel();
+        }
+    }
+
     /// Cancels the tasks of a session that wait for an answer.
     async fn cancel_asleep(&self, session: &SessionId) -> bool {
         let of = session.clone();

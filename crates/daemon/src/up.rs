@@ -43,6 +43,8 @@ pub struct Options {
 /// A running house.
 pub struct Running {
     handle: Handle,
+    broker: Arc<Broker>,
+    draw: Arc<dyn Fn() -> String + Send + Sync>,
     state: Arc<HouseState>,
     log: Arc<Log>,
     background: Vec<JoinHandle<()>>,
@@ -62,6 +64,7 @@ impl Running {
         let now = clock();
         let foundation = Foundation::lay(&home, &config, now).await?;
         let draw = drawer(&random)?;
+        let for_tests = Arc::clone(&draw);
         let policy = load_policy(&home, &config)?;
         let delimiters = delimiters(&random)?;
         let Foundation { log, store, redact, registry, catalog, state, executors, resolve, prover } = foundation;
@@ -113,10 +116,11 @@ impl Running {
         let background = vec![
             tokio::spawn(publish_log(Arc::clone(&log), Arc::clone(&screens))),
             tokio::spawn(lapse(Arc::clone(&broker), Arc::clone(&tasks))),
+            tokio::spawn(watch_switch(state.lockdown.clone(), Arc::clone(&tasks))),
         ];
         prover.prove(&state, &broker.policy()).await;
         tasks.resume().await?;
-        Ok(Self { handle, state, log, background })
+        Ok(Self { handle, broker, draw: for_tests, state, log, background })
     }
 
     /// A fresh one-time link.
@@ -144,6 +148,47 @@ impl Running {
     #[must_use]
     pub fn status(&self) -> gateway::wire::Status {
         self.state.status()
+    }
+
+    /// Puts a short question to the model `name`, through the same door as every prompt, and gives its answer.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer, in words.
+    pub async fn test_model(&self, name: &str) -> Result<String, String> {
+        let in_words = |error: &dyn std::error::Error| crate::tasks::error_chain(error);
+        let model = name.parse().map_err(|error: domain::IdError| in_words(&error))?;
+        let ask = self.state.registry.test_question(&model).map_err(|error| in_words(&error))?;
+        let id = || (self.draw)();
+        let session: SessionId = format!("test-{}", id()).parse().map_err(|error: domain::IdError| in_words(&error))?;
+        let task = format!("t-{}", id()).parse().map_err(|error: domain::IdError| in_words(&error))?;
+        let inbound = domain::Inbound {
+            id: id().parse().map_err(|error: domain::IdError| in_words(&error))?,
+            session: session.clone(),
+            sender: domain::Sender { channel: domain::Channel::Cli, account: "local".to_string() },
+            principal: domain::Principal::owner(),
+            text: format!("test the model {name}"),
+            quoted: None,
+            received: (gateway::clock())(),
+        };
+        let who = broker::Speaker {
+            session,
+            task,
+            principal: domain::Principal::owner(),
+            channel: domain::Channel::Cli,
+        };
+        self.broker.deliver(inbound, who.task.clone()).await.map_err(|error| in_words(&error))?;
+        self.broker.begin_task(&who).await.map_err(|error| in_words(&error))?;
+        let went = self.broker.ask_model(&who, 0, ask, &broker::Cancel::new()).await.map_err(|error| in_words(&error))?;
+        let answer = match went {
+            broker::Went::On { usage: _ } => self.broker.last_answer(&who).await.map_err(|error| in_words(&error))?,
+            broker::Went::Stuck { why } => return Err(why),
+            broker::Went::Waiting { question } => return Err(format!("it needs your approval first: {question}")),
+            broker::Went::Stopped => return Err("it was stopped".to_string()),
+        };
+        let ended = self.broker.end_task(&who, domain::TaskState::Done, "the test is over").await;
+        ended.map_err(|error| in_words(&error))?;
+        Ok(answer)
     }
 
     /// Stops it: nothing new is taken in, and what runs is found again at the next start.
@@ -326,6 +371,17 @@ async fn publish_log(log: Arc<Log>, screens: Arc<Screens>) {
                 }
             }
             Err(missed) => tracing::warn!(%missed, "screens missed records; they are in the log"),
+        }
+    }
+}
+
+/// Stops everything that runs as soon as the stop switch is on. The switch itself is read before every permit.
+async fn watch_switch(switch: Switch, tasks: Arc<Tasks>) {
+    const EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if switch.is_on() {
+            tasks.stop_all();
         }
     }
 }

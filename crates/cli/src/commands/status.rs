@@ -29,14 +29,7 @@ pub async fn run(common: &Common) -> Result<Exit, Problem> {
     }
     show::line(&format!("lockdown   {}", if status.lockdown { "ON: everything is stopped" } else { "off" }));
     show::line("proofs");
-    for proof in &status.proofs {
-        let word = match proof.state {
-            ProofState::Holds => "holds ",
-            ProofState::Failed => "FAILED",
-            ProofState::Off => "OFF   ",
-        };
-        show::line(&format!("  {word} {}: {}", proof.name, proof.detail));
-    }
+    crate::commands::prove::table(&status.proofs);
     if status.proofs.is_empty() {
         show::line("  none has been made yet");
     }

@@ -1,0 +1,108 @@
+//! `hardshell model`: which models can be asked.
+
+use crate::arguments::{Common, ModelCommand};
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::show;
+use daemon::config::{self, Config};
+use daemon::{Options, Running};
+use serde::Serialize;
+use std::io::Write as _;
+use std::path::Path;
+
+/// Lists, adds or tests.
+pub async fn run(common: &Common, command: &ModelCommand) -> Result<Exit, Problem> {
+    let home = show::home(common)?;
+    let prepared = daemon::Home::prepare(&home)?;
+    let path = prepared.path(config::FILE);
+    match command {
+        ModelCommand::List => list(common, &path),
+        ModelCommand::Add { name, kind, model, url, key } => {
+            let key = key.clone().or_else(|| (kind != "ollama").then(|| name.clone()));
+            let entry = Entry { name, kind, model, url: url.as_deref(), key: key.map(|key| format!("secret://{key}")) };
+            add(common, &path, &entry)
+        }
+        ModelCommand::Test { name } => test(common, &home, name).await,
+    }
+}
+
+fn list(common: &Common, path: &Path) -> Result<Exit, Problem> {
+    let config = Config::load(path)?;
+    let asked = config.model.as_deref().unwrap_or("builtin");
+    if common.json {
+        show::json(&serde_json::json!({"model": asked, "models": config.models}));
+        return Ok(Exit::Done);
+    }
+    let mark = |name: &str| if name == asked { "→" } else { " " };
+    show::line(&format!("{} builtin   no language model: commands and a few plain phrases", mark("builtin")));
+    for model in &config.models {
+        let vendor = model.model.as_deref().unwrap_or("-");
+        show::line(&show::printable(&format!("{} {}   {} {vendor}", mark(&model.name), model.name, model.kind.as_str())));
+    }
+    Ok(Exit::Done)
+}
+
+/// One `[[models]]` table.
+#[derive(Serialize)]
+struct Entry<'a> {
+    name: &'a str,
+    kind: &'a str,
+    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+/// Adds the entry at the end of the file and names it as the one that is asked. What the owner wrote stays as it is;
+/// a file that would no longer be good is not written.
+fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem> {
+    let io = |step: &str| {
+        let step = step.to_string();
+        move |source| Problem::Io { step, source }
+    };
+    let before = std::fs::read_to_string(path).map_err(io("read the configuration"))?;
+    let table = toml::to_string(entry).map_err(|error| Problem::Other { what: format!("write the entry: {error}"), hint: None })?;
+    let asked = format!("model = \"{}\"", entry.name);
+    let mut lines: Vec<String> = before.lines().map(str::to_string).collect();
+    match lines.iter_mut().take_while(|line| !line.starts_with('[')).find(|line| line.trim_start().starts_with("model =")) {
+        Some(line) => *line = asked,
+        None => lines.insert(0, asked),
+    }
+    let text = format!("{}\n\n[[models]]\n{table}", lines.join("\n"));
+    Config::parse(&text, path)?;
+    let beside = path.with_extension("toml.new");
+    let mut file = std::fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(file.write(true).create(true).truncate(true), 0o600);
+    let mut file = file.open(&beside).map_err(io("write the configuration"))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io("write the configuration"))?;
+    std::fs::rename(&beside, path).map_err(io("write the configuration"))?;
+    if common.json {
+        show::json(&serde_json::json!({"ok": true, "model": entry.name}));
+        return Ok(Exit::Done);
+    }
+    show::line(&format!("`{}` is in {} and is asked from the next start on.", entry.name, path.display()));
+    if let Some(key) = entry.key.as_deref().and_then(|key| key.strip_prefix("secret://")) {
+        let host = match entry.kind {
+            "anthropic" => "api.anthropic.com",
+            "openai" => "api.openai.com",
+            _ => "HOST",
+        };
+        show::note(&format!("hint: hardshell secret set {key} --host {host}"));
+    }
+    show::note(&format!("hint: hardshell model test {}", entry.name));
+    Ok(Exit::Done)
+}
+
+async fn test(common: &Common, home: &Path, name: &str) -> Result<Exit, Problem> {
+    let running = Running::start(Options { home: home.to_path_buf(), port: Some(0) }).await.map_err(Box::new)?;
+    show::note(&format!("asking `{name}`, through the same door as always"));
+    let answer = running.test_model(name).await;
+    running.stop().await;
+    match answer {
+        Ok(text) if common.json => show::json(&serde_json::json!({"ok": true, "answer": text})),
+        Ok(text) => show::line(&show::printable(&text)),
+        Err(why) => return Err(Problem::Other { what: format!("get an answer from `{name}`: {why}"), hint: None }),
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,32 @@
+//! `hardshell prove`: every proof, now.
+
+use crate::arguments::Common;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::show;
+use gateway::wire::{Proof, ProofState};
+
+/// Makes every proof and shows how each came out.
+pub async fn run(common: &Common) -> Result<Exit, Problem> {
+    show::note("trying every control; each canary is also let loose once without the wall it tests");
+    let proofs = daemon::prove_home(&show::home(common)?).await.map_err(Box::new)?;
+    if common.json {
+        show::json(&proofs);
+    } else {
+        table(&proofs);
+    }
+    let failed = proofs.iter().any(|proof| proof.state == ProofState::Failed);
+    Ok(if failed { Exit::ProofFailed } else { Exit::Done })
+}
+
+/// Prints proofs, one a line.
+pub fn table(proofs: &[Proof]) {
+    for proof in proofs {
+        let word = match proof.state {
+            ProofState::Holds => "holds ",
+            ProofState::Failed => "FAILED",
+            ProofState::Off => "OFF   ",
+        };
+        show::line(&show::printable(&format!("  {word} {:<28} {}", proof.name, proof.detail)));
+    }
+}

@@ -1,0 +1,56 @@
+//! `hardshell session`: conversations.
+
+use crate::arguments::{Common, SessionCommand};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::show;
+use gateway::wire::{ItemBody, Sessions, Transcript};
+
+/// Lists them, or shows one.
+pub async fn run(common: &Common, command: &SessionCommand) -> Result<Exit, Problem> {
+    let client = Client::of(&show::home(common)?);
+    match command {
+        SessionCommand::List => {
+            let all: Sessions = client.get("/api/v1/sessions").await?;
+            if common.json {
+                show::json(&all.sessions);
+            } else if all.sessions.is_empty() {
+                show::line("No conversation yet. `hardshell chat` begins one.");
+            } else {
+                for session in all.sessions {
+                    let label = format!("{:?}/{:?}", session.label.integrity, session.label.tier).to_lowercase();
+                    show::line(&show::printable(&format!("{}  {label:<18} {}", session.id, session.title)));
+                }
+            }
+        }
+        SessionCommand::Show { id } => {
+            let transcript: Transcript = client.get(&format!("/api/v1/sessions/{id}")).await?;
+            if common.json {
+                show::json(&transcript);
+            } else {
+                transcript.items.iter().for_each(|item| print(&item.body));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn print(body: &ItemBody) {
+    let line = match body {
+        ItemBody::Said { by, text, .. } => format!("{by}: {text}"),
+        ItemBody::Answered { calls, .. } if !calls.is_empty() => {
+            let calls: Vec<String> = calls.iter().map(|call| format!("{} {}", call.tool, call.arguments)).collect();
+            format!("  ┌ {}", calls.join("; "))
+        }
+        ItemBody::Result { tool, failed, text, .. } => {
+            format!("  └ {tool} {}: {} line(s)", if *failed { "did not work" } else { "done" }, text.lines().count())
+        }
+        ItemBody::Asked { question, .. } => format!("  ? asked you: {question}"),
+        ItemBody::Replied { text } => format!("hardshell: {text}"),
+        ItemBody::Summary { text, up_to } => format!("(everything up to {up_to}, in short: {text})"),
+        ItemBody::Ended { state, why } => format!("({state:?}: {why})"),
+        ItemBody::Answered { .. } => return,
+    };
+    show::line(&show::printable(&line));
+}

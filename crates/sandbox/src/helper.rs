@@ -50,13 +50,9 @@ impl Fault {
 
     fn answer(&self) -> Answer {
         // An error without a number is one of our own checks; EPERM is what it means.
-        Answer::Failed {
-            step: self.step,
-            errno: self.error.raw_os_error().unwrap_or(match self.error.kind() {
-                io::ErrorKind::Unsupported => libc::EOPNOTSUPP,
-                _ => libc::EPERM,
-            }),
-        }
+        let unnumbered =
+            if self.error.kind() == io::ErrorKind::Unsupported { libc::EOPNOTSUPP } else { libc::EPERM };
+        Answer::Failed { step: self.step, errno: self.error.raw_os_error().unwrap_or(unnumbered) }
     }
 }
 

@@ -301,7 +301,7 @@ pub(crate) fn reset_signals() -> io::Result<()> {
 
 /// Takes this process's control socket, which the parent placed on standard input.
 pub(crate) fn take_standard_input() -> io::Result<OwnedFd> {
-    Ok(std::io::stdin().as_fd().try_clone_to_owned()?)
+    std::io::stdin().as_fd().try_clone_to_owned()
 }
 
 /// Landlock's version in this kernel; 0 when it has none or has it switched off (landlock_create_ruleset(2)).

@@ -77,11 +77,13 @@ pub fn resolve_program(name: &str) -> Result<Program, ProgramError> {
 
 fn identify(path: &Path) -> Result<Program, ProgramError> {
     let unreadable = |source| ProgramError::Read { path: path.to_owned(), source };
-    let grant = Grant::resolve(path, Access::ReadExecute).map_err(|error| match error {
-        crate::error::PathError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            ProgramError::NotFound { name: path.display().to_string() }
+    let grant = Grant::resolve(path, Access::ReadExecute).map_err(|error| {
+        if let crate::error::PathError::Io { source, .. } = &error
+            && source.kind() == std::io::ErrorKind::NotFound
+        {
+            return ProgramError::NotFound { name: path.display().to_string() };
         }
-        other => unreadable(std::io::Error::other(other)),
+        unreadable(std::io::Error::other(error))
     })?;
     let file = std::fs::File::open(grant.path()).map_err(unreadable)?;
     let stat = rustix::fs::fstat(&file).map_err(|errno| unreadable(errno.into()))?;

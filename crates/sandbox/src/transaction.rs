@@ -18,7 +18,7 @@ use crate::spec::{Workspace, WorkspaceMode};
 use crate::within::Within;
 
 pub use apply::Undo;
-pub use survey::{CHANGES_MAX, Change, ChangeKind, ChangeSet, Concern};
+pub use survey::{Change, ChangeKind, ChangeSet, Concern};
 
 /// The folder of changes in a change set.
 const UPPER: &str = "upper";

@@ -79,11 +79,8 @@ impl Plain {
                 clean.push(byte);
                 State::Text
             }
-            // The bytes 0x80 to 0x9f are the rest of a character, or a control to a terminal that is not in UTF-8;
-            // after text they are kept, since such terminals are not served.
-            (State::Text | State::Lead, 0x80..=0x9f)
-                if clean.last().is_some_and(|last| *last >= 0xa0 || (0x80..0xa0).contains(last)) =>
-            {
+            // The rest of a character; by itself it would be a control to a terminal that is not in UTF-8.
+            (State::Text, 0x80..=0x9f) if clean.last().is_some_and(|last| *last >= 0x80) => {
                 clean.push(byte);
                 State::Text
             }

@@ -67,11 +67,21 @@ fn last_steps(request: &Request, ends: [OwnedFd; 3], first: &OwnedFd) -> Result<
         .map(|(name, value)| text(format!("{name}={value}").as_bytes()))
         .collect::<Result<Vec<_>, _>>()?;
     landlock::restrict(request)?;
-    let program = filter::compile(request.level, Watch::Refusals);
-    let listener = kernel::install_filter(&program, Watch::Refusals).at(Step::Seccomp)?;
+    let listener = match install(request.level, Watch::Refusals) {
+        // A container around this one listens already, or the kernel cannot announce: refusals go unreported.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EBUSY | libc::EINVAL)) => {
+            install(request.level, Watch::Nothing)
+        }
+        other => other,
+    }
+    .at(Step::Seccomp)?;
     let descriptors: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
     wire::send(first.as_fd(), &Answer::Ready, &descriptors).at(Step::Seccomp)?;
     Ok((file, path, arguments, variables))
+}
+
+fn install(level: Level, watch: Watch) -> io::Result<Option<OwnedFd>> {
+    kernel::install_filter(&filter::compile(level, watch), watch)
 }
 
 /// The program, if it is still the one that was looked up. An overlay shows files under numbers of its own; there its

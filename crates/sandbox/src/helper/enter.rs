@@ -107,7 +107,7 @@ pub(super) fn mapping(owner: (u32, u32), user: u32) -> io::Result<OwnedFd> {
                 write_once(&format!("{folder}/uid_map"), &format!("{} {user} 1\n", owner.0))?;
                 write_once(&format!("{folder}/gid_map"), &format!("{} {user} 1\n", owner.1))?;
                 let file = std::fs::File::open(format!("{folder}/ns/user"))?;
-                Ok(file.as_fd().try_clone_to_owned()?)
+                file.as_fd().try_clone_to_owned()
             })();
             drop(theirs);
             rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty())?;

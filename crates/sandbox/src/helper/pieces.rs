@@ -22,7 +22,6 @@ use crate::within::{Identity, kind_of};
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) path: PathBuf,
-    pub(super) access: Access,
     pub(super) kind: FileKind,
     pub(super) tree: OwnedFd,
     pub(super) identity: Identity,
@@ -109,7 +108,7 @@ fn take_system(path: &Path, access: Access, pieces: &mut Pieces) -> Result<(), F
             let file = open_path(path).at(Step::Grant)?;
             let tree = cut(file.as_fd(), flags_of(access), None).at(Step::Grant)?;
             let identity = Identity::of(&stat);
-            pieces.system.push(Piece { path: path.to_owned(), access, kind, tree, identity });
+            pieces.system.push(Piece { path: path.to_owned(), kind, tree, identity });
         }
         FileKind::Pipe | FileKind::Socket | FileKind::Device => {}
     }
@@ -130,7 +129,7 @@ fn take_granted(granted: &Granted, owner: Owner) -> io::Result<Piece> {
         Owner::Mapped(user) => cut_mapped(file.as_fd(), flags, &stat, user)?,
     };
     let path = granted.path.clone();
-    Ok(Piece { path, access: granted.access, kind, tree, identity: granted.identity })
+    Ok(Piece { path, kind, tree, identity: granted.identity })
 }
 
 /// Cuts a piece whose owner's files belong to `user` inside; a file system that cannot map owners shows it unmapped.

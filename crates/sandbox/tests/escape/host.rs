@@ -64,7 +64,7 @@ impl Host {
             .unwrap();
         let mut victim_address = String::new();
         BufReader::new(victim.stdout.take().unwrap()).read_line(&mut victim_address).unwrap();
-        let abstract_name = format!("hardshell-test-{}", std::process::id());
+        let abstract_name = base.path().file_name().unwrap().to_str().unwrap().to_owned();
         let address = SocketAddr::from_abstract_name(&abstract_name).unwrap();
         let sockets =
             [UnixListener::bind(outside.join("socket")).unwrap(), UnixListener::bind_addr(&address).unwrap()];

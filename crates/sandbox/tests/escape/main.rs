@@ -1,6 +1,13 @@
 //! Attempts to leave a sandbox, as real programs: each succeeds outside, and each must fail inside.
 //!
 //! `attempts/` holds one standalone program a file; its first lines say what it shows and what stops it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "the rules for tests, which do not reach the helpers of tests"
+)]
 
 mod attempt;
 mod host;

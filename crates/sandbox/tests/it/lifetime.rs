@@ -60,7 +60,7 @@ async fn cancelling_ends_everything_and_says_so() {
         let spec = shell(&format!("echo up; {}", clinging(marker)));
         let report = sandbox
             .run(spec, async { drop(cancelled.await) }, &mut |_, _| {
-                drop(cancel.take().map(|cancel| cancel.send(())))
+                let _told = cancel.take().map(|cancel| cancel.send(()));
             })
             .await
             .unwrap();

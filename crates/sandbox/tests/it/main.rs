@@ -1,4 +1,11 @@
 //! Real commands in real sandboxes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "the rules for tests, which do not reach the helpers of tests"
+)]
 
 mod basic;
 mod canaries;

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Passes every test: formatting, lints, the Rust suites, the web page's own, and the page in Chromium against the real
+# program. `./hardshell.sh test` installs what is missing first and then runs this.
+#
+# As root the suites run twice over: as root, for what only root can show, and as the user `hardshell-test` over a copy,
+# for what root would pass falsely.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+
+if ! command -v cargo-nextest >/dev/null; then
+	say "installing cargo-nextest"
+	cargo install --locked cargo-nextest
+fi
+
+say "formatting and lints"
+cargo fmt --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+say "the Rust suites"
+# The program is built first: suites start it, and the sandbox's helper, as they are.
+cargo build --workspace --bins --locked
+cargo nextest run --workspace --locked --no-fail-fast
+
+say "the web page's suites"
+(cd web && npm test --silent)
+say "the web page in Chromium, against the real program"
+deploy/test-page.sh

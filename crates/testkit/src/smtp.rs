@@ -1,8 +1,16 @@
 //! A mail server that checks every command by RFC 5321 and every mail by RFC 5322, counts what it took, and hangs up
 //! where it is told to.
 
+mod certified;
+mod form;
+mod happenings;
+
+pub use certified::Certified;
+pub use happenings::{Delivery, Trouble};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use form::{headers, is_address};
 use std::collections::VecDeque;
 use std::io;
 use std::net::Ipv4Addr;
@@ -10,9 +18,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// The longest command line, its CRLF included (RFC 5321 §4.5.3.1.4, with room for AUTH, RFC 4954 §4).
 const COMMAND_BYTES_MAX: usize = 12_288;
@@ -20,46 +25,6 @@ const COMMAND_BYTES_MAX: usize = 12_288;
 const LINE_BYTES_MAX: usize = 1_000;
 /// The longest mail, in bytes.
 const MAIL_BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// What goes wrong in one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Nothing.
-    None,
-    /// It hangs up when it hears this verb: `EHLO`, `MAIL`, `RCPT`, `DATA`.
-    HangUpAt(&'static str),
-    /// It hangs up within the mail.
-    HangUpWithinMail,
-    /// It reads the whole mail, does not take it, and hangs up without a word.
-    DropThenHangUp,
-    /// It takes the mail and hangs up without a word.
-    TakeThenHangUp,
-    /// It answers this verb, or `.` for the whole mail, with this line.
-    Answer(&'static str, &'static str),
-}
-
-/// A mail that was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// The sender of the envelope.
-    pub from: String,
-    /// The recipients of the envelope, in order.
-    pub to: Vec<String>,
-    /// The account that signed in.
-    pub account: Option<String>,
-    /// Whether TLS was spoken.
-    pub tls: bool,
-    /// The mail, dots taken back.
-    pub mail: String,
-}
-
-impl Delivery {
-    /// The value of a header, folded lines joined.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<String> {
-        headers(&self.mail).into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-}
 
 /// How the server is spoken to.
 #[derive(Clone, Default)]
@@ -70,30 +35,6 @@ pub struct Manner {
     pub tls: Option<Certified>,
     /// What goes wrong, session by session; then nothing does.
     pub troubles: Vec<Trouble>,
-}
-
-/// A certificate for one host, of its own making.
-#[derive(Clone)]
-pub struct Certified {
-    /// The certificate, DER: what a client has to trust.
-    pub certificate: Vec<u8>,
-    acceptor: TlsAcceptor,
-}
-
-impl Certified {
-    /// A certificate for `host`.
-    ///
-    /// # Errors
-    ///
-    /// What the making of it says.
-    pub fn for_host(host: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let made = rcgen::generate_simple_self_signed(vec![host.to_string()])?;
-        let certificate = made.cert.der().to_vec();
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;
-        let chain = vec![CertificateDer::from(certificate.clone())];
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
-        Ok(Self { certificate, acceptor: TlsAcceptor::from(Arc::new(config)) })
-    }
 }
 
 #[derive(Default)]
@@ -127,7 +68,8 @@ impl Smtp {
     pub async fn start(manner: Manner) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
-        let state = Arc::new(Mutex::new(State { troubles: manner.troubles.clone().into(), ..State::default() }));
+        let state =
+            Arc::new(Mutex::new(State { troubles: manner.troubles.clone().into(), ..State::default() }));
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             let mut sessions = JoinSet::new();
@@ -253,13 +195,12 @@ impl Session {
         let line = self.line(COMMAND_BYTES_MAX).await?;
         let line = String::from_utf8(line).map_err(|_not_text| Over)?;
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-        match self.trouble.clone() {
-            Trouble::HangUpAt(at) if at == verb => return Err(Over),
-            Trouble::Answer(at, answer) if at == verb => {
-                self.say(answer).await?;
-                return Ok(None);
-            }
-            _other => {}
+        if self.trouble.hangs_up_at(&verb) {
+            return Err(Over);
+        }
+        if let Some(answer) = self.trouble.answer_to(&verb) {
+            self.say(answer).await?;
+            return Ok(None);
         }
         match verb.as_str() {
             "EHLO" => self.hello(&line).await?,
@@ -309,7 +250,8 @@ impl Session {
         self.say("220 go ahead").await?;
         let nothing: Box<dyn Stream> = Box::new(tokio::io::empty());
         let plain = std::mem::replace(&mut self.stream, BufReader::new(nothing)).into_inner();
-        let secure: Box<dyn Stream> = Box::new(certified.acceptor.accept(plain).await.map_err(|_refused| Over)?);
+        let secure: Box<dyn Stream> =
+            Box::new(certified.acceptor.accept(plain).await.map_err(|_refused| Over)?);
         Ok(Some(Box::new(Self {
             stream: BufReader::new(secure),
             shared: Arc::clone(&self.shared),
@@ -342,7 +284,9 @@ impl Session {
         let signed_in = self.manner.account.is_none() || self.account.is_some();
         let secure = self.manner.tls.is_none() || self.tls;
         match address {
-            Some(address) if self.greeted && signed_in && secure && self.from.is_none() && is_address(address) => {
+            Some(address)
+                if self.greeted && signed_in && secure && self.from.is_none() && is_address(address) =>
+            {
                 self.from = Some(address.to_string());
                 self.say("250 2.1.0 ok").await
             }
@@ -394,10 +338,11 @@ impl Session {
             mail,
         };
         self.from = None;
-        match self.trouble.clone() {
-            Trouble::DropThenHangUp => return Err(Over),
-            Trouble::Answer(".", answer) => return self.say(answer).await,
-            _other => {}
+        if self.trouble == Trouble::DropThenHangUp {
+            return Err(Over);
+        }
+        if let Some(answer) = self.trouble.answer_to(".") {
+            return self.say(answer).await;
         }
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).deliveries.push(delivery);
         if self.trouble == Trouble::TakeThenHangUp {
@@ -419,28 +364,4 @@ impl Session {
             self.violation("a Bcc header".to_string());
         }
     }
-}
-
-fn is_address(text: &str) -> bool {
-    text.is_ascii()
-        && text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
-        && !text.chars().any(|c| c.is_ascii_control() || matches!(c, ' ' | '<' | '>' | ','))
-}
-
-fn headers(mail: &str) -> Vec<(String, String)> {
-    let head = mail.split("\r\n\r\n").next().unwrap_or_default();
-    let mut headers: Vec<(String, String)> = Vec::new();
-    for line in head.split("\r\n") {
-        match (line.strip_prefix([' ', '\t']), headers.last_mut()) {
-            (Some(more), Some((_, value))) => {
-                value.push(' ');
-                value.push_str(more);
-            }
-            _other => {
-                let (name, value) = line.split_once(':').unwrap_or((line, ""));
-                headers.push((name.to_string(), value.trim().to_string()));
-            }
-        }
-    }
-    headers
 }

@@ -51,8 +51,10 @@ impl Broker {
         self.log.note(Entry { subject, event }, inbound.received).await?;
         let (message, text) = (inbound.id.to_string(), inbound.text.clone());
         let delivered = self.store.run(move |tx| {
-            if tx.session(&inbound.session)?.is_none() {
-                tx.add_session(&session_for(&inbound))?;
+            match tx.session(&inbound.session)? {
+                None => tx.add_session(&session_for(&inbound))?,
+                Some(session) if session.title.is_empty() => tx.rename_session(&session.id, &title_of(&inbound))?,
+                Some(_) => {}
             }
             let delivered = tx.deliver(&inbound, &task)?;
             tx.touch_session(&inbound.session, &Label::nothing(), inbound.received)?;
@@ -124,10 +126,9 @@ impl Broker {
 }
 
 fn session_for(inbound: &Inbound) -> Session {
-    let first_line = inbound.text.lines().next().unwrap_or_default();
     Session {
         id: inbound.session.clone(),
-        title: first_line.chars().take(TITLE_CHARACTERS).collect(),
+        title: title_of(inbound),
         created: inbound.received,
         active: inbound.received,
         channel: inbound.sender.channel,
@@ -135,6 +136,10 @@ fn session_for(inbound: &Inbound) -> Session {
         label: Label::nothing(),
         revoked: None,
     }
+}
+
+fn title_of(inbound: &Inbound) -> String {
+    inbound.text.lines().next().unwrap_or_default().chars().take(TITLE_CHARACTERS).collect()
 }
 
 fn label_of_words(inbound: &Inbound, held_a_secret: bool) -> Label {

@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod exit;
 mod problem;
+mod root;
 mod show;
 
 use arguments::{Arguments, Command};

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 /// Why a house did not start. Nothing runs, and nothing of the home is lost.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// It was started as root.
+    #[error("the assistant never runs as root")]
+    Root,
     /// The home cannot be used.
     #[error("the home cannot be used")]
     Home(#[from] HomeError),
@@ -84,7 +87,8 @@ impl StartError {
                 Some("Hardshell is running on this home already: `hardshell chat`, `hardshell status`".to_string())
             }
             Self::Policy(_) | Self::Rules { .. } => Some("ls -l ~/.hardshell/policy".to_string()),
-            Self::Audit(_)
+            Self::Root
+            | Self::Audit(_)
             | Self::Store(_)
             | Self::Vault(_)
             | Self::Egress(_)

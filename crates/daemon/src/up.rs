@@ -57,6 +57,9 @@ impl Running {
     ///
     /// [`StartError`]: nothing runs then, and nothing of the home is lost.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        if sandbox::is_root() {
+            return Err(StartError::Root);
+        }
         let clock = gateway::clock();
         let random = gateway::random();
         let home = Home::prepare(&options.home)?;

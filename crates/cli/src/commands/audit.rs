@@ -4,21 +4,22 @@ use crate::arguments::{Audit, AuditCommand, Common, Query};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::show;
+use crate::{root, show};
 use gateway::wire::{AuditPage, AuditRecord, Event, ServerFrame};
 
 /// Does it.
 pub async fn run(common: &Common, arguments: &Audit) -> Result<Exit, Problem> {
-    let root = show::home(common)?;
+    let home = show::home(common)?;
     match &arguments.command {
-        AuditCommand::Verify => verify(common, &root),
-        AuditCommand::Tail => tail(common, &Client::of(&root)).await,
-        AuditCommand::Query(query) => look(common, &Client::of(&root), query).await,
+        AuditCommand::Verify => verify(common, &home),
+        AuditCommand::Tail => tail(common, &Client::of(&home)).await,
+        AuditCommand::Query(query) => look(common, &Client::of(&home), query).await,
     }
 }
 
-fn verify(common: &Common, root: &std::path::Path) -> Result<Exit, Problem> {
-    let report = daemon::verify_log(root)?;
+fn verify(common: &Common, home: &std::path::Path) -> Result<Exit, Problem> {
+    root::leave(home)?;
+    let report = daemon::verify_log(home)?;
     if common.json {
         show::json(&report);
     } else {

@@ -5,7 +5,7 @@ use crate::client::{Client, Following};
 use crate::commands::approvals::answer_here;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::show;
+use crate::{root, show};
 use daemon::{Options, Running};
 use gateway::wire::{Accepted, Event, NewMessage, NewSession, ServerFrame, Session, TaskState, Verdict};
 use std::io::{BufRead as _, IsTerminal as _};
@@ -17,6 +17,7 @@ pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
     let own = if client.is_there().await {
         None
     } else {
+        root::leave(&home)?;
         show::note("Hardshell is not running: starting it for this chat");
         Some(Running::start(Options { home, port: Some(0) }).await.map_err(Box::new)?)
     };

@@ -3,13 +3,15 @@
 use crate::arguments::{Common, LockdownCommand};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::show;
+use crate::{root, show};
 use daemon::Switch;
 use std::io::IsTerminal as _;
 
 /// Turns it on or off, or says how it stands.
 pub fn run(common: &Common, command: LockdownCommand) -> Result<Exit, Problem> {
-    let switch = Switch::of(&show::home(common)?);
+    let home = show::home(common)?;
+    root::leave(&home)?;
+    let switch = Switch::of(&home);
     let io = |step: &str| {
         let step = step.to_string();
         move |source| Problem::Io { step, source }

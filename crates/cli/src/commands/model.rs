@@ -3,7 +3,7 @@
 use crate::arguments::{Common, ModelCommand};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::show;
+use crate::{root, show};
 use daemon::config::{self, Config};
 use daemon::{Options, Running};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use std::path::Path;
 /// Lists, adds or tests.
 pub async fn run(common: &Common, command: &ModelCommand) -> Result<Exit, Problem> {
     let home = show::home(common)?;
+    root::leave(&home)?;
     let prepared = daemon::Home::prepare(&home)?;
     let path = prepared.path(config::FILE);
     match command {

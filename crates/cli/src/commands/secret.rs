@@ -3,14 +3,16 @@
 use crate::arguments::{Common, SecretCommand};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::show;
+use crate::{root, show};
 use domain::{Host, SecretName};
 use std::io::{IsTerminal as _, Read as _};
 use vault::{About, KeySource, SecretText, Vault};
 
 /// Sets, lists or removes.
 pub fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Problem> {
-    let home = daemon::Home::prepare(&show::home(common)?)?;
+    let root = show::home(common)?;
+    root::leave(&root)?;
+    let home = daemon::Home::prepare(&root)?;
     let vault = Vault::open(home.root(), &KeySource::File).map_err(failed)?;
     let now = (gateway::clock())();
     match command {

@@ -1,0 +1,34 @@
+//! Root never runs the assistant, and never works in its home as root.
+
+use crate::problem::Problem;
+use crate::show::{self, SERVICE_HOME, SERVICE_USER};
+use sandbox::process::{User, UserError, become_user, find_user};
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::Path;
+
+/// Root prepares the home and becomes the user that the assistant runs as, for good.
+pub fn leave(home: &Path) -> Result<(), Problem> {
+    if !sandbox::is_root() {
+        return Ok(());
+    }
+    let refused = |error: UserError| Problem::Other {
+        what: format!("run as root: the assistant runs as the user `{SERVICE_USER}` only, and {error}"),
+        hint: Some(format!("useradd --system --home-dir {SERVICE_HOME} --shell /usr/sbin/nologin {SERVICE_USER}")),
+    };
+    let user = find_user(SERVICE_USER).map_err(refused)?;
+    give(home, &user).map_err(|source| Problem::Io { step: format!("give {} to `{SERVICE_USER}`", home.display()), source })?;
+    become_user(SERVICE_USER).map_err(refused)?;
+    show::note(&format!("started as root: running as the user `{SERVICE_USER}` from here on, for good"));
+    Ok(())
+}
+
+/// Makes the home if it is missing. One that root made before is handed over; anybody else's stays theirs.
+fn give(home: &Path, user: &User) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(home)?;
+    let meta = std::fs::symlink_metadata(home)?;
+    if meta.uid() == 0 && meta.is_dir() && std::fs::read_dir(home)?.next().is_none() {
+        std::os::unix::fs::chown(home, Some(user.user), Some(user.group))?;
+    }
+    Ok(())
+}

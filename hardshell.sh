@@ -81,6 +81,8 @@ web() {
 	say "building the web page"
 	(cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build)
 	printf '%s\n' "$stamp" >web/dist/.stamp
+	# The page is built into the program: cargo must look again.
+	touch crates/gateway/src/page.rs
 }
 
 build() {

@@ -256,12 +256,21 @@ impl Config {
                 return wrong(&key, "it needs either `maildir` or `imap`".to_string());
             }
         }
+        if let Some(name) = self.gateway.names.iter().find(|name| name.parse::<domain::Host>().is_err()) {
+            return wrong("gateway.names", format!("`{name}` is not a host name"));
+        }
         let public = self.gateway.exposure == Exposure::Public && self.gateway.tls.is_some();
         if !self.gateway.address.is_loopback() && !public {
             let reason = "an address beyond this machine needs `tls` and `exposure = \"public\"`; `hardshell harden nginx` shows a better way";
             return wrong("gateway.address", reason.to_string());
         }
         Ok(())
+    }
+
+    /// The names the gateway answers to besides this machine's; each was checked when the file was read.
+    #[must_use]
+    pub fn public_names(&self) -> Vec<domain::Host> {
+        self.gateway.names.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
     /// The part that the policy reads.

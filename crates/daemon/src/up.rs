@@ -304,7 +304,7 @@ fn gateway_config(home: &Home, config: &Config, port: Option<u16>) -> gateway::C
             Exposure::Public => gateway::Exposure::Public,
         },
         tls: section.tls.as_ref().map(|tls| gateway::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() }),
-        public_names: section.names.iter().filter_map(|name| name.parse().ok()).collect(),
+        public_names: config.public_names(),
         socket: Some(home.path("run/hardshell.sock")),
         limits: gateway::Limits::default(),
     }
@@ -346,9 +346,11 @@ fn drawer(random: &gateway::Random) -> Result<Arc<dyn Fn() -> String + Send + Sy
     let random = Arc::clone(random);
     Ok(Arc::new(move || {
         let mut bytes = [0_u8; 8];
-        // The source answered a moment ago; should it ever stop, ids collide and are refused as taken.
-        let _ = random(&mut bytes);
-        format!("{:016x}", u64::from_le_bytes(bytes))
+        // Without randomness there is no id: an empty one is refused wherever it is parsed.
+        match random(&mut bytes) {
+            Ok(()) => format!("{:016x}", u64::from_le_bytes(bytes)),
+            Err(_no_randomness) => "?".to_string(),
+        }
     }))
 }
 

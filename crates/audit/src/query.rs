@@ -13,6 +13,7 @@ pub(crate) use index::{Index, index_path};
 pub(crate) use terms::Terms;
 
 use crate::folder::Folder;
+use crate::heads::Heads;
 use crate::verify::Go;
 use crate::{Error, Kind, Record, Seq};
 use domain::{Channel, Effect, Integrity, SessionId, TaskId, Tier, Timestamp, Verdict};
@@ -111,6 +112,7 @@ pub fn query(folder: &Path, filter: &Filter, limit: usize) -> Result<Found, Erro
 pub fn visit(folder: &Path, filter: &Filter, look: &mut dyn FnMut(Record) -> Go) -> Result<(), Error> {
     let folder = Folder::at(folder)?;
     let mut segments = folder.segments()?;
+    let heads = Heads::read(&segments)?;
     let newest = segments.last().map(|segment| segment.number);
     if filter.order == Order::NewestFirst {
         segments.reverse();
@@ -118,9 +120,9 @@ pub fn visit(folder: &Path, filter: &Filter, look: &mut dyn FnMut(Record) -> Go)
     let wanted = terms::Wanted::of(filter);
     for file in segments {
         let go = if Some(file.number) == newest {
-            search::scan(&file, filter, &wanted, look)?
+            search::scan(&file, None, filter, &wanted, look)?
         } else {
-            search::indexed(&folder, &file, filter, &wanted, look)?
+            search::indexed(&folder, &file, heads.void_of(file.number), filter, &wanted, look)?
         };
         if go == Go::Stop {
             break;

@@ -15,6 +15,9 @@ pub(crate) const SEGMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The longest segment that is read: one full one, one batch behind it, and room for a later limit.
 const READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// How much of a segment is read at first to find its first line, in bytes.
+const SHORT_LINE_BYTES: usize = 2048;
+
 /// Reads a segment whole, unpacked.
 pub(crate) fn read(file: &SegmentFile) -> Result<Vec<u8>, Error> {
     let failed = |error| Error::io("read", &file.path, error);
@@ -35,16 +38,21 @@ pub(crate) fn read(file: &SegmentFile) -> Result<Vec<u8>, Error> {
 
 /// Reads the first line of a segment, without its line feed; empty when there is none within the longest line.
 pub(crate) fn first_line(file: &SegmentFile) -> Result<Vec<u8>, Error> {
-    let (open, form) = open(file)?;
-    let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    match form {
-        Form::Plain => open.take(limit).read_to_end(&mut bytes),
-        Form::Gzip => MultiGzDecoder::new(open).take(limit).read_to_end(&mut bytes),
+    // Almost every first line is shorter than this, and a packed segment is read only as far as it must.
+    for limit in [SHORT_LINE_BYTES, LINE_BYTES_MAX] {
+        let (open, form) = open(file)?;
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let mut bytes = Vec::new();
+        match form {
+            Form::Plain => open.take(limit).read_to_end(&mut bytes),
+            Form::Gzip => MultiGzDecoder::new(open).take(limit).read_to_end(&mut bytes),
+        }
+        .map_err(|error| Error::io("read", &file.path, error))?;
+        if let Some((_, line, true)) = lines(&bytes).next() {
+            return Ok(line.to_vec());
+        }
     }
-    .map_err(|error| Error::io("read", &file.path, error))?;
-    let first = lines(&bytes).next().filter(|(_, _, complete)| *complete);
-    Ok(first.map(|(_, line, _)| line.to_vec()).unwrap_or_default())
+    Ok(Vec::new())
 }
 
 /// Opens a segment. One that was packed since the folder was listed is found under its new name.

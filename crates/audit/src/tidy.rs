@@ -2,6 +2,7 @@
 
 use crate::chain::{Own, PrunedTo};
 use crate::folder::{Folder, SegmentFile, sync_folder};
+use crate::heads::Heads;
 use crate::line::Head;
 use crate::query::{Index, index_path};
 use crate::{Error, Kind, Seq, pack, segment};
@@ -36,8 +37,9 @@ pub(crate) fn pack_closed(folder: &Folder) -> Result<u64, Error> {
         pack::pack(folder, &file)?;
         packed = packed.saturating_add(u64::from(!file.path.exists()));
     }
+    let heads = Heads::read(&folder.segments()?)?;
     for file in closed(folder)? {
-        Index::of(&folder.path, &file)?;
+        Index::of(&folder.path, &file, heads.void_of(file.number))?;
     }
     Ok(packed)
 }

@@ -7,9 +7,10 @@ pub use fault::{Fault, Wrong};
 
 use crate::chain::{Checkpoint, Void};
 use crate::folder::Folder;
+use crate::heads::Heads;
 use crate::{Error, PublicKey, Seq, segment};
 use std::path::Path;
-use walk::{Heads, Walk};
+use walk::Walk;
 
 /// How far a check has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

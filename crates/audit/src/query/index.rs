@@ -50,15 +50,17 @@ enum Source {
 }
 
 impl Index {
-    /// The index of `file`: from disk when it fits, else made from the log and, where that can be, kept.
-    pub(crate) fn of(folder: &Path, file: &SegmentFile) -> Result<Self, Error> {
+    /// The index of `file` up to its `void`: from disk when it fits, else made from the log and, where that can be, kept.
+    pub(crate) fn of(folder: &Path, file: &SegmentFile, void: Option<usize>) -> Result<Self, Error> {
         let path = index_path(folder, file.number);
         let (open, form) = segment::open(file)?;
         let length = open.metadata().map_err(|error| Error::io("read", &file.path, error))?.len();
         if let Some(index) = Self::open(&path).and_then(|source| Self::read(source, length, form)) {
             return Ok(index);
         }
-        let bytes = build(&segment::read(file)?, length, form);
+        let bytes = segment::read(file)?;
+        let good = void.and_then(|void| bytes.get(..void)).unwrap_or(&bytes);
+        let bytes = build(good, length, form);
         if let Err(error) = keep(&path, &bytes) {
             tracing::debug!(%error, "an index of the audit log could not be kept, and is made again for each query");
         }

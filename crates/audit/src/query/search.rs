@@ -8,15 +8,17 @@ use crate::pack::Reader;
 use crate::verify::Go;
 use crate::{Error, Record, segment};
 
-/// Reads every record of a segment.
+/// Reads every record of a segment, up to its void.
 pub(super) fn scan(
     file: &SegmentFile,
+    void: Option<usize>,
     filter: &Filter,
     wanted: &Wanted,
     look: &mut dyn FnMut(Record) -> Go,
 ) -> Result<Go, Error> {
     let bytes = segment::read(file)?;
-    let lines: Vec<&[u8]> = segment::lines(&bytes).map(|(_, line, _)| line).collect();
+    let good = void.and_then(|void| bytes.get(..void)).unwrap_or(&bytes);
+    let lines: Vec<&[u8]> = segment::lines(good).map(|(_, line, _)| line).collect();
     let mut show = |line: &[u8]| show(line, filter, wanted, look);
     let stopped = match filter.order {
         Order::NewestFirst => lines.iter().rev().any(|line| show(line) == Go::Stop),
@@ -25,44 +27,53 @@ pub(super) fn scan(
     Ok(if stopped { Go::Stop } else { Go::On })
 }
 
-/// Reads the records of a closed segment that its index names.
+/// Reads the records of a closed segment that its index names. Where the index turns out to be damaged, the rest of
+/// the segment is read whole.
 pub(super) fn indexed(
     folder: &Folder,
     file: &SegmentFile,
+    void: Option<usize>,
     filter: &Filter,
     wanted: &Wanted,
     look: &mut dyn FnMut(Record) -> Go,
 ) -> Result<Go, Error> {
-    let index = Index::of(&folder.path, file)?;
+    let index = Index::of(&folder.path, file, void)?;
     if !may_hold(&index, filter) {
         return Ok(Go::On);
     }
-    let Some(mut places) = candidates(&index, wanted) else {
-        tracing::warn!(path = %file.path.display(), "an index of the audit log is damaged, and the segment is read whole");
-        return scan(file, filter, wanted, look);
-    };
-    if places.is_empty() {
-        return Ok(Go::On);
-    }
-    if filter.order == Order::NewestFirst {
-        places.reverse();
-    }
-    let mut reader = Reader::open(file)?;
-    for place in places {
-        let Some((start, end)) = index.span(place) else {
-            // What was shown so far is right, and a second reading would show it again.
-            return Err(Error::io(
-                "read the index of",
-                &file.path,
-                std::io::Error::other("it is damaged: remove it"),
-            ));
-        };
-        let line = reader.read(start, end)?;
-        if show(&line, filter, wanted, look) == Go::Stop {
-            return Ok(Go::Stop);
+    let mut rest = filter.clone();
+    if let Some(mut places) = candidates(&index, wanted) {
+        if filter.order == Order::NewestFirst {
+            places.reverse();
+        }
+        let mut reader = Reader::open(file)?;
+        let mut whole = true;
+        for place in places {
+            let Some(record) = record_at(&index, &mut reader, place) else {
+                whole = false;
+                break;
+            };
+            match filter.order {
+                Order::NewestFirst => rest.before = Some(record.seq()),
+                Order::OldestFirst => rest.after = Some(record.seq()),
+            }
+            if matches(&record, filter, wanted) && look(record) == Go::Stop {
+                return Ok(Go::Stop);
+            }
+        }
+        if whole {
+            return Ok(Go::On);
         }
     }
-    Ok(Go::On)
+    tracing::warn!(path = %file.path.display(), "an index of the audit log is damaged, and the segment is read whole");
+    scan(file, void, &rest, wanted, look)
+}
+
+/// The record at `place`; nothing when the index says where none, or another, stands.
+fn record_at(index: &Index, reader: &mut Reader, place: u32) -> Option<Record> {
+    let (start, end) = index.span(place)?;
+    let record = Record::parse(&reader.read(start, end).ok()?).ok()?;
+    (record.seq().0 == index.first_seq.checked_add(u64::from(place))?).then_some(record)
 }
 
 fn may_hold(index: &Index, filter: &Filter) -> bool {
@@ -94,16 +105,18 @@ fn candidates(index: &Index, wanted: &Wanted) -> Option<Vec<u32>> {
 }
 
 fn show(line: &[u8], filter: &Filter, wanted: &Wanted, look: &mut dyn FnMut(Record) -> Go) -> Go {
-    if let Some(text) = &filter.text
-        && memchr::memmem::find(line, text.as_bytes()).is_none()
-    {
-        return Go::On;
+    match Record::parse(line) {
+        Ok(record) if matches(&record, filter, wanted) => look(record),
+        Ok(_) | Err(_) => Go::On,
     }
-    let Ok(record) = Record::parse(line) else { return Go::On };
-    let in_range = filter.after.is_none_or(|after| record.seq() > after)
+}
+
+fn matches(record: &Record, filter: &Filter, wanted: &Wanted) -> bool {
+    let text = |text: &String| memchr::memmem::find(record.json().as_bytes(), text.as_bytes()).is_some();
+    filter.after.is_none_or(|after| record.seq() > after)
         && filter.before.is_none_or(|before| record.seq() < before)
         && filter.from.is_none_or(|from| record.time() >= from)
-        && filter.until.is_none_or(|until| record.time() < until);
-    let matches = in_range && (wanted.groups.is_empty() || wanted.met_by(&Terms::of(&record)));
-    if matches { look(record) } else { Go::On }
+        && filter.until.is_none_or(|until| record.time() < until)
+        && filter.text.as_ref().is_none_or(text)
+        && (wanted.groups.is_empty() || wanted.met_by(&Terms::of(record)))
 }

@@ -3,42 +3,11 @@
 use super::{Against, Fault, Report, Wrong};
 use crate::chain::{Checkpoint, Header, Own, PrunedTo, Void, Why, genesis};
 use crate::folder::SegmentFile;
+use crate::heads::Heads;
 use crate::line::Head;
 use crate::recover::is_torn_write;
-use crate::{Error, Hash, Kind, PublicKey, Seq, segment};
-use std::collections::BTreeMap;
+use crate::{Hash, Kind, PublicKey, Seq, segment};
 use std::path::{Path, PathBuf};
-
-/// The first records of the segments: which ends they close, and where each begins.
-pub(super) struct Heads {
-    /// By segment: where its void begins, and the number of the segment that closes it.
-    voids: BTreeMap<u32, (u64, u32)>,
-    /// By segment: its first record.
-    first: BTreeMap<u32, Seq>,
-}
-
-impl Heads {
-    pub(super) fn read(segments: &[SegmentFile]) -> Result<Self, Error> {
-        let mut heads = Self { voids: BTreeMap::new(), first: BTreeMap::new() };
-        for file in segments {
-            let line = segment::first_line(file)?;
-            if let (Ok(head), Ok(Own::Segment(header))) = (Head::read(&line), Own::read(&line)) {
-                heads.first.insert(file.number, head.seq);
-                for void in header.closes.iter().filter(|void| void.segment < file.number) {
-                    heads.voids.entry(void.segment).or_insert((void.offset, file.number));
-                }
-            }
-        }
-        Ok(heads)
-    }
-
-    /// The index of the newest segment that begins at or before `seq`.
-    pub(super) fn segment_of(&self, seq: Seq, segments: &[SegmentFile]) -> usize {
-        let begins_before =
-            |file: &SegmentFile| self.first.get(&file.number).is_some_and(|first| *first <= seq);
-        segments.iter().rposition(begins_before).unwrap_or(0)
-    }
-}
 
 /// A check under way.
 pub(super) struct Walk<'a> {
@@ -73,11 +42,7 @@ impl<'a> Walk<'a> {
     pub(super) fn segment(&mut self, file: &SegmentFile, bytes: &[u8], is_last: bool) -> Result<(), Fault> {
         self.check_number(file)?;
         self.report.segments = self.report.segments.saturating_add(1);
-        let void = self
-            .heads
-            .voids
-            .get(&file.number)
-            .map(|(offset, _)| usize::try_from(*offset).unwrap_or(usize::MAX));
+        let void = self.heads.void_of(file.number);
         let end = void.unwrap_or(bytes.len()).min(bytes.len());
         let good = bytes.get(..end).unwrap_or_default();
         let mut lines = segment::lines(good).peekable();

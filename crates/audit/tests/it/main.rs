@@ -14,6 +14,8 @@ mod house;
 #[cfg(test)]
 mod query;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod safe;
 
 /// A moment to start from.

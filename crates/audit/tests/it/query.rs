@@ -25,13 +25,13 @@ fn entry(number: u64) -> Entry {
     entry.subject = Subject {
         session: Some(format!("s{}", number % 10).parse().unwrap()),
         task: Some(format!("t{number}").parse().unwrap()),
-        principal: Some(if number % 2 == 0 {
+        principal: Some(if number.is_multiple_of(2) {
             Principal::owner()
         } else {
             Principal { role: Role::Member, name: "anna".into() }
         }),
         channel: Some(Channel::ALL[usize::try_from(number % 3).unwrap()]),
-        label: Some(if number % 5 == 0 { Label::owner() } else { mails }),
+        label: Some(if number.is_multiple_of(5) { Label::owner() } else { mails }),
         ..Subject::default()
     };
     if number % 4 == 3 {
@@ -113,6 +113,8 @@ async fn the_same_is_found_plain_packed_and_with_a_broken_index() {
     let house = House::new();
     let log = filled(&house, 150).await;
     let folder = house.folder();
+    // Signed now, so that no signature comes in between.
+    log.checkpoint().await.unwrap();
     let expected = answers(&folder);
     for (filter, found) in filters().iter().zip(&expected) {
         let mut all: Vec<u64> = Vec::new();
@@ -123,7 +125,7 @@ async fn the_same_is_found_plain_packed_and_with_a_broken_index() {
                 before: Some(audit::Seq(record.seq().0 + 1)),
                 ..filter.clone()
             };
-            if record.seq().0 % 37 == 0 && !query(&folder, &one, 1).unwrap().records.is_empty() {
+            if record.seq().0.is_multiple_of(37) && !query(&folder, &one, 1).unwrap().records.is_empty() {
                 all.push(record.seq().0);
             }
             Go::On
@@ -155,12 +157,11 @@ async fn the_same_is_found_plain_packed_and_with_a_broken_index() {
             let mut broken = whole.clone();
             broken[at] ^= 0x55;
             fs::write(&index, &broken).unwrap();
-            // A broken index is made anew, passed over, or named; it never hides or adds a record.
+            // A broken index is made anew or passed over; it never hides or adds a record.
             for (filter, found) in filters().iter().zip(&expected) {
-                if let Ok(answer) = query(&folder, filter, 10_000) {
-                    let seqs: Vec<u64> = answer.records.iter().map(|record| record.seq().0).collect();
-                    assert_eq!(&seqs, found, "{filter:?} byte {at}");
-                }
+                let answer = query(&folder, filter, 10_000).unwrap();
+                let seqs: Vec<u64> = answer.records.iter().map(|record| record.seq().0).collect();
+                assert_eq!(&seqs, found, "{filter:?} byte {at}");
             }
         }
         fs::remove_file(&index).unwrap();
@@ -195,13 +196,14 @@ async fn old_segments_go_and_the_rest_is_still_proved() {
     let report = verify(&folder, log.public_key(), Against::default());
     assert_eq!((report.fault, report.pruned), (None, tidied.pruned));
     let tidied = tidy(Retention { age: None, bytes: Some(1) });
-    assert_eq!(tidied.removed, 3, "the segment that is written stays");
+    // The record of the first removal began a sixth segment.
+    assert_eq!(tidied.removed, 4, "the segment that is written stays");
     let checkpoint = log.checkpoint().await.unwrap();
     note(&log, "after", now).await;
     log.close();
     let report = verify(&folder, log.public_key(), Against { elsewhere: &[checkpoint], since: None });
     assert_eq!((report.fault, report.pruned), (None, tidied.pruned));
-    assert_eq!(files(&folder, ".index"), [PathBuf::new(); 0]);
+    assert!(files(&folder, ".index").is_empty());
     assert!(
         query(&folder, &Filter { kinds: vec![Kind::Pruned], ..Filter::default() }, 10).unwrap().records.len()
             == 2

@@ -1,0 +1,44 @@
+//! The first records of the segments: where each begins, and which ends of older segments it closes.
+
+use crate::chain::Own;
+use crate::folder::SegmentFile;
+use crate::line::Head;
+use crate::{Error, Seq, segment};
+use std::collections::BTreeMap;
+
+/// What the segments' first records say.
+pub(crate) struct Heads {
+    /// By segment: where its void begins.
+    voids: BTreeMap<u32, usize>,
+    /// By segment: its first record.
+    first: BTreeMap<u32, Seq>,
+}
+
+impl Heads {
+    pub(crate) fn read(segments: &[SegmentFile]) -> Result<Self, Error> {
+        let mut heads = Self { voids: BTreeMap::new(), first: BTreeMap::new() };
+        for file in segments {
+            let line = segment::first_line(file)?;
+            if let (Ok(head), Ok(Own::Segment(header))) = (Head::read(&line), Own::read(&line)) {
+                heads.first.insert(file.number, head.seq);
+                for void in header.closes.iter().filter(|void| void.segment < file.number) {
+                    let offset = usize::try_from(void.offset).unwrap_or(usize::MAX);
+                    heads.voids.entry(void.segment).or_insert(offset);
+                }
+            }
+        }
+        Ok(heads)
+    }
+
+    /// Where the end of a segment begins that is no part of the chain; nothing when all of it counts.
+    pub(crate) fn void_of(&self, number: u32) -> Option<usize> {
+        self.voids.get(&number).copied()
+    }
+
+    /// The index of the newest segment that begins at or before `seq`.
+    pub(crate) fn segment_of(&self, seq: Seq, segments: &[SegmentFile]) -> usize {
+        let begins_before =
+            |file: &SegmentFile| self.first.get(&file.number).is_some_and(|first| *first <= seq);
+        segments.iter().rposition(begins_before).unwrap_or(0)
+    }
+}

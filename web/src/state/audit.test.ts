@@ -18,7 +18,11 @@ describe("the chain", () => {
 
 describe("a record in words", () => {
   it.each([
-    ["an intent", { name: "shell.run", targets: ["command:df -h", "program:/usr/bin/df"] }, "Run a command · df -h and 1 more"],
+    ["an intent", { name: "shell.run", targets: ["command:df -h", "program:/usr/bin/df"] }, "Run a command · df -h"],
+    ["an intent to several", { name: "mail.send", targets: ["to:a@b.example", "to:c@d.example"] }, "Send a mail · a@b.example and 1 more"],
+    ["an intent with a program before its command", { name: "shell.run", targets: ["program:df", "command:df -h"] }, "Run a command · df -h"],
+    ["a checkpoint", { kind: "checkpoint", signed_seq: 84 }, "signed up to record 84"],
+    ["a message", { kind: "inbound", channel: "web", sender: "web:browser-1" }, "web:browser-1"],
     ["an outcome", { kind: "outcome", name: "mail.read", ending: "done", took_ms: 3 }, "Read a mail · done · 3 ms"],
     ["a refusal", { kind: "refusal", name: "web.fetch", targets: ["url:http://a.example"], rules: [{ verdict: "deny", id: "x", why: "No." }] }, "Fetch a page · http://a.example · No."],
     ["a sign-in", { kind: "sign_in", act: "locked_out", from: "127.0.0.1" }, "locked out · 127.0.0.1"],

@@ -75,7 +75,9 @@ export function summaryOf(record: AuditRecord): string {
     case "answer":
       return join(text(record, "answer"), text(record, "question"));
     case "inbound":
-      return join(text(record, "channel"), text(record, "sender"));
+      return join(text(record, "sender") ?? text(record, "channel"));
+    case "checkpoint":
+      return typeof record["signed_seq"] === "number" ? `signed up to record ${record["signed_seq"]}` : "";
     case "sign_in":
       return join(words(text(record, "act")), text(record, "from"));
     case "connection":
@@ -120,13 +122,20 @@ function valueText(value: unknown): string {
   return JSON.stringify(value, null, 2);
 }
 
+/** The kinds of targets that say most, first. */
+const TELLING = ["command:", "url:", "to:", "path:"] as const;
+
 function targetOf(record: AuditRecord): string | undefined {
   const { targets } = record;
   if (!Array.isArray(targets)) return undefined;
-  const first: unknown = targets[0];
-  if (typeof first !== "string") return undefined;
+  const named = targets.filter((target) => typeof target === "string");
+  const told = TELLING.flatMap((kind) => named.filter((target) => target.startsWith(kind)));
+  const first = told[0] ?? named[0];
+  if (first === undefined) return undefined;
   const bare = first.slice(first.indexOf(":") + 1);
-  return targets.length > 1 ? `${bare} and ${targets.length - 1} more` : bare;
+  // A program, a host or a file stands beside the command or address that names it.
+  const more = told.length > 0 ? told.length - 1 : named.length - 1;
+  return more > 0 ? `${bare} and ${more} more` : bare;
 }
 
 function firstWhy(record: AuditRecord): string | undefined {

@@ -35,7 +35,7 @@ export function chatEvent(event: Event): { readonly session: string; readonly ev
 export function fromTranscript(transcript: KnownTranscript, old: Chat, recent: readonly ChatEvent[]): Chat {
   const entries = transcript.items.reduce<readonly Entry[]>(addItem, []);
   const texts = new Set(transcript.items.flatMap((item) => (item.kind === "said" ? [item.text] : [])));
-  const unsent = old.entries.filter((entry) => entry.kind === "said" && entry.delivery !== "taken" && !texts.has(entry.text));
+  const unsent = old.entries.filter((entry) => entry.kind === "said" && entry.key.startsWith(saidKey("")) && !texts.has(entry.text));
   const start: Chat = { loaded: "yes", entries: [...entries, ...unsent], seq: transcript.seq, held: stepsOf(transcript.items) };
   return recent.filter((event) => event.seq <= transcript.seq).reduce(enrich, start);
 }
@@ -85,7 +85,7 @@ function addItem(entries: readonly Entry[], item: Item): readonly Entry[] {
     case "said":
       return [
         ...entries,
-        { kind: "said", key, by: item.by, text: item.text, time: item.time, delivery: "taken", ...(item.quoted === undefined ? {} : { quoted: item.quoted }) },
+        { kind: "said", key, task: item.task, by: item.by, text: item.text, time: item.time, delivery: "taken", ...(item.quoted === undefined ? {} : { quoted: item.quoted }) },
       ];
     case "answered": {
       const words: Entry[] = item.text.trim() === "" ? [] : [{ kind: "words", key, task: item.task, text: item.text, label: item.label, cut: false }];
@@ -172,30 +172,39 @@ function change(chat: Chat, event: ChatEvent): Chat {
       };
     case "reply": {
       const { draft: _, ...rest } = chat;
-      return { ...rest, entries: [...chat.entries, { kind: "reply", key: `event-${event.seq}`, task: event.task, text: event.text, label: event.label, time: event.time }] };
+      if (chat.entries.some((entry) => entry.kind === "reply" && entry.task === event.task && entry.text === event.text)) return rest;
+      const before = dropLastWords(chat.entries, event.task, event.text);
+      return { ...rest, entries: [...before, { kind: "reply", key: `event-${event.seq}`, task: event.task, text: event.text, label: event.label, time: event.time }] };
     }
     case "ended": {
       const settled = settleDraft(chat, event.seq, "cut");
-      if (event.state === "done") return settled;
+      if (event.state === "done" || settled.entries.some((entry) => entry.kind === "ended" && entry.task === event.task)) return settled;
       return { ...settled, entries: [...settled.entries, { kind: "ended", key: `event-${event.seq}`, task: event.task, state: event.state, why: event.why }] };
     }
   }
 }
 
-/** The owner's message is shown at once, and again known by its id when the gateway has taken it. */
+/**
+ * The owner's message is shown at once, and known by its id when the gateway has taken it. A transcript may hold it
+ * already, under its task: what is read is at least as new as the number that comes with it.
+ */
 function take(entries: readonly Entry[], event: Extract<Event, { kind: "accepted" }>): readonly Entry[] {
   const key = saidKey(event.message);
+  if (entries.some((entry) => entry.kind === "said" && entry.task === event.task && entry.key !== key)) {
+    return entries.filter((entry) => entry.key !== key);
+  }
   if (entries.some((entry) => entry.key === key)) {
     return entries.map((entry) => {
       if (entry.key !== key || entry.kind !== "said") return entry;
       const { fault: _, ...rest } = entry;
-      return { ...rest, delivery: "taken" };
+      return { ...rest, task: event.task, delivery: "taken" };
     });
   }
-  return [...entries, { kind: "said", key, by: event.by, text: event.text, time: event.time, delivery: "taken" }];
+  return [...entries, { kind: "said", key, task: event.task, by: event.by, text: event.text, time: event.time, delivery: "taken" }];
 }
 
 function withDraft(chat: Chat, event: Extract<Event, { kind: "draft" }>): Chat {
+  if ((chat.held[event.task] ?? 0) > event.step) return chat;
   const same = chat.draft?.task === event.task && chat.draft.step === event.step;
   const settled = chat.draft !== undefined && !same ? settleDraft(chat, event.seq, "whole") : chat;
   const text = `${same ? (chat.draft?.text ?? "") : ""}${event.text}`;

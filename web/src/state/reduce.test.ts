@@ -122,6 +122,49 @@ describe("a transcript and the events around it", () => {
     ]);
   });
 
+  it("may be newer than its number: what it holds is not told twice", () => {
+    const state = play(
+      { type: "sessions", sessions: [SESSION] },
+      { type: "sending", session: "s", message: { id: "m", text: "hi" }, time: 1 },
+      { type: "sent", session: "s", id: "m" },
+      transcript(50,
+        { kind: "said", label: TRUSTED, by: "owner", text: "hi" },
+        { kind: "answered", label: TRUSTED, text: "", calls: [{ call_id: "c", tool: "mail.send", arguments: "{}" }] },
+        { kind: "answered", label: TRUSTED, text: "Hello.", calls: [] },
+        { kind: "replied", label: TRUSTED, text: "Hello." },
+      ),
+      event({ kind: "accepted", ...inTask, message: "m", by: "owner", text: "hi" }, 51),
+      event(call, 52),
+      event({ kind: "draft", ...inTask, step: 1, text: "Hel" }, 53),
+      event({ kind: "reply", ...inTask, text: "Hello.", label: TRUSTED }, 54),
+      event({ kind: "ended", ...inTask, state: "done", why: "" }, 55),
+    );
+    expect(entries(state).map((entry) => entry.kind)).toEqual(["said", "call", "reply"]);
+    expect(chatOf(state.chats, "s").draft).toBeUndefined();
+  });
+
+  it("that ends in a model's last words and was read before the reply shows them once, and as over", () => {
+    const state = play(
+      { type: "sessions", sessions: [SESSION] },
+      event({ kind: "accepted", ...inTask, message: "m", by: "owner", text: "hi" }, 40),
+      event({ kind: "reply", ...inTask, text: "Hello.", label: TRUSTED }, 51),
+      event({ kind: "ended", ...inTask, state: "done", why: "" }, 52),
+      { ...transcript(50, { kind: "said", label: TRUSTED, by: "owner", text: "hi" }, { kind: "answered", label: TRUSTED, text: "Hello.", calls: [] }) },
+      { type: "sessions", sessions: [{ ...SESSION, updated: 41, state: "running" }] },
+    );
+    expect(entries(state).map((entry) => entry.kind)).toEqual(["said", "reply"]);
+    expect(state.sessions?.[0]?.state).toBe("done");
+  });
+
+  it("that was read before a message was taken keeps the message", () => {
+    const sent: readonly Change[] = [{ type: "sending", session: "s", message: { id: "m", text: "hi" }, time: 1 }, { type: "sent", session: "s", id: "m" }];
+    expect(entries(play(...sent, transcript(50)))).toMatchObject([{ kind: "said", text: "hi", delivery: "taken" }]);
+    const told = event({ kind: "accepted", ...inTask, message: "m", by: "owner", text: "hi" }, 51);
+    expect(entries(play(...sent, told, transcript(50)))).toHaveLength(1);
+    expect(entries(play(...sent, transcript(50), told))).toHaveLength(1);
+    expect(entries(play(...sent, told, transcript(51, { kind: "said", label: TRUSTED, by: "owner", text: "hi" })))).toHaveLength(1);
+  });
+
   it("takes from the events what it does not hold itself", () => {
     const state = play(
       event(call, 40),
@@ -165,7 +208,7 @@ describe("messages of the owner", () => {
   it("show at once, and are the same when they are taken", () => {
     seq = 100;
     const state = opened(sending, event({ kind: "accepted", ...inTask, message: "m", by: "owner", text: "hi" }), { type: "sent", session: "s", id: "m" });
-    expect(entries(state)).toEqual([{ kind: "said", key: "said-m", by: "owner", text: "hi", time: 5, delivery: "taken" }]);
+    expect(entries(state)).toEqual([{ kind: "said", key: "said-m", task: "t", by: "owner", text: "hi", time: 5, delivery: "taken" }]);
   });
 
   it("that failed say why, and can be sent again or removed", () => {

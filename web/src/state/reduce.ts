@@ -42,7 +42,7 @@ export function reduce(state: State, change: Change): State {
     case "event":
       return onEvent(state, change.event);
     case "sessions":
-      return { ...state, sessions: newestFirst(change.sessions.map((session) => ({ ...session, label: newestLabel(state, session) }))) };
+      return { ...state, sessions: newestFirst(change.sessions.map((session) => caughtUp(state, session))) };
     case "session":
       return withSession(state, change.session);
     case "transcript-asked":
@@ -131,7 +131,7 @@ function onKind(state: State, event: Event): State {
 }
 
 function onTranscript(state: State, session: string, transcript: KnownTranscript): State {
-  const listed = withSession(state, transcript.session);
+  const listed = withSession(state, caughtUp(state, transcript.session));
   const own = state.recent.flatMap((event) => {
     const found = chatEvent(event);
     return found?.session === session ? [found.event] : [];
@@ -198,7 +198,38 @@ function newestStatus(state: State, status: Status): Status {
 const WORST_FIRST = ["untrusted", "attested", "trusted"] as const;
 const HIGHEST_FIRST = ["high", "medium", "low"] as const;
 
-/** A list that was asked for can arrive after an event that is newer. A label only ever gets worse: the worse one counts. */
+/** A session as it was when it was asked for, and what events have told since. */
+function caughtUp(state: State, session: Session): Session {
+  const label = newestLabel(state, session);
+  const told = state.recent.findLast((event) => event.time >= session.updated && stateAfter(event, session.id) !== undefined);
+  const taskState = told === undefined ? session.state : stateAfter(told, session.id);
+  return { ...session, label, ...(taskState === undefined ? {} : { state: taskState }) };
+}
+
+/** Where the newest task of `session` stands after `event`; nothing when the event does not say. */
+function stateAfter(event: Event, session: string): TaskState | undefined {
+  switch (event.kind) {
+    case "accepted":
+    case "answered":
+      return event.session === session ? "running" : undefined;
+    case "asked":
+      return event.question.session === session ? "waiting" : undefined;
+    case "ended":
+      return event.session === session ? event.state : undefined;
+    case "draft":
+    case "call":
+    case "decided":
+    case "progress":
+    case "result":
+    case "reply":
+    case "label":
+    case "audit":
+    case "status":
+      return undefined;
+  }
+}
+
+/** A label only ever gets worse: of what was asked for and what events told, the worse one counts. */
 function newestLabel(state: State, session: Session): Label {
   const told = state.recent.findLast((event) => event.kind === "label" && event.session === session.id);
   if (told?.kind !== "label") return session.label;

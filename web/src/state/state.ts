@@ -41,6 +41,8 @@ export type Entry =
   | {
       readonly kind: "said";
       readonly key: string;
+      /** Known once the gateway has taken it. */
+      readonly task?: string;
       readonly by: string;
       readonly text: string;
       readonly quoted?: string;

@@ -11,6 +11,7 @@ mod events;
 mod hands;
 mod home;
 mod house;
+mod inside;
 mod lockdown;
 mod look;
 mod memory;

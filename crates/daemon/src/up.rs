@@ -47,6 +47,7 @@ pub struct Running {
     draw: Arc<dyn Fn() -> String + Send + Sync>,
     state: Arc<HouseState>,
     log: Arc<Log>,
+    pub(crate) door: Arc<FrontDoor>,
     background: Vec<JoinHandle<()>>,
 }
 
@@ -108,7 +109,7 @@ impl Running {
             owners: std::sync::RwLock::new(BTreeMap::new()),
         });
         let parts = gateway::Parts {
-            house: door,
+            house: Arc::clone(&door) as Arc<dyn gateway::House>,
             sign_ins: Arc::new(KeptSignIns::new(store, Arc::clone(&clock))),
             clock,
             random,
@@ -123,7 +124,7 @@ impl Running {
         ];
         prover.prove(&state, &broker.policy()).await;
         tasks.resume().await?;
-        Ok(Self { handle, broker, draw: for_tests, state, log, background })
+        Ok(Self { handle, broker, draw: for_tests, state, log, door, background })
     }
 
     /// A fresh one-time link.

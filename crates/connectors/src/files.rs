@@ -310,6 +310,3 @@ fn new_path(within: &Within, path: &Path) -> Result<PathBuf, FilesError> {
     }
     Ok(so_far)
 }
-
-#[cfg(test)]
-mod tests;

@@ -60,6 +60,3 @@ impl Machine {
         self.table(path).ok()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -326,6 +326,3 @@ async fn on_a_thread<T: Send + 'static>(
 ) -> Result<T, MailError> {
     tokio::task::spawn_blocking(work).await.map_err(|_stopped| MailError::Stopped)?
 }
-
-#[cfg(test)]
-mod tests;

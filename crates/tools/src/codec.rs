@@ -1,7 +1,7 @@
 //! The text of manifests: TOML, version 1.
 
 use crate::manifest::{
-    AddressForm, ArgumentSpec, Condition, FieldSpec, Limits, Manifest, Need, Numbers, Raise, Sink,
+    AddressForm, ArgumentSpec, Condition, FieldSpec, Limits, Lines, Manifest, Need, Numbers, Raise, Sink,
     SourceName, SourceSpec, Undo,
 };
 use crate::path::{FieldPath, PathError};
@@ -322,6 +322,7 @@ fn limits(text: &ArgumentText, kind: &ValueKind) -> Result<Limits, Flaw> {
         numbers: if text.whole == Some(true) { Numbers::Whole } else { Numbers::Any },
         one_of: text.one_of.clone().unwrap_or_default(),
         form,
+        lines: if text.one_line == Some(true) { Lines::One } else { Lines::Any },
     })
 }
 

@@ -32,7 +32,7 @@ pub use codec::{Flaw, ManifestError};
 pub use foreign::ForeignError;
 pub use kind::{KindError, kind_from_text, kind_to_text};
 pub use manifest::{
-    AddressForm, ArgumentSpec, Condition, FieldSpec, Limits, Manifest, Need, Numbers, Raise, Sink,
+    AddressForm, ArgumentSpec, Condition, FieldSpec, Limits, Lines, Manifest, Need, Numbers, Raise, Sink,
     SourceName, SourceSpec, Undo,
 };
 pub use output::LEAVES_MAX;

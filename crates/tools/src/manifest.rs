@@ -117,6 +117,8 @@ pub struct Limits {
     pub one_of: Vec<String>,
     /// Which addresses.
     pub form: AddressForm,
+    /// How many lines a text has.
+    pub lines: Lines,
 }
 
 /// Which numbers an argument takes.
@@ -126,6 +128,15 @@ pub enum Numbers {
     Any,
     /// Without a fraction.
     Whole,
+}
+
+/// How many lines a text may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lines {
+    /// Any number.
+    Any,
+    /// One, without control characters.
+    One,
 }
 
 /// Which addresses an argument takes.
@@ -279,6 +290,7 @@ impl Limits {
             numbers: Numbers::Any,
             one_of: Vec::new(),
             form: AddressForm::Any,
+            lines: Lines::Any,
         }
     }
 }

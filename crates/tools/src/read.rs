@@ -1,6 +1,6 @@
 //! One JSON value becomes one [`Value`] of a manifest's type, or a reason that a model can act on.
 
-use crate::manifest::{AddressForm, Limits, Numbers};
+use crate::manifest::{AddressForm, Limits, Lines, Numbers};
 use crate::{date, json, kind_to_text, shell};
 use domain::{Address, Host, Value, ValueKind};
 use rust_decimal::Decimal;
@@ -143,8 +143,11 @@ fn text_value(text: &str, kind: &ValueKind, limits: &Limits) -> Result<String, V
         | ValueKind::Json
         | ValueKind::List(_) => false,
     };
-    if one_line && text.chars().any(char::is_control) {
-        return Err(ValueError::Malformed { reason: "has control characters".to_string() });
+    let one_line_asked = limits.lines == Lines::One;
+    if (one_line || one_line_asked) && text.chars().any(char::is_control) {
+        return Err(ValueError::Malformed {
+            reason: "has control characters or line breaks; it is one line of plain text".to_string(),
+        });
     }
     if one_line && *kind != ValueKind::Path && text.trim().is_empty() {
         return Err(ValueError::Malformed { reason: "is empty".to_string() });

@@ -69,7 +69,7 @@ impl Query {
                     || subject.contains(word.as_str())
                     || text.contains(word.as_str())
             });
-        all.then(|| extract(&mail.text, self.words.iter().map(String::as_str)))
+        all.then(|| extract(&mail.text, &self.words))
     }
 }
 
@@ -90,10 +90,10 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-fn extract<'a>(text: &str, mut words: impl Iterator<Item = &'a str>) -> String {
+fn extract(text: &str, words: &[String]) -> String {
     let line = text.lines().find(|line| {
         let line = line.to_lowercase();
-        words.by_ref().any(|word| line.contains(word))
+        words.iter().any(|word| line.contains(word.as_str()))
     });
     let line = line.or_else(|| text.lines().find(|line| !line.trim().is_empty())).unwrap_or_default();
     line.trim().chars().take(EXTRACT_CHARS_MAX).collect()

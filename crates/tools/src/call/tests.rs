@@ -48,7 +48,11 @@ fn what_is_wrong_is_said_so_that_a_model_can_do_better() {
         ("files.read", "{\"path\":\"a\\nb\"}", "control characters"),
         ("mail.send", r#"{"to":["a@x.org, b@x.org"],"subject":"","body":""}"#, "is not one mail address"),
         ("mail.send", r#"{"to":["Anna <a@x.org>"],"subject":"","body":""}"#, "is not one mail address"),
-        ("mail.send", r#"{"to":["a@x.org"],"subject":"a\nBcc: b@x.org","body":""}"#, ""),
+        (
+            "mail.send",
+            r#"{"to":["a@x.org"],"subject":"a\nBcc: b@x.org","body":""}"#,
+            "it is one line of plain text",
+        ),
         ("host.processes", r#"{"by":"name"}"#, "is `name`; it must be one of: memory, time"),
         ("shell.run", r#"{"command":"ls 'a"}"#, "a single quote is not closed"),
         ("shell.run", r#"{"command":"  "}"#, "there is no command in it"),

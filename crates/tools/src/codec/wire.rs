@@ -66,6 +66,7 @@ pub(super) struct ArgumentText {
     pub(super) whole: Option<bool>,
     pub(super) one_of: Option<Vec<String>>,
     pub(super) form: Option<String>,
+    pub(super) one_line: Option<bool>,
 }
 
 #[derive(Deserialize)]

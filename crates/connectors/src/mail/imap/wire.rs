@@ -268,7 +268,7 @@ mod tests {
         for end in 1..whole.len() {
             assert!(parse(&whole[..end]).is_none(), "{end}");
         }
-        assert!(matches!(parse(whole), Some(Ok((38, Response::Fetch(1, _))))), "{:?}", parse(whole));
+        assert!(matches!(parse(whole), Some(Ok((37, Response::Fetch(1, _))))), "{:?}", parse(whole));
         assert!(matches!(parse(&b"(".repeat(1000)), Some(Err(_))));
         assert!(matches!(parse(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Some(Err(_))));
     }

@@ -1,0 +1,18 @@
+//! The tools with real parts: real files, real programs in the real sandbox, real servers on loopback.
+
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod host;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod imap;
+#[cfg(test)]
+mod mail;
+#[cfg(test)]
+mod maildir;
+#[cfg(test)]
+mod shell;
+#[cfg(test)]
+mod web;

@@ -9,6 +9,7 @@ use domain::{Integrity, Verdict};
 pub(crate) fn play(scene: &Scene<'_>, task: &UserTask, timer: &mut Timer) -> TaskReport {
     let mut found = TaskReport { task: task.id.clone(), ..TaskReport::default() };
     let mut play = Play::start(scene, task);
+    let mut asked_before = None;
     for (place, step) in task.steps.iter().enumerate() {
         let Some(call) = play.parse(step) else {
             found.wrong_denials = found.wrong_denials.saturating_add(1);
@@ -20,6 +21,9 @@ pub(crate) fn play(scene: &Scene<'_>, task: &UserTask, timer: &mut Timer) -> Tas
             Verdict::Allow => {}
             Verdict::Ask => {
                 found.questions = found.questions.saturating_add(1);
+                if asked_before != Some(step.function.as_str()) {
+                    found.sheets = found.sheets.saturating_add(1);
+                }
                 found.note(place, &step.function, format!("asked: {}", told.rules.join(", ")));
             }
             Verdict::Deny => {
@@ -28,6 +32,7 @@ pub(crate) fn play(scene: &Scene<'_>, task: &UserTask, timer: &mut Timer) -> Tas
                 continue;
             }
         }
+        asked_before = (told.verdict == Verdict::Ask).then_some(step.function.as_str());
         play.observe(&call, step, &told);
     }
     found.by_design = play

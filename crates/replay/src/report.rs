@@ -11,6 +11,8 @@ pub struct TaskReport {
     pub task: String,
     /// How often the owner was asked in the clean run.
     pub questions: usize,
+    /// How many sheets of questions that makes, when calls of one tool that follow each other are asked at once.
+    pub sheets: usize,
     /// Calls of the clean run that were refused.
     pub wrong_denials: usize,
     /// Pairs of this task and an attack that can be carried out.
@@ -86,6 +88,9 @@ pub struct Report {
     /// Task by task, for `--explain`; no part of the JSON document.
     #[serde(skip)]
     pub tasks: BTreeMap<String, Vec<TaskReport>>,
+    /// How many sheets of questions there were over all clean runs; no part of the JSON document.
+    #[serde(skip)]
+    pub sheets: usize,
     /// How many decisions were made; no part of the JSON document.
     #[serde(skip)]
     pub decisions: usize,
@@ -117,6 +122,7 @@ impl Report {
         }
         let times: Vec<u64> = self.times.values().flatten().copied().collect();
         self.decisions = times.len();
+        self.sheets = self.tasks.values().flatten().map(|task| task.sheets).sum();
         self.total = Metrics::of(self.tasks.values().flatten(), times);
         self.times.clear();
         self

@@ -37,7 +37,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: tools::CatalogError,
+        source: Box<tools::CatalogError>,
     },
     /// A mandate file is not one.
     #[error("read the mandates `{file}`: {reason}")]
@@ -186,9 +186,7 @@ impl Setup {
     ) -> Result<Self, Error> {
         let mut setup = Self::default();
         for path in manifests.map(files).transpose()?.unwrap_or_default() {
-            let bad = |source| Error::Manifest { path: path.clone(), source };
-            let found = Catalog::from_toml(&read(&path)?).map_err(bad)?;
-            setup.catalog = std::mem::take(&mut setup.catalog).with(found).map_err(bad)?;
+            setup.add_manifests(&path.display().to_string(), &read(&path)?)?;
         }
         for path in mandates.map(files).transpose()?.unwrap_or_default() {
             setup.add_mandates(&path.display().to_string(), &read(&path)?)?;
@@ -197,6 +195,18 @@ impl Setup {
             setup.add_owners(&path.display().to_string(), &read(path)?)?;
         }
         Ok(setup)
+    }
+
+    /// Adds the manifests of one file's text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Manifest`].
+    pub fn add_manifests(&mut self, file: &str, text: &str) -> Result<(), Error> {
+        let bad = |source| Error::Manifest { path: PathBuf::from(file), source: Box::new(source) };
+        let found = Catalog::from_toml(text).map_err(bad)?;
+        self.catalog = std::mem::take(&mut self.catalog).with(found).map_err(bad)?;
+        Ok(())
     }
 
     /// Adds the mandates of one file's text.

@@ -18,12 +18,7 @@ pub(crate) fn stands_in(value: &Value, text: &str) -> bool {
             whole(address.as_str(), text, |c| c.is_alphanumeric() || "_.+-@%/".contains(c))
         }
         Value::Path(path) => whole(path, text, |c| c.is_alphanumeric() || "_-./~".contains(c)),
-        Value::Url(url) => {
-            let bare = url.trim_end_matches('/');
-            let schemeless = bare.split_once("://").map_or(bare, |(_scheme, rest)| rest);
-            let part = |c: char| c.is_alphanumeric() || "/?#&=%-_.~:@".contains(c);
-            whole(bare, text, part) || whole(&format!("{bare}/"), text, part) || whole(schemeless, text, part)
-        }
+        Value::Url(url) => url_stands_in(url, text),
         Value::Host(host) => whole(host.as_str(), text, |c| c.is_alphanumeric() || "-.@_".contains(c)),
         Value::Id { kind, id } => id_stands_in(kind, id, text),
         Value::Amount(number) | Value::Number(number) => numbers_in(text).contains(&number.normalize()),
@@ -34,6 +29,19 @@ pub(crate) fn stands_in(value: &Value, text: &str) -> bool {
         Value::Json(_) => false,
         Value::List(values) => !values.is_empty() && values.iter().all(|value| stands_in(value, text)),
     }
+}
+
+/// A URL stands in a text as it is, or without its scheme where what is left is plainly an address: a word of the text
+/// is no host, however good a host name it would make.
+fn url_stands_in(url: &str, text: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || "/?#&=%-_.~:@".contains(c);
+    let bare = url.trim_end_matches('/');
+    let schemeless = bare.split_once("://").map_or(bare, |(_scheme, rest)| rest);
+    let host = schemeless.split(['/', ':', '?', '#']).next().unwrap_or_default();
+    let plainly = host.split_once('.').is_some() && host.rsplit('.').next().is_some_and(is_usual_domain);
+    whole(bare, text, part)
+        || whole(&format!("{bare}/"), text, part)
+        || (plainly && whole(schemeless, text, part))
 }
 
 /// Whether `words` stand in `text`, letter case and white space aside, bounded by something that is no letter or digit.
@@ -51,6 +59,10 @@ pub(crate) fn stands_in_as_lead(lead: &str, text: &str) -> bool {
 /// that ends a sentence is not of its kind.
 fn whole(needle: &str, text: &str, part: impl Fn(char) -> bool) -> bool {
     let fold = |text: &str| text.nfkc().collect::<String>().to_lowercase();
+    // No text shrinks to less than a quarter when it is folded: one character of four bytes to one of one byte.
+    if needle.trim().len() > text.len().saturating_mul(4) {
+        return false;
+    }
     let (needle, text) = (fold(needle.trim()), fold(text));
     if needle.is_empty() {
         return false;

@@ -76,7 +76,7 @@ impl Egress {
             if scope.limits.redirects_max == 0 {
                 return Ok(response);
             }
-            let next = request.redirected(response.status, &response.headers);
+            let next = next_of(&request, &response, redactor);
             match next
                 .inspect_err(|error| record_refusal(&mut self.trace(&request, scope, redactor), error))?
             {
@@ -129,10 +129,10 @@ impl Egress {
 
     fn trace(&self, request: &Request, scope: &Scope, redactor: &Redactor) -> Trace {
         let url = &request.url;
-        let destination = redactor.redact(&url.destination.to_string()).into_owned();
-        let mut trace = Trace::new(self.observer(), &scope.who, destination, url.port);
+        let shown = url.destination.to_string();
+        let mut trace = Trace::new(self.observer(), Some(redactor.clone()), &scope.who, &shown, url.port);
         let secrets = request.credentials.iter().map(|credential| credential.secret.clone()).collect();
-        trace.request(&request.method, redactor.redact(url.path()).into_owned(), secrets);
+        trace.request(&request.method, url.path(), secrets);
         trace
     }
 
@@ -224,6 +224,20 @@ impl Egress {
             Ok(Ok(answer)) => Ok((answer, connection)),
             Ok(Err(error)) => Err(broken(error)),
             Err(_) => Err(head_deadline.passed("wait for the answer of", &url.destination, url.port)),
+        }
+    }
+}
+
+/// What is asked next. A server that repeats a secret of the request in its redirect would have it shown in URLs.
+fn next_of(request: &Request, response: &Response, redactor: &Redactor) -> Result<Option<Request>, Error> {
+    let next = request.redirected(response.status, &response.headers)?;
+    let repeated =
+        next.as_ref().and_then(|next| redactor.find_known(next.url.to_string().as_bytes(), Reader::Anyone));
+    match repeated {
+        None => Ok(next),
+        Some(name) => {
+            let why = format!("a redirect has the secret `{name}` in its URL");
+            Err(refusal("egress.secret", &request.url.destination, request.url.port, why).into())
         }
     }
 }

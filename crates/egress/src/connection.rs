@@ -87,8 +87,8 @@ impl Egress {
         scope: &Scope,
     ) -> Result<Connection, Error> {
         let redactor = self.redactor()?;
-        let shown = redactor.redact(&destination.to_string()).into_owned();
-        let mut trace = Trace::new(self.observer(), &scope.who, shown, port);
+        let mut trace =
+            Trace::new(self.observer(), Some(redactor), &scope.who, &destination.to_string(), port);
         let reach = scope.rules.judge_connection(destination, port).inspect_err(|refusal| {
             trace.refused(refusal.rule, &refusal.why);
         })?;

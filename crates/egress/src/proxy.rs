@@ -133,11 +133,7 @@ async fn serve(stream: TcpStream, shared: &Arc<Shared>) {
 impl Shared {
     /// Follows an attempt of the run.
     fn trace(&self, destination: &str, port: u16) -> Trace {
-        let shown = match self.egress.redactor() {
-            Ok(redactor) => redactor.redact(destination).into_owned(),
-            Err(_) => "(not shown: the vault cannot be read)".to_string(),
-        };
-        Trace::new(self.egress.observer(), &self.run.who, shown, port)
+        Trace::new(self.egress.observer(), self.egress.redactor().ok(), &self.run.who, destination, port)
     }
 
     /// Records something that was not let out before there was a destination to judge.

@@ -1,5 +1,6 @@
 //! What is told of every attempt to go out, so that the audit log has each of them.
 
+use crate::redact::Redactor;
 use domain::SecretName;
 use http::Method;
 use std::net::IpAddr;
@@ -89,6 +90,7 @@ pub(crate) struct Counts {
 /// Follows one attempt, and tells how it ended even if nobody asks it to.
 pub(crate) struct Trace {
     observer: Arc<dyn Observer>,
+    redactor: Option<Redactor>,
     record: Record,
     counts: Arc<Counts>,
     connecting: bool,
@@ -97,11 +99,18 @@ pub(crate) struct Trace {
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 impl Trace {
-    pub(crate) fn new(observer: Arc<dyn Observer>, who: &str, destination: String, port: u16) -> Self {
+    /// Without a `redactor`, which is when the vault cannot be read, nothing that others chose is told.
+    pub(crate) fn new(
+        observer: Arc<dyn Observer>,
+        redactor: Option<Redactor>,
+        who: &str,
+        destination: &str,
+        port: u16,
+    ) -> Self {
         let record = Record {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             who: who.to_string(),
-            destination,
+            destination: clean(redactor.as_ref(), destination),
             port,
             address: None,
             method: None,
@@ -111,12 +120,12 @@ impl Trace {
             received_bytes: 0,
             stage: Stage::Connecting,
         };
-        Self { observer, record, counts: Arc::default(), connecting: false }
+        Self { observer, redactor, record, counts: Arc::default(), connecting: false }
     }
 
-    pub(crate) fn request(&mut self, method: &Method, path: String, secrets: Vec<SecretName>) {
+    pub(crate) fn request(&mut self, method: &Method, path: &str, secrets: Vec<SecretName>) {
         self.record.method = Some(method.clone());
-        self.record.path = Some(path);
+        self.record.path = Some(clean(self.redactor.as_ref(), path));
         self.record.secrets = secrets;
     }
 
@@ -125,7 +134,7 @@ impl Trace {
     }
 
     pub(crate) fn refused(&mut self, rule: &'static str, why: &str) {
-        self.tell(Stage::Refused { rule, why: why.to_string() });
+        self.tell(Stage::Refused { rule, why: clean(self.redactor.as_ref(), why) });
     }
 
     /// What was connected turned out not to be allowed.
@@ -140,7 +149,7 @@ impl Trace {
 
     /// There was nothing to connect to.
     pub(crate) fn unreachable(&mut self, why: &str) {
-        self.tell(Stage::Failed { why: why.to_string() });
+        self.tell(Stage::Failed { why: clean(self.redactor.as_ref(), why) });
     }
 
     pub(crate) fn connecting(&mut self, address: IpAddr) {
@@ -152,7 +161,7 @@ impl Trace {
     /// Ends what [`Trace::connecting`] began; without it there is nothing to end.
     pub(crate) fn failed(&mut self, why: &str) {
         if std::mem::take(&mut self.connecting) {
-            self.tell(Stage::Failed { why: why.to_string() });
+            self.tell(Stage::Failed { why: clean(self.redactor.as_ref(), why) });
         }
     }
 
@@ -168,6 +177,13 @@ impl Trace {
         self.record.stage = stage;
         self.observer.observe(&self.record);
     }
+}
+
+/// What a record shows of a text that a caller or a peer chose: one place, so that no record can show a secret.
+fn clean(redactor: Option<&Redactor>, text: &str) -> String {
+    redactor.map_or("(not shown: the vault cannot be read)".to_string(), |redactor| {
+        redactor.redact(text).into_owned()
+    })
 }
 
 /// Whoever lets an attempt go without a word has given it up.

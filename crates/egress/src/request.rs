@@ -1,7 +1,7 @@
 //! What is asked of a server, and what is left of it when the server says to ask elsewhere.
 
 use crate::rules::refusal;
-use crate::{Credential, Error, Scheme, Url};
+use crate::{Credential, Error, Place, Scheme, Url};
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -121,6 +121,18 @@ impl Request {
         }
         if RESERVED.iter().any(|name| self.headers.contains_key(name)) {
             return failed("it sets a header that this client alone decides");
+        }
+        let mut places = self.credentials.iter().filter_map(|credential| match &credential.place {
+            Place::Header { name, prefix: _ } => Some(name),
+            Place::Bearer
+            | Place::Basic { .. }
+            | Place::Cookie { .. }
+            | Place::Query { .. }
+            | Place::Path { .. }
+            | Place::Body { .. } => None,
+        });
+        if places.any(|name| RESERVED.contains(name)) {
+            return failed("it puts a secret into a header that this client alone decides");
         }
         let coding = self.headers.get(header::ACCEPT_ENCODING).map(HeaderValue::as_bytes);
         if coding.is_some_and(|coding| coding != b"gzip" && coding != b"identity") {

@@ -226,9 +226,10 @@ impl Rules {
         port: u16,
     ) -> Result<(Reach, Passing), Refusal> {
         let on_port = self.on_port(destination, port)?;
-        let reach = on_port.iter().map(|rule| rule.reach).max().unwrap_or(Reach::Public);
-        let whole = on_port.iter().filter(|rule| !rule.is_partial());
-        Ok((reach, whole.map(|rule| rule.passing).max().unwrap_or(Passing::Inspected)))
+        let widest =
+            on_port.iter().filter(|rule| !rule.is_partial()).max_by_key(|rule| (rule.passing, rule.reach));
+        // What is read is judged again, request by request, with the reach of the rule that fits it.
+        Ok(widest.map_or((Reach::Public, Passing::Inspected), |rule| (rule.reach, rule.passing)))
     }
 
     /// Whether what is sent to this host has to be looked into: its rules name methods or paths.

@@ -172,7 +172,7 @@ async fn forward(
         }
     };
     let mut trace = shared.trace(&url.destination.to_string(), url.port);
-    trace.request(&head.method, redactor.redact(url.path()).into_owned(), Vec::new());
+    trace.request(&head.method, url.path(), Vec::new());
     strip(&mut head.headers);
     let reach = judge(&url, &head, &redactor, shared)
         .inspect_err(|error| tell(&mut trace, error))
@@ -192,7 +192,7 @@ async fn forward(
         tell(&mut trace, &error);
         return Err(error);
     }
-    trace.request(&head.method, redactor.redact(url.path()).into_owned(), swapped.added);
+    trace.request(&head.method, url.path(), swapped.added);
     let body = outgoing(incoming, &redactor, &url);
     send(url, head, body, reach, trace, shared).await.map_err(|error| error.redacted(&redactor))
 }

@@ -1,7 +1,7 @@
 //! What an ordinary request and an ordinary answer look like.
 
 use crate::house::{House, Server, ok, scope, tls};
-use egress::{Bytes, Error, HeaderValue, Method, Request, StatusCode, header};
+use egress::{Bytes, Credential, Error, HeaderValue, Method, Place, Request, StatusCode, header};
 use std::io::Write;
 
 #[tokio::test]
@@ -134,6 +134,10 @@ async fn a_request_that_would_mean_two_things_is_not_sent() {
         with(header::TE, "trailers"),
         with(header::PROXY_AUTHORIZATION, "Basic x"),
         with(header::ACCEPT_ENCODING, "br"),
+        Request::get(url()).credential(Credential {
+            secret: "api-key".parse().unwrap(),
+            place: Place::Header { name: header::HOST, prefix: String::new() },
+        }),
         Request { method: Method::CONNECT, ..Request::get(url()) },
         Request { method: Method::TRACE, ..Request::get(url()) },
     ] {

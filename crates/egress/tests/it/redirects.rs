@@ -99,6 +99,25 @@ async fn credentials_and_bodies_stay_with_their_origin() {
     }
 }
 
+/// Otherwise the key would be in the URL that the caller gets back, and in whatever shows it.
+#[tokio::test]
+async fn a_redirect_that_repeats_the_secret_is_not_followed() {
+    let house = House::new();
+    let server = Server::answering(|request| {
+        let query = request.split([' ', '?']).nth(2).unwrap_or_default();
+        redirect(302, &format!("/next?{query}"))
+    })
+    .await;
+    let url = format!("http://api.test:{}/first", server.port).parse().unwrap();
+    let place = Place::Query { name: "key".to_string() };
+    let request = Request::get(url).credential(Credential { secret: secret("api-key"), place });
+    let error = house.egress.request(request, &scope(&["api.test"], server.port)).await.unwrap_err();
+    assert_eq!(error.refusal().unwrap().rule, "egress.secret");
+    assert!(server.requests()[0].contains("key=the-api-key"), "{:?}", server.requests());
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(house.memory.stages().iter().filter(|stage| *stage == "refused egress.secret").count(), 1);
+}
+
 #[tokio::test]
 async fn a_redirect_from_https_to_http_is_refused() {
     let (settings, acceptor) = tls(&["api.test"]);

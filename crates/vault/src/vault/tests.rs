@@ -1,5 +1,6 @@
 use super::*;
 use crate::key::KEY_BYTES;
+use domain::Timestamp;
 use std::os::unix::fs::PermissionsExt;
 
 fn home() -> tempfile::TempDir {

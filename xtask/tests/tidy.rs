@@ -35,10 +35,15 @@ fn the_trusted_core_depends_on_nothing_outside_itself_but_the_tools_and_the_stor
 fn every_crate_but_the_named_forbids_unsafe_and_says_what_it_is() {
     for krate in crates() {
         let name = krate.file_name().unwrap().to_string_lossy().into_owned();
-        let lib = ["src/lib.rs", "src/main.rs"].map(|file| krate.join(file)).into_iter().find(|path| path.exists());
+        let lib =
+            ["src/lib.rs", "src/main.rs"].map(|file| krate.join(file)).into_iter().find(|path| path.exists());
         let text = fs::read_to_string(lib.unwrap()).unwrap();
         assert!(text.starts_with("//! "), "{name}: starts with what the crate is for");
-        assert_eq!(text.contains("#![forbid(unsafe_code)]"), !MAY_HOLD_UNSAFE.contains(&name.as_str()), "{name}");
+        assert_eq!(
+            text.contains("#![forbid(unsafe_code)]"),
+            !MAY_HOLD_UNSAFE.contains(&name.as_str()),
+            "{name}"
+        );
     }
 }
 
@@ -66,7 +71,8 @@ fn no_file_is_longer_than_one_sitting_and_each_says_what_it_is_for() {
 #[test]
 fn no_test_is_switched_off() {
     let ignore = concat!("#[", "ignore");
-    let off: Vec<_> = sources().into_iter().filter(|(_, text)| text.contains(ignore)).map(|(path, _)| path).collect();
+    let off: Vec<_> =
+        sources().into_iter().filter(|(_, text)| text.contains(ignore)).map(|(path, _)| path).collect();
     assert!(off.is_empty(), "{off:?}");
 }
 
@@ -107,7 +113,11 @@ fn root() -> PathBuf {
 }
 
 fn crates() -> Vec<PathBuf> {
-    fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect()
+    fs::read_dir(root().join("crates"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect()
 }
 
 fn sources() -> Vec<(PathBuf, String)> {
@@ -133,7 +143,9 @@ fn edges_in_document() -> BTreeMap<String, Vec<String>> {
     block
         .lines()
         .map(|line| line.split_once("->").unwrap())
-        .map(|(krate, needs)| (krate.trim().to_string(), needs.split_whitespace().map(str::to_string).collect()))
+        .map(|(krate, needs)| {
+            (krate.trim().to_string(), needs.split_whitespace().map(str::to_string).collect())
+        })
         .collect()
 }
 
@@ -151,7 +163,11 @@ fn needs(pick: impl Fn(&serde_json::Value) -> bool) -> BTreeMap<String, BTreeSet
     let packages = metadata["packages"].as_array().unwrap().iter();
     packages
         .map(|package| {
-            let needs = package["dependencies"].as_array().unwrap().iter().filter(|need| need["kind"].is_null() && pick(need));
+            let needs = package["dependencies"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|need| need["kind"].is_null() && pick(need));
             let needs = needs.map(|need| need["name"].as_str().unwrap().to_string()).collect();
             (package["name"].as_str().unwrap().to_string(), needs)
         })
@@ -159,7 +175,10 @@ fn needs(pick: impl Fn(&serde_json::Value) -> bool) -> BTreeMap<String, BTreeSet
 }
 
 fn edges_in_manifests() -> BTreeMap<String, Vec<String>> {
-    needs(|need| need["path"].is_string()).into_iter().map(|(krate, needs)| (krate, needs.into_iter().collect())).collect()
+    needs(|need| need["path"].is_string())
+        .into_iter()
+        .map(|(krate, needs)| (krate, needs.into_iter().collect()))
+        .collect()
 }
 
 fn outside_needs() -> BTreeMap<String, BTreeSet<String>> {

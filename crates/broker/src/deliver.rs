@@ -53,7 +53,9 @@ impl Broker {
         let delivered = self.store.run(move |tx| {
             match tx.session(&inbound.session)? {
                 None => tx.add_session(&session_for(&inbound))?,
-                Some(session) if session.title.is_empty() => tx.rename_session(&session.id, &title_of(&inbound))?,
+                Some(session) if session.title.is_empty() => {
+                    tx.rename_session(&session.id, &title_of(&inbound))?
+                }
                 Some(_) => {}
             }
             let delivered = tx.deliver(&inbound, &task)?;

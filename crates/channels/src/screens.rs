@@ -13,10 +13,17 @@ pub struct Screens;
 impl Executor for Screens {
     fn carry_out<'a>(&'a self, intent: Recorded<Intent>, context: Context<'a>) -> Carried<'a> {
         Box::pin(async move {
-            let failed = |text: String| Failure { blame: Blame::Us, text, label: Label::nothing(), may_have_happened: false };
+            let failed = |text: String| Failure {
+                blame: Blame::Us,
+                text,
+                label: Label::nothing(),
+                may_have_happened: false,
+            };
             match intent.into_inner().redeem(context.now) {
                 Ok(Action::Reply(_)) => Ok(Labelled::new(Done::Delivered, context.label.clone())),
-                Ok(Action::AskModel(_) | Action::Call(_)) => Err(failed("this permit is not for an answer".to_string())),
+                Ok(Action::AskModel(_) | Action::Call(_)) => {
+                    Err(failed("this permit is not for an answer".to_string()))
+                }
                 Err(expired) => Err(failed(expired.to_string())),
             }
         })

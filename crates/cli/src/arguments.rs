@@ -37,22 +37,32 @@ pub struct Common {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run it: the web page, the door, everything. The first run makes the home.
-    #[command(after_help = "Examples:\n  hardshell up\n  hardshell up --port 18800        when OpenClaw already has 18789")]
+    #[command(
+        after_help = "Examples:\n  hardshell up\n  hardshell up --port 18800        when OpenClaw already has 18789"
+    )]
     Up(Up),
     /// Print a new one-time link for a browser.
     #[command(name = "sign-in", after_help = "Example:\n  hardshell sign-in")]
     SignIn,
     /// Talk to it in the terminal.
-    #[command(after_help = "Examples:\n  hardshell chat\n  hardshell chat -m \"/disk\"\n  hardshell chat -m \"any urgent mail?\" --json")]
+    #[command(
+        after_help = "Examples:\n  hardshell chat\n  hardshell chat -m \"/disk\"\n  hardshell chat -m \"any urgent mail?\" --json"
+    )]
     Chat(Chat),
     /// Questions that wait for your answer.
-    #[command(after_help = "Examples:\n  hardshell approvals list\n  hardshell approvals approve q-0123456789abcdef\n  hardshell approvals watch")]
+    #[command(
+        after_help = "Examples:\n  hardshell approvals list\n  hardshell approvals approve q-0123456789abcdef\n  hardshell approvals watch"
+    )]
     Approvals(Approvals),
     /// What it did: the tamper-evident log.
-    #[command(after_help = "Examples:\n  hardshell audit verify\n  hardshell audit tail\n  hardshell audit query --kind refusal --limit 20")]
+    #[command(
+        after_help = "Examples:\n  hardshell audit verify\n  hardshell audit tail\n  hardshell audit query --kind refusal --limit 20"
+    )]
     Audit(Audit),
     /// The configuration.
-    #[command(after_help = "Examples:\n  hardshell config check\n  hardshell config schema > hardshell.schema.json")]
+    #[command(
+        after_help = "Examples:\n  hardshell config check\n  hardshell config schema > hardshell.schema.json"
+    )]
     Config(Config),
     /// How it is: proofs, walls, model.
     #[command(after_help = "Example:\n  hardshell status --json")]
@@ -68,21 +78,27 @@ pub enum Command {
         command: LockdownCommand,
     },
     /// Conversations.
-    #[command(after_help = "Examples:\n  hardshell session list\n  hardshell session show s-0123456789abcdef")]
+    #[command(
+        after_help = "Examples:\n  hardshell session list\n  hardshell session show s-0123456789abcdef"
+    )]
     Session {
         /// What to do.
         #[command(subcommand)]
         command: SessionCommand,
     },
     /// Keys and passwords, kept in the vault. No command prints one.
-    #[command(after_help = "Examples:\n  hardshell secret set anthropic --host api.anthropic.com\n  hardshell secret list")]
+    #[command(
+        after_help = "Examples:\n  hardshell secret set anthropic --host api.anthropic.com\n  hardshell secret list"
+    )]
     Secret {
         /// What to do.
         #[command(subcommand)]
         command: SecretCommand,
     },
     /// The models that can be asked.
-    #[command(after_help = "Examples:\n  hardshell model add claude --kind anthropic --model claude-sonnet-4-5\n  hardshell model list\n  hardshell model test claude")]
+    #[command(
+        after_help = "Examples:\n  hardshell model add claude --kind anthropic --model claude-sonnet-4-5\n  hardshell model list\n  hardshell model test claude"
+    )]
     Model {
         /// What to do.
         #[command(subcommand)]

@@ -38,7 +38,9 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<UnixStream, Problem> {
-        UnixStream::connect(&self.socket).await.map_err(|source| Problem::NotRunning { socket: self.socket.clone(), source })
+        UnixStream::connect(&self.socket)
+            .await
+            .map_err(|source| Problem::NotRunning { socket: self.socket.clone(), source })
     }
 
     /// Gets `path`.
@@ -52,7 +54,12 @@ impl Client {
         self.ask("POST", path, Some(body)).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Result<T, Problem> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<T, Problem> {
         let stream = self.connect().await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -60,11 +67,13 @@ impl Client {
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).map_err(Problem::Request)?;
+        let request =
+            request.body(Full::new(Bytes::from(body.unwrap_or_default()))).map_err(Problem::Request)?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         let body = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-        let body = body.collect().await.map_err(|error| Problem::TooLong { why: error.to_string() })?.to_bytes();
+        let body =
+            body.collect().await.map_err(|error| Problem::TooLong { why: error.to_string() })?.to_bytes();
         if status.is_success() {
             let body = if body.is_empty() { Bytes::from_static(b"null") } else { body };
             return serde_json::from_slice(&body).map_err(Problem::Answer);
@@ -76,14 +85,17 @@ impl Client {
     /// Follows events, from the newest on.
     pub async fn follow(&self) -> Result<Following, Problem> {
         let stream = self.connect().await?;
-        let (mut socket, _) = tokio_tungstenite::client_async("ws://localhost/api/v1/ws", stream).await.map_err(Box::new)?;
+        let (mut socket, _) =
+            tokio_tungstenite::client_async("ws://localhost/api/v1/ws", stream).await.map_err(Box::new)?;
         let hello = serde_json::json!({"type": "hello"});
         socket.send(Message::text(hello.to_string())).await.map_err(Box::new)?;
         let mut following = Following { socket };
         match following.next().await? {
             Some(wire::ServerFrame::Welcome { .. }) => Ok(following),
             Some(wire::ServerFrame::Error { error, about: _ }) => Err(Problem::Refused(Box::new(error))),
-            Some(wire::ServerFrame::Event(_) | wire::ServerFrame::Pong { .. }) | None => Err(Problem::NoWelcome),
+            Some(wire::ServerFrame::Event(_) | wire::ServerFrame::Pong { .. }) | None => {
+                Err(Problem::NoWelcome)
+            }
         }
     }
 }
@@ -98,7 +110,9 @@ impl Following {
     pub async fn next(&mut self) -> Result<Option<wire::ServerFrame>, Problem> {
         loop {
             match self.socket.next().await {
-                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).map(Some).map_err(Problem::Answer),
+                Some(Ok(Message::Text(text))) => {
+                    return serde_json::from_str(&text).map(Some).map_err(Problem::Answer);
+                }
                 Some(Ok(Message::Close(_))) | None => return Ok(None),
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
                 Some(Err(error)) => return Err(Box::new(error).into()),

@@ -74,7 +74,9 @@ impl Problem {
     /// The command that helps.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotRunning { .. } => Some("start it with `hardshell up`, or name its home with `--home DIR`".to_string()),
+            Self::NotRunning { .. } => {
+                Some("start it with `hardshell up`, or name its home with `--home DIR`".to_string())
+            }
             Self::Refused(error) => error.hint.clone(),
             Self::Start(error) => error.hint(),
             Self::Home(error) => error.hint(),

@@ -14,10 +14,15 @@ pub fn leave(home: &Path) -> Result<(), Problem> {
     }
     let refused = |error: UserError| Problem::Other {
         what: format!("run as root: the assistant runs as the user `{SERVICE_USER}` only, and {error}"),
-        hint: Some(format!("useradd --system --home-dir {SERVICE_HOME} --shell /usr/sbin/nologin {SERVICE_USER}")),
+        hint: Some(format!(
+            "useradd --system --home-dir {SERVICE_HOME} --shell /usr/sbin/nologin {SERVICE_USER}"
+        )),
     };
     let user = find_user(SERVICE_USER).map_err(refused)?;
-    give(home, &user).map_err(|source| Problem::Io { step: format!("give {} to `{SERVICE_USER}`", home.display()), source })?;
+    give(home, &user).map_err(|source| Problem::Io {
+        step: format!("give {} to `{SERVICE_USER}`", home.display()),
+        source,
+    })?;
     become_user(SERVICE_USER).map_err(refused)?;
     show::note(&format!("started as root: running as the user `{SERVICE_USER}` from here on, for good"));
     Ok(())

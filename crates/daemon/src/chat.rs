@@ -11,12 +11,14 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 /// What is said when an answer has to wait for the owner: a program cannot answer for them.
-const WAITS: &str = "This needs your approval first: answer it on the web page or with `hardshell approvals`.";
+const WAITS: &str =
+    "This needs your approval first: answer it on the web page or with `hardshell approvals`.";
 
 impl FrontDoor {
     pub(crate) async fn answer_chat(&self, caller: &Caller, chat: Chat) -> Result<Completion, HouseError> {
         let model = self.state.model_for(&chat.model)?;
-        let Some((last, before)) = chat.messages.split_last().filter(|(last, _)| last.role == ChatRole::User) else {
+        let Some((last, before)) = chat.messages.split_last().filter(|(last, _)| last.role == ChatRole::User)
+        else {
             return Err(HouseError::Invalid { why: "the last message must be a user's".to_string() });
         };
         let session: SessionId = format!("api-{}", (self.draw)())
@@ -79,7 +81,11 @@ struct Following {
     _stop: CancelWhenDropped,
 }
 
-fn pieces(events: Receiver<Happened>, who: Speaker, stop: CancelWhenDropped) -> BoxStream<'static, Result<Piece, HouseError>> {
+fn pieces(
+    events: Receiver<Happened>,
+    who: Speaker,
+    stop: CancelWhenDropped,
+) -> BoxStream<'static, Result<Piece, HouseError>> {
     let following = Following { events, who, given: String::new(), step: 0, over: false, _stop: stop };
     futures_util::stream::unfold(following, |mut following| async move {
         let pieces = following.next().await?;

@@ -223,7 +223,11 @@ impl Config {
         let unreadable = |source| ConfigProblem::Unreadable { path: path.to_path_buf(), source };
         let size = fs::metadata(path).map_err(unreadable)?.len();
         if size > FILE_BYTES_MAX {
-            return Err(ConfigProblem::TooLong { path: path.to_path_buf(), bytes: size, bytes_max: FILE_BYTES_MAX });
+            return Err(ConfigProblem::TooLong {
+                path: path.to_path_buf(),
+                bytes: size,
+                bytes_max: FILE_BYTES_MAX,
+            });
         }
         let text = fs::read_to_string(path).map_err(unreadable)?;
         Self::parse(&text, path)
@@ -235,7 +239,8 @@ impl Config {
     ///
     /// [`ConfigProblem::Malformed`] with line, column and, for a slip of the pen, what was probably meant.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigProblem> {
-        let config: Self = toml::from_str(text).map_err(|error| ConfigProblem::malformed(path, text, &error))?;
+        let config: Self =
+            toml::from_str(text).map_err(|error| ConfigProblem::malformed(path, text, &error))?;
         config.check(path)?;
         Ok(config)
     }
@@ -292,7 +297,8 @@ impl Config {
     /// The whole configuration, defaults included, as TOML.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).unwrap_or_else(|error| format!("# could not be written as TOML: {error}"))
+        toml::to_string_pretty(self)
+            .unwrap_or_else(|error| format!("# could not be written as TOML: {error}"))
     }
 
     /// JSON Schema of the file, for editors.

@@ -34,7 +34,10 @@ impl Connections {
 impl Observer for Connections {
     fn observe(&self, record: &Record) {
         if self.queue.try_send(record.clone()).is_err() {
-            tracing::error!(host = record.destination, "too many connections to record; this one is only in this line");
+            tracing::error!(
+                host = record.destination,
+                "too many connections to record; this one is only in this line"
+            );
         }
     }
 }
@@ -49,7 +52,8 @@ fn entry(record: &Record) -> Option<Entry> {
         Stage::Closed { .. } | Stage::Failed { .. } => (Verdict::Allow, Vec::new()),
         Stage::Connecting | Stage::Misplaced { .. } => return None,
     };
-    let request = record.method.as_ref().map(|method| format!("{method} {}", record.path.as_deref().unwrap_or("/")));
+    let request =
+        record.method.as_ref().map(|method| format!("{method} {}", record.path.as_deref().unwrap_or("/")));
     let event = Event::Connection {
         host: record.destination.clone(),
         port: record.port,

@@ -114,9 +114,18 @@ fn event(happened: &Happened, catalog: &Catalog) -> Option<wire::Event> {
         }
         What::Decided { call_id, verdict, rules, label } => {
             let rules = rules.iter().map(Into::into).collect();
-            wire::Event::Decided { session, task, call_id, verdict: verdict.into(), rules, label: (&label).into() }
+            wire::Event::Decided {
+                session,
+                task,
+                call_id,
+                verdict: verdict.into(),
+                rules,
+                label: (&label).into(),
+            }
         }
-        What::Progress { call_id, text, percent } => wire::Event::Progress { session, task, call_id, text, percent },
+        What::Progress { call_id, text, percent } => {
+            wire::Event::Progress { session, task, call_id, text, percent }
+        }
         What::Resulted { call_id, text, failed, label } => {
             wire::Event::Result { session, task, call_id, text, failed, label: (&label).into() }
         }

@@ -5,12 +5,12 @@ use crate::home::Home;
 use crate::memory::Kept;
 use crate::start_error::StartError;
 use broker::{Executor, Resolve};
-use connectors::{Connectors, Parts, Shared};
 use connectors::files::Files;
-use connectors::mail::{ImapServer, MailBoxes, MailPlace, Mailbox, SmtpServer};
 use connectors::host::Machine;
+use connectors::mail::{ImapServer, MailBoxes, MailPlace, Mailbox, SmtpServer};
 use connectors::shell::{Shell, ShellSettings};
 use connectors::web::Web;
+use connectors::{Connectors, Parts, Shared};
 use domain::{Address, SecretName, Timestamp};
 use egress::{Destination, Egress, Rule, Rules};
 use policy::IsolationLevel;
@@ -44,7 +44,8 @@ impl Hands {
     /// Opens what `config` names.
     pub(crate) fn take(home: &Home, config: &Config, around: Surroundings<'_>) -> Result<Self, StartError> {
         let workspace = home.path("workspace");
-        let folders = |paths: &[String]| paths.iter().filter_map(|path| plain_folder(path)).collect::<Vec<_>>();
+        let folders =
+            |paths: &[String]| paths.iter().filter_map(|path| plain_folder(path)).collect::<Vec<_>>();
         let mut open = folders(&config.files.allowed_paths);
         open.extend(folders(&config.files.readable_paths));
         let files = Files::open(&workspace, &open, &home.path("trash")).map_err(|error| hands(&error))?;
@@ -57,7 +58,8 @@ impl Hands {
         };
         let (mailboxes, smtp) = mail(home, config, around.now)?;
         let owner: Vec<Address> = smtp.iter().map(|server| server.from.clone()).collect();
-        let mail = MailBoxes::open(&mailboxes, smtp, Arc::clone(around.egress)).map_err(|error| hands(&error))?;
+        let mail =
+            MailBoxes::open(&mailboxes, smtp, Arc::clone(around.egress)).map_err(|error| hands(&error))?;
         let tools = Connectors::new(Parts {
             catalog: Arc::clone(around.catalog),
             files: Arc::new(files),
@@ -88,7 +90,8 @@ impl Hands {
 fn web_rules(config: &Config) -> Result<Rules, StartError> {
     let mut rules = Rules::new().with(Rule::anywhere(443)).with(Rule::anywhere(80));
     for place in &config.network.private_hosts {
-        let bad = || StartError::Hands { why: format!("`{place}` in `network.private_hosts` is not HOST:PORT") };
+        let bad =
+            || StartError::Hands { why: format!("`{place}` in `network.private_hosts` is not HOST:PORT") };
         let (host, port) = place.rsplit_once(':').ok_or_else(bad)?;
         let destination: Destination = host.parse().map_err(|_not_a_host| bad())?;
         rules.add(Rule::private(destination, port.parse().map_err(|_not_a_port| bad())?));
@@ -107,7 +110,9 @@ fn plain_folder(pattern: &str) -> Option<PathBuf> {
         Some(rest) => PathBuf::from(std::env::var_os("HOME")?).join(rest),
         None => PathBuf::from(pattern),
     };
-    let whole = fixed.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']));
+    let whole = fixed
+        .components()
+        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']));
     let folder: PathBuf = whole.collect();
     (folder.is_absolute() && folder.is_dir()).then_some(folder)
 }
@@ -131,7 +136,11 @@ fn limits(section: &SandboxSection) -> Limits {
     }
 }
 
-fn mail(home: &Home, config: &Config, now: Timestamp) -> Result<(Vec<Mailbox>, Option<SmtpServer>), StartError> {
+fn mail(
+    home: &Home,
+    config: &Config,
+    now: Timestamp,
+) -> Result<(Vec<Mailbox>, Option<SmtpServer>), StartError> {
     let mut mailboxes = config.mailboxes.iter().map(mailbox).collect::<Result<Vec<_>, _>>()?;
     if mailboxes.is_empty() {
         let path = home.path("mail/sample");
@@ -159,7 +168,9 @@ fn mailbox(section: &MailboxSection) -> Result<Mailbox, StartError> {
             MailPlace::Imap(ImapServer::parse(url, secret(password)?).map_err(|error| hands(&error))?)
         }
         (None, None) => {
-            return Err(StartError::Hands { why: format!("the mailbox `{}` has neither maildir nor imap", section.name) });
+            return Err(StartError::Hands {
+                why: format!("the mailbox `{}` has neither maildir nor imap", section.name),
+            });
         }
     };
     Ok(Mailbox { name: section.name.clone(), place })

@@ -73,7 +73,9 @@ impl HomeError {
         match self {
             Self::NoHome => Some("hardshell --home DIR …".to_string()),
             Self::Exposed { path, wanted, .. } => Some(format!("chmod {wanted:04o} '{}'", path.display())),
-            Self::Foreign { path, user, .. } => Some(format!("chown -R {user} '{}', or use another --home", path.display())),
+            Self::Foreign { path, user, .. } => {
+                Some(format!("chown -R {user} '{}', or use another --home", path.display()))
+            }
             Self::Io { path, .. } => Some(format!("ls -ld '{}'; df -h '{}'", path.display(), path.display())),
             Self::TooLong { path, .. } => Some(format!("shorten '{}'", path.display())),
         }
@@ -96,7 +98,9 @@ impl Home {
     /// [`HomeError::NoHome`].
     pub fn default_path() -> Result<PathBuf, HomeError> {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        set("HARDSHELL_HOME").or_else(|| set("HOME").map(|home| home.join(".hardshell"))).ok_or(HomeError::NoHome)
+        set("HARDSHELL_HOME")
+            .or_else(|| set("HOME").map(|home| home.join(".hardshell")))
+            .ok_or(HomeError::NoHome)
     }
 
     /// Makes what is missing of the home at `root`, and refuses what others can reach.
@@ -159,16 +163,18 @@ impl Home {
 }
 
 fn make_folder(path: &Path) -> Result<(), HomeError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| io_error(path, "made", source))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| io_error(path, "made", source))
 }
 
 fn write_first(path: &Path, text: &str) -> Result<(), HomeError> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.set_permissions(Permissions::from_mode(0o600)).and_then(|()| file.write_all(text.as_bytes())));
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
+            file.set_permissions(Permissions::from_mode(0o600)).and_then(|()| file.write_all(text.as_bytes()))
+        });
     match written {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(io_error(path, "written", error)),
         Ok(()) | Err(_) => Ok(()),
@@ -214,7 +220,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("home");
         Home::prepare(&root).unwrap();
-        for (name, mode, wanted) in [("", 0o755, 0o700), ("hardshell.toml", 0o644, 0o600), ("audit", 0o750, 0o700)] {
+        for (name, mode, wanted) in
+            [("", 0o755, 0o700), ("hardshell.toml", 0o644, 0o600), ("audit", 0o750, 0o700)]
+        {
             let path = root.join(name);
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let error = Home::prepare(&root).unwrap_err();

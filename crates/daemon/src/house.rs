@@ -36,7 +36,9 @@ pub struct FrontDoor {
 
 impl FrontDoor {
     pub(crate) fn new_task(&self) -> Result<TaskId, HouseError> {
-        format!("t-{}", (self.draw)()).parse().map_err(|error: domain::IdError| HouseError::Failed { why: error.to_string() })
+        format!("t-{}", (self.draw)())
+            .parse()
+            .map_err(|error: domain::IdError| HouseError::Failed { why: error.to_string() })
     }
 
     pub(crate) async fn take_in(&self, inbound: Inbound) -> Result<(wire::Accepted, Speaker), HouseError> {
@@ -74,7 +76,9 @@ impl FrontDoor {
         let reasons: Vec<String> = readiness
             .reasons
             .into_iter()
-            .map(|reason| reason.detail.map_or(reason.name.clone(), |detail| format!("{}: {detail}", reason.name)))
+            .map(|reason| {
+                reason.detail.map_or(reason.name.clone(), |detail| format!("{}: {detail}", reason.name))
+            })
             .collect();
         Err(HouseError::NotReady { why: reasons.join("; ") })
     }
@@ -174,9 +178,10 @@ impl FrontDoor {
                     why: error.to_string(),
                 }],
             },
-            broker::Error::Audit(_) | broker::Error::Store(_) | broker::Error::Ledger(_) | broker::Error::Id(_) => {
-                failed(&error)
-            }
+            broker::Error::Audit(_)
+            | broker::Error::Store(_)
+            | broker::Error::Ledger(_)
+            | broker::Error::Id(_) => failed(&error),
         })?;
         if let Some(who) = self.broker.speaker_of(&question.task).await.map_err(|error| failed(&error))? {
             self.tasks.go_on(who);
@@ -193,7 +198,9 @@ impl FrontDoor {
                 let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
                 (SignInAct::SignedIn, format!("token {id} `{name}` for {}", scopes.join(" ")))
             }
-            Happening::LockedOut { peer, wait } => (SignInAct::LockedOut, format!("{peer} for {} s", wait.as_secs())),
+            Happening::LockedOut { peer, wait } => {
+                (SignInAct::LockedOut, format!("{peer} for {} s", wait.as_secs()))
+            }
         };
         let entry = Entry { subject: Subject::default(), event: Event::SignIn { act, from } };
         self.log.note(entry, (self.clock)()).await.map_err(|error| failed(&error))?;

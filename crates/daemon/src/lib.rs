@@ -31,6 +31,12 @@ pub use proofs::prove_home;
 pub use start_error::StartError;
 pub use up::{Options, Running};
 
+/// The time of this machine.
+#[must_use]
+pub fn now() -> domain::Timestamp {
+    (gateway::clock())()
+}
+
 /// A fresh id for a message typed here.
 #[must_use]
 pub fn message_id() -> String {

@@ -42,7 +42,12 @@ impl Switch {
     ///
     /// What the system says.
     pub fn lock(&self, why: &str) -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&self.path)?;
         file.write_all(why.as_bytes())?;
         file.sync_all()
     }

@@ -16,14 +16,16 @@ impl FrontDoor {
         let limit = usize::try_from(query.limit.unwrap_or(PAGE)).unwrap_or(usize::MAX);
         let folder = self.log.folder().to_path_buf();
         let found = tokio::task::spawn_blocking(move || audit::query(&folder, &filter, limit)).await;
-        let Found { mut records, more } = found.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let Found { mut records, more } =
+            found.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         records.sort_by_key(Record::seq);
         Ok(wire::AuditPage { records: records.iter().filter_map(shown).collect(), more })
     }
 }
 
 fn filter(query: &wire::AuditQuery) -> Result<Filter, HouseError> {
-    let unknown = |what: &str, word: &str| HouseError::Invalid { why: format!("`{word}` is no {what} of records") };
+    let unknown =
+        |what: &str, word: &str| HouseError::Invalid { why: format!("`{word}` is no {what} of records") };
     let kinds = match &query.kind {
         None => Vec::new(),
         Some(word) => vec![Kind::parse(word).ok_or_else(|| unknown("kind", word))?],

@@ -50,7 +50,12 @@ impl Remember for Kept {
     fn search<'a>(&'a self, words: String, limit: u32) -> Remembered<'a, Vec<Note>> {
         Box::pin(async move {
             let found = self.store.run(move |tx| tx.search_memory(&words, limit)).await.map_err(in_words)?;
-            let note = |memory: store::Memory| Note { id: memory.id, text: memory.text, label: memory.label, saved: memory.created };
+            let note = |memory: store::Memory| Note {
+                id: memory.id,
+                text: memory.text,
+                label: memory.label,
+                saved: memory.created,
+            };
             Ok(found.into_iter().map(note).collect())
         })
     }

@@ -79,7 +79,8 @@ impl SignIns for KeptSignIns {
     ) -> BoxFuture<'_, Result<Option<SignInRecord>, SignInsError>> {
         let now = (self.clock)();
         async move {
-            let taken = self.store.run(move |tx| tx.take_sign_in(kind.as_str(), digest.as_bytes(), now)).await;
+            let taken =
+                self.store.run(move |tx| tx.take_sign_in(kind.as_str(), digest.as_bytes(), now)).await;
             Ok(taken.map_err(failed("written"))?.and_then(from_store))
         }
         .boxed()
@@ -87,7 +88,8 @@ impl SignIns for KeptSignIns {
 
     fn remove(&self, id: &str) -> BoxFuture<'_, Result<bool, SignInsError>> {
         let (id, now) = (id.to_string(), (self.clock)());
-        async move { self.store.run(move |tx| tx.revoke_sign_in(&id, now)).await.map_err(failed("written")) }.boxed()
+        async move { self.store.run(move |tx| tx.revoke_sign_in(&id, now)).await.map_err(failed("written")) }
+            .boxed()
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<SignInRecord>, SignInsError>> {
@@ -99,6 +101,7 @@ impl SignIns for KeptSignIns {
     }
 
     fn prune(&self, now: Timestamp) -> BoxFuture<'_, Result<(), SignInsError>> {
-        async move { self.store.run(move |tx| tx.prune_sign_ins(now)).await.map_err(failed("written")) }.boxed()
+        async move { self.store.run(move |tx| tx.prune_sign_ins(now)).await.map_err(failed("written")) }
+            .boxed()
     }
 }

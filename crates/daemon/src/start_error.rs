@@ -83,9 +83,9 @@ impl StartError {
             Self::Home(error) => error.hint(),
             Self::Config(_) | Self::Models(_) | Self::Name(_) => Some("hardshell config check".to_string()),
             Self::Gateway(error) => Some(error.hint()),
-            Self::Audit(audit::Error::InUse { .. }) | Self::Store(store::Error::InUse { .. }) => {
-                Some("Hardshell is running on this home already: `hardshell chat`, `hardshell status`".to_string())
-            }
+            Self::Audit(audit::Error::InUse { .. }) | Self::Store(store::Error::InUse { .. }) => Some(
+                "Hardshell is running on this home already: `hardshell chat`, `hardshell status`".to_string(),
+            ),
             Self::Policy(_) | Self::Rules { .. } => Some("ls -l ~/.hardshell/policy".to_string()),
             Self::Root
             | Self::Audit(_)

@@ -57,7 +57,10 @@ impl HouseState {
     pub(crate) fn readiness(&self) -> wire::Readiness {
         let mut reasons = Vec::new();
         if let audit::State::Failed(_) | audit::State::Closed = self.log.state() {
-            reasons.push(wire::Reason { name: "audit".to_string(), detail: Some(format!("{:?}", self.log.state())) });
+            reasons.push(wire::Reason {
+                name: "audit".to_string(),
+                detail: Some(format!("{:?}", self.log.state())),
+            });
         }
         if self.lockdown.state() == Lockdown::Locked {
             let detail = Some("locked down; `hardshell lockdown off` releases it".to_string());

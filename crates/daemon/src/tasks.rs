@@ -105,7 +105,9 @@ impl Tasks {
     /// Cancels the tasks of a session that wait for an answer.
     async fn cancel_asleep(&self, session: &SessionId) -> bool {
         let of = session.clone();
-        let asleep = self.store.run(move |tx| Ok(tx.tasks_going_on()?.into_iter().filter(|t| t.session == of).collect::<Vec<_>>()));
+        let asleep = self.store.run(move |tx| {
+            Ok(tx.tasks_going_on()?.into_iter().filter(|t| t.session == of).collect::<Vec<_>>())
+        });
         let asleep = match asleep.await {
             Ok(tasks) => tasks,
             Err(error) => {
@@ -252,10 +254,14 @@ impl Tasks {
         let effects = self.store.run(move |tx| tx.effects_of(&task)).await?;
         let tokens = effects.into_iter().filter_map(|(_, state)| match state {
             store::EffectState::Ended(Ok(done)) => match done.into_parts().0 {
-                domain::Done::Answered(turn) => Some(turn.usage.input_tokens.saturating_add(turn.usage.output_tokens)),
+                domain::Done::Answered(turn) => {
+                    Some(turn.usage.input_tokens.saturating_add(turn.usage.output_tokens))
+                }
                 domain::Done::Ran(_) | domain::Done::Delivered => None,
             },
-            store::EffectState::Begun | store::EffectState::Ended(Err(_)) | store::EffectState::Unknown => None,
+            store::EffectState::Begun | store::EffectState::Ended(Err(_)) | store::EffectState::Unknown => {
+                None
+            }
         });
         Ok(tokens.fold(0, u64::saturating_add))
     }

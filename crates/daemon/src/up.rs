@@ -71,7 +71,8 @@ impl Running {
         let for_tests = Arc::clone(&draw);
         let policy = load_policy(&home, &config)?;
         let delimiters = delimiters(&random)?;
-        let Foundation { log, store, redact, registry, catalog, state, executors, resolve, prover } = foundation;
+        let Foundation { log, store, redact, registry, catalog, state, executors, resolve, prover } =
+            foundation;
         let events = Events::new(now);
         let redactor = Arc::clone(&redact);
         let screens = Arc::new(Screens::new(events, Arc::clone(&catalog), move || redactor.current()));
@@ -85,7 +86,10 @@ impl Running {
             resolve,
             watch: Arc::clone(&screens) as Arc<dyn broker::Watch>,
             clock: Arc::clone(&clock),
-            draw: { let draw = Arc::clone(&draw); Box::new(move || draw()) },
+            draw: {
+                let draw = Arc::clone(&draw);
+                Box::new(move || draw())
+            },
             house: Box::new(Seen(Arc::clone(&state))),
         }));
         let recovered = broker.recover().await?;
@@ -94,8 +98,16 @@ impl Running {
         }
         let standing = standing_text(&home)?;
         let limits = config.agent.limits();
-        let turn = TurnParts { standing, catalog: Arc::clone(&catalog), state: Arc::clone(&state), registry, limits, delimiters };
-        let tasks = Tasks::new(Arc::clone(&broker), store.clone(), Box::new(move |session| turn.settings(session)));
+        let turn = TurnParts {
+            standing,
+            catalog: Arc::clone(&catalog),
+            state: Arc::clone(&state),
+            registry,
+            limits,
+            delimiters,
+        };
+        let tasks =
+            Tasks::new(Arc::clone(&broker), store.clone(), Box::new(move |session| turn.settings(session)));
         let door = Arc::new(FrontDoor {
             broker: Arc::clone(&broker),
             store: store.clone(),
@@ -164,7 +176,8 @@ impl Running {
         let model = name.parse().map_err(|error: domain::IdError| in_words(&error))?;
         let ask = self.state.registry.test_question(&model).map_err(|error| in_words(&error))?;
         let id = || (self.draw)();
-        let session: SessionId = format!("test-{}", id()).parse().map_err(|error: domain::IdError| in_words(&error))?;
+        let session: SessionId =
+            format!("test-{}", id()).parse().map_err(|error: domain::IdError| in_words(&error))?;
         let task = format!("t-{}", id()).parse().map_err(|error: domain::IdError| in_words(&error))?;
         let inbound = domain::Inbound {
             id: id().parse().map_err(|error: domain::IdError| in_words(&error))?,
@@ -183,11 +196,19 @@ impl Running {
         };
         self.broker.deliver(inbound, who.task.clone()).await.map_err(|error| in_words(&error))?;
         self.broker.begin_task(&who).await.map_err(|error| in_words(&error))?;
-        let went = self.broker.ask_model(&who, 0, ask, &broker::Cancel::new()).await.map_err(|error| in_words(&error))?;
+        let went = self
+            .broker
+            .ask_model(&who, 0, ask, &broker::Cancel::new())
+            .await
+            .map_err(|error| in_words(&error))?;
         let answer = match went {
-            broker::Went::On { usage: _ } => self.broker.last_answer(&who).await.map_err(|error| in_words(&error))?,
+            broker::Went::On { usage: _ } => {
+                self.broker.last_answer(&who).await.map_err(|error| in_words(&error))?
+            }
             broker::Went::Stuck { why } => return Err(why),
-            broker::Went::Waiting { question } => return Err(format!("it needs your approval first: {question}")),
+            broker::Went::Waiting { question } => {
+                return Err(format!("it needs your approval first: {question}"));
+            }
             broker::Went::Stopped => return Err("it was stopped".to_string()),
         };
         let ended = self.broker.end_task(&who, domain::TaskState::Done, "the test is over").await;
@@ -231,7 +252,8 @@ impl Foundation {
         let log = Arc::new(log);
         let (store, _) = Store::open(home.root(), now)?;
         let observer = Arc::new(Connections::into(Arc::clone(&log), gateway::clock()));
-        let egress = Arc::new(egress::Egress::new(Arc::clone(&vault), egress::Settings::default(), observer)?);
+        let egress =
+            Arc::new(egress::Egress::new(Arc::clone(&vault), egress::Settings::default(), observer)?);
         let sandbox = Arc::new(sandbox::Sandbox::probe().await?);
         let registry = Arc::new(Registry::new(&config.models, Arc::clone(&egress))?);
         let catalog = Arc::new(tools::Catalog::builtin()?);
@@ -259,7 +281,17 @@ impl Foundation {
             tools: hands.executors(),
         };
         let prover = Prover { sandbox, egress, log: Arc::clone(&log), clock: gateway::clock() };
-        Ok(Self { log, store, redact, registry, catalog, state, executors, resolve: hands.resolver(), prover })
+        Ok(Self {
+            log,
+            store,
+            redact,
+            registry,
+            catalog,
+            state,
+            executors,
+            resolve: hands.resolver(),
+            prover,
+        })
     }
 }
 
@@ -304,7 +336,10 @@ fn gateway_config(home: &Home, config: &Config, port: Option<u16>) -> gateway::C
             Exposure::Loopback => gateway::Exposure::Loopback,
             Exposure::Public => gateway::Exposure::Public,
         },
-        tls: section.tls.as_ref().map(|tls| gateway::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() }),
+        tls: section
+            .tls
+            .as_ref()
+            .map(|tls| gateway::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() }),
         public_names: config.public_names(),
         socket: Some(home.path("run/hardshell.sock")),
         limits: gateway::Limits::default(),
@@ -356,14 +391,20 @@ fn drawer(random: &gateway::Random) -> Result<Arc<dyn Fn() -> String + Send + Sy
 }
 
 /// A delimiter for each session, that nobody outside this process can guess.
-fn delimiters(random: &gateway::Random) -> Result<Box<dyn Fn(&SessionId) -> Delimiter + Send + Sync>, StartError> {
+fn delimiters(
+    random: &gateway::Random,
+) -> Result<Box<dyn Fn(&SessionId) -> Delimiter + Send + Sync>, StartError> {
     let mut key = [0_u8; 32];
     random(&mut key).map_err(StartError::Random)?;
-    let of = move |session: &str| blake3::keyed_hash(&key, session.as_bytes()).to_hex().as_str().chars().take(24).collect::<String>();
+    let of = move |session: &str| {
+        blake3::keyed_hash(&key, session.as_bytes()).to_hex().as_str().chars().take(24).collect::<String>()
+    };
     // Parsed once here: 24 hexadecimal digits always are a delimiter.
     Delimiter::parse(&of(""))?;
     let fallback = Delimiter::parse(&of("fallback"))?;
-    Ok(Box::new(move |session| Delimiter::parse(&of(session.as_str())).unwrap_or_else(|_never| fallback.clone())))
+    Ok(Box::new(move |session| {
+        Delimiter::parse(&of(session.as_str())).unwrap_or_else(|_never| fallback.clone())
+    }))
 }
 
 /// Passes the log's records on to the screens that may see them.
@@ -409,4 +450,3 @@ async fn lapse(broker: Arc<Broker>, tasks: Arc<Tasks>) {
         }
     }
 }
-

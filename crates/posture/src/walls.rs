@@ -48,7 +48,8 @@ impl Cache {
         let wire = CacheWire { version: VERSION, kept_for: kept_for.to_string(), tried: tried.to_vec() };
         let Ok(text) = serde_json::to_string(&wire) else { return };
         let beside = self.path.with_extension("new");
-        let written = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
+        let written =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
         let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
         let _ = written.and_then(|()| fs::rename(&beside, &self.path));
     }
@@ -63,7 +64,9 @@ pub async fn the_walls_hold(sandbox: &Sandbox, cache: Option<&Cache>) -> Vec<Pro
     }
     match tried(sandbox, cache).await {
         Ok(results) => results.iter().map(proof).collect(),
-        Err(error) => vec![Proof::new("sandbox", State::Failed, format!("the canaries could not be tried: {error}"))],
+        Err(error) => {
+            vec![Proof::new("sandbox", State::Failed, format!("the canaries could not be tried: {error}"))]
+        }
     }
 }
 
@@ -87,10 +90,16 @@ fn proof(result: &CanaryResult) -> Proof {
     let name = format!("sandbox.{}", result.canary.name());
     let tries = Canary::tries(result.canary);
     match result.verdict {
-        Verdict::Holds => Proof::new(&name, State::Holds, format!("a command tried to {tries}: {}", result.detail)),
-        Verdict::Failed => Proof::new(&name, State::Failed, format!("a command could {tries}: {}", result.detail)),
-        Verdict::NotShown => {
-            Proof::new(&name, State::Failed, format!("it is not shown that a command cannot {tries}: {}", result.detail))
+        Verdict::Holds => {
+            Proof::new(&name, State::Holds, format!("a command tried to {tries}: {}", result.detail))
         }
+        Verdict::Failed => {
+            Proof::new(&name, State::Failed, format!("a command could {tries}: {}", result.detail))
+        }
+        Verdict::NotShown => Proof::new(
+            &name,
+            State::Failed,
+            format!("it is not shown that a command cannot {tries}: {}", result.detail),
+        ),
     }
 }

@@ -20,7 +20,9 @@ pub async fn the_way_out_refuses(egress: &Egress) -> Vec<Proof> {
         proofs.push(match ask(egress, url, web.clone()).await {
             Err(Error::Refused(refusal)) => Proof::new(name, State::Holds, format!("tried {url}: {refusal}")),
             Err(Error::Url(error)) => Proof::new(name, State::Holds, format!("tried {url}: {error}")),
-            Err(other) => Proof::new(name, State::Failed, format!("tried {url}, and the guard let it through: {other}")),
+            Err(other) => {
+                Proof::new(name, State::Failed, format!("tried {url}, and the guard let it through: {other}"))
+            }
             Ok(()) => Proof::new(name, State::Failed, format!("{url} was reached")),
         });
     }
@@ -34,12 +36,16 @@ async fn can_succeed(egress: &Egress) -> Proof {
         return Proof::new(name, State::Failed, "`localhost` is no host".to_string());
     };
     match ask(egress, "http://localhost:9/", Rules::new().with(Rule::private(destination, 9))).await {
-        Err(Error::Refused(refusal)) => {
-            Proof::new(name, State::Failed, format!("the canary is refused even where it is allowed: {refusal}"))
-        }
-        Ok(()) | Err(_) => {
-            Proof::new(name, State::Holds, "with a rule that names it, localhost is tried: the guard is what stops it".to_string())
-        }
+        Err(Error::Refused(refusal)) => Proof::new(
+            name,
+            State::Failed,
+            format!("the canary is refused even where it is allowed: {refusal}"),
+        ),
+        Ok(()) | Err(_) => Proof::new(
+            name,
+            State::Holds,
+            "with a rule that names it, localhost is tried: the guard is what stops it".to_string(),
+        ),
     }
 }
 

@@ -37,7 +37,8 @@ async fn after_a_strangers_words_a_consequence_is_asked_about_and_done_once_when
     let stranger = house.broker.answer(&question, Answer::Approve, &guest, Channel::Telegram).await;
     assert!(matches!(stranger, Err(Error::NotTheOwner { .. })));
 
-    let answered = house.broker.answer(&question, Answer::Approve, &Principal::owner(), Channel::Web).await.unwrap();
+    let answered =
+        house.broker.answer(&question, Answer::Approve, &Principal::owner(), Channel::Web).await.unwrap();
     house.broker.settle(&who, &answered, &Cancel::new()).await.unwrap();
     assert_eq!(house.hand.done(), ["mail.list", "mail.send"]);
 
@@ -56,11 +57,15 @@ async fn a_denied_question_is_told_to_the_model_and_nothing_is_done() {
     house.broker.call(&who, 3, 0, &call("a", "mail.list", "{}"), &Cancel::new()).await.unwrap();
     let went = house.broker.call(&who, 5, 0, &call("b", "mail.send", SEND), &Cancel::new()).await.unwrap();
     let Went::Waiting { question } = went else { panic!("{went:?}") };
-    let answered = house.broker.answer(&question, Answer::Deny, &Principal::owner(), Channel::Web).await.unwrap();
+    let answered =
+        house.broker.answer(&question, Answer::Deny, &Principal::owner(), Channel::Web).await.unwrap();
     house.broker.settle(&who, &answered, &Cancel::new()).await.unwrap();
     assert_eq!(house.hand.done(), ["mail.list"]);
     let last = house.items(&who).await.pop().unwrap();
-    assert!(matches!(last, ItemBody::Result { failed: true, ref text, .. } if text.contains("said no")), "{last:?}");
+    assert!(
+        matches!(last, ItemBody::Result { failed: true, ref text, .. } if text.contains("said no")),
+        "{last:?}"
+    );
 }
 
 #[tokio::test]
@@ -72,7 +77,14 @@ async fn an_unreadable_call_is_told_to_the_model_and_nothing_is_done() {
     }
     house.broker.call(&who, 3, 1, &call("d", "no.such.tool", "{}"), &Cancel::new()).await.unwrap();
     assert_eq!(house.hand.done(), Vec::<String>::new());
-    assert!(house.items(&who).await.iter().skip(1).all(|item| matches!(item, ItemBody::Result { failed: true, .. })));
+    assert!(
+        house
+            .items(&who)
+            .await
+            .iter()
+            .skip(1)
+            .all(|item| matches!(item, ItemBody::Result { failed: true, .. }))
+    );
 }
 
 #[tokio::test]
@@ -104,11 +116,17 @@ async fn after_a_crash_a_look_is_repeated_and_a_consequence_is_reported_as_unkno
     house.begin_and_crash(&who, 5, &call("b", "host.disk", "{}")).await;
     let house = house.reopen().await;
     let recovered = house.broker.recover().await.unwrap();
-    let names = |keys: &[domain::EffectKey]| keys.iter().map(|key| key.as_str().rsplit('.').nth(1).unwrap().to_string()).collect::<Vec<_>>();
-    assert_eq!((names(&recovered.unknown), names(&recovered.to_repeat)), (vec!["3".to_string()], vec!["5".to_string()]));
+    let names = |keys: &[domain::EffectKey]| {
+        keys.iter().map(|key| key.as_str().rsplit('.').nth(1).unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (names(&recovered.unknown), names(&recovered.to_repeat)),
+        (vec!["3".to_string()], vec!["5".to_string()])
+    );
     let went = house.broker.call(&who, 5, 0, &call("b", "host.disk", "{}"), &Cancel::new()).await.unwrap();
     assert!(matches!(went, Went::On { .. }));
-    let repeated = house.broker.call(&who, 3, 0, &call("a", "shell.run", r#"{"command": "ls"}"#), &Cancel::new()).await;
+    let repeated =
+        house.broker.call(&who, 3, 0, &call("a", "shell.run", r#"{"command": "ls"}"#), &Cancel::new()).await;
     assert!(repeated.is_err(), "what may have happened is not done again");
     assert_eq!(house.hand.done(), ["host.disk"]);
     assert_eq!(house.broker.recover().await.unwrap(), broker::Recovered::default());

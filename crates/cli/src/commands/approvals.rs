@@ -15,7 +15,11 @@ pub async fn run(common: &Common, arguments: &Approvals) -> Result<Exit, Problem
         ApprovalsCommand::List => list(common, &client).await,
         ApprovalsCommand::Show { id } => {
             let question = find(&client, id).await?;
-            if common.json { show::json(&question) } else { print(&question) }
+            if common.json {
+                show::json(&question)
+            } else {
+                print(&question)
+            }
             Ok(Exit::Done)
         }
         ApprovalsCommand::Approve { id, always } => {
@@ -39,7 +43,9 @@ async fn list(common: &Common, client: &Client) -> Result<Exit, Problem> {
     } else if questions.is_empty() {
         show::line("Nothing waits for your approval.");
     } else {
-        questions.iter().for_each(|question| show::line(&format!("{}  {}", question.id, show::printable(&question.title))));
+        questions.iter().for_each(|question| {
+            show::line(&format!("{}  {}", question.id, show::printable(&question.title)))
+        });
         show::note("hint: `hardshell approvals show ID`, then `approve ID` or `deny ID`");
     }
     Ok(Exit::Done)

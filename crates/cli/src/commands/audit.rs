@@ -48,7 +48,8 @@ async fn look(common: &Common, client: &Client, query: &Query) -> Result<Exit, P
         if let Some(value) = value {
             let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
             if !plain {
-                let what = format!("look for the {name} `{value}`: names have letters, digits, `.`, `_` and `-`");
+                let what =
+                    format!("look for the {name} `{value}`: names have letters, digits, `.`, `_` and `-`");
                 return Err(Problem::Other { what, hint: None });
             }
             path.push_str(&format!("&{name}={value}"));

@@ -61,13 +61,20 @@ enum Asking {
     Leave,
 }
 
-async fn say(common: &Common, client: &Client, session: &str, text: &str, asking: Asking) -> Result<Exit, Problem> {
+async fn say(
+    common: &Common,
+    client: &Client,
+    session: &str,
+    text: &str,
+    asking: Asking,
+) -> Result<Exit, Problem> {
     let mut following = client.follow().await?;
     let id = daemon::message_id();
     let path = format!("/api/v1/sessions/{session}/messages");
     let message = NewMessage { id, text: text.to_string(), quoted: None };
     let accepted: Accepted = client.post(&path, &message).await?;
     let mut interrupted = false;
+    let mut drafted = Drafted::default();
     loop {
         let event = tokio::select! {
             event = next_of(&mut following, &accepted.task) => event?,
@@ -86,11 +93,13 @@ async fn say(common: &Common, client: &Client, session: &str, text: &str, asking
                 Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. } => show::json(&event),
                 _ => {}
             }
-        } else {
+        } else if !drafted.show(&event) {
             card(&event);
         }
         match event {
-            Event::Asked { question, .. } if asking == Asking::Here => answer_here(common, client, &question).await?,
+            Event::Asked { question, .. } if asking == Asking::Here => {
+                answer_here(common, client, &question).await?
+            }
             Event::Asked { question, .. } => {
                 if !common.json {
                     crate::commands::approvals::print(&question);
@@ -109,6 +118,47 @@ async fn say(common: &Common, client: &Client, session: &str, text: &str, asking
     }
 }
 
+/// What has been shown of an answer while it was being written.
+#[derive(Default)]
+struct Drafted {
+    text: String,
+    step: Option<u32>,
+}
+
+impl Drafted {
+    /// Shows a piece of a draft, or what a reply adds to it. Tells whether that was all there was to show.
+    fn show(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Draft { step, text, .. } => {
+                if self.step != Some(*step) {
+                    self.end_line();
+                    self.step = Some(*step);
+                }
+                show::piece(&show::printable(text));
+                self.text.push_str(text);
+                true
+            }
+            Event::Reply { text, .. } if !self.text.is_empty() && text.starts_with(&self.text) => {
+                let rest = text.get(self.text.len()..).unwrap_or_default();
+                show::line(&show::printable(rest));
+                self.text.clear();
+                true
+            }
+            _ => {
+                self.end_line();
+                false
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        if !self.text.is_empty() {
+            show::line("");
+            self.text.clear();
+        }
+    }
+}
+
 /// The next event of `task`.
 async fn next_of(following: &mut Following, task: &str) -> Result<Option<Event>, Problem> {
     while let Some(frame) = following.next().await? {
@@ -123,7 +173,9 @@ async fn next_of(following: &mut Following, task: &str) -> Result<Option<Event>,
             | Event::Ended { task, .. }
             | Event::Progress { task, .. } => task,
             Event::Asked { question, .. } => &question.task,
-            Event::Answered { .. } | Event::Label { .. } | Event::Audit { .. } | Event::Status { .. } => continue,
+            Event::Answered { .. } | Event::Label { .. } | Event::Audit { .. } | Event::Status { .. } => {
+                continue;
+            }
         };
         if of == task {
             return Ok(Some(numbered.event));
@@ -156,7 +208,9 @@ fn card(event: &Event) {
         Event::Result { text, failed, label, .. } => {
             let lines = text.lines().count();
             let word = if *failed { "did not work" } else { "done" };
-            show::note(&show::printable(&format!("  └ {word}, {lines} line(s), {:?}", label.integrity).to_lowercase()));
+            show::note(&show::printable(
+                &format!("  └ {word}, {lines} line(s), {:?}", label.integrity).to_lowercase(),
+            ));
         }
         Event::Reply { text, .. } => show::line(&show::printable(text)),
         Event::Ended { state: TaskState::Failed | TaskState::Cancelled, why, .. } => {

@@ -26,7 +26,8 @@ pub fn run(common: &Common, command: LockdownCommand) -> Result<Exit, Problem> {
         }
         LockdownCommand::Off if !std::io::stdin().is_terminal() => {
             return Err(Problem::Other {
-                what: "release lockdown without a terminal: it is released by a person at the machine".to_string(),
+                what: "release lockdown without a terminal: it is released by a person at the machine"
+                    .to_string(),
                 hint: Some("run `hardshell lockdown off` in a terminal".to_string()),
             });
         }

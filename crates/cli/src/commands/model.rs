@@ -20,7 +20,13 @@ pub async fn run(common: &Common, command: &ModelCommand) -> Result<Exit, Proble
         ModelCommand::List => list(common, &path),
         ModelCommand::Add { name, kind, model, url, key } => {
             let key = key.clone().or_else(|| (kind != "ollama").then(|| name.clone()));
-            let entry = Entry { name, kind, model, url: url.as_deref(), key: key.map(|key| format!("secret://{key}")) };
+            let entry = Entry {
+                name,
+                kind,
+                model,
+                url: url.as_deref(),
+                key: key.map(|key| format!("secret://{key}")),
+            };
             add(common, &path, &entry)
         }
         ModelCommand::Test { name } => test(common, &home, name).await,
@@ -38,7 +44,12 @@ fn list(common: &Common, path: &Path) -> Result<Exit, Problem> {
     show::line(&format!("{} builtin   no language model: commands and a few plain phrases", mark("builtin")));
     for model in &config.models {
         let vendor = model.model.as_deref().unwrap_or("-");
-        show::line(&show::printable(&format!("{} {}   {} {vendor}", mark(&model.name), model.name, model.kind.as_str())));
+        show::line(&show::printable(&format!(
+            "{} {}   {} {vendor}",
+            mark(&model.name),
+            model.name,
+            model.kind.as_str()
+        )));
     }
     Ok(Exit::Done)
 }
@@ -63,10 +74,15 @@ fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem>
         move |source| Problem::Io { step, source }
     };
     let before = std::fs::read_to_string(path).map_err(io("read the configuration"))?;
-    let table = toml::to_string(entry).map_err(|error| Problem::Other { what: format!("write the entry: {error}"), hint: None })?;
+    let table = toml::to_string(entry)
+        .map_err(|error| Problem::Other { what: format!("write the entry: {error}"), hint: None })?;
     let asked = format!("model = \"{}\"", entry.name);
     let mut lines: Vec<String> = before.lines().map(str::to_string).collect();
-    match lines.iter_mut().take_while(|line| !line.starts_with('[')).find(|line| line.trim_start().starts_with("model =")) {
+    match lines
+        .iter_mut()
+        .take_while(|line| !line.starts_with('['))
+        .find(|line| line.trim_start().starts_with("model ="))
+    {
         Some(line) => *line = asked,
         None => lines.insert(0, asked),
     }
@@ -96,14 +112,17 @@ fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem>
 }
 
 async fn test(common: &Common, home: &Path, name: &str) -> Result<Exit, Problem> {
-    let running = Running::start(Options { home: home.to_path_buf(), port: Some(0) }).await.map_err(Box::new)?;
+    let running =
+        Running::start(Options { home: home.to_path_buf(), port: Some(0) }).await.map_err(Box::new)?;
     show::note(&format!("asking `{name}`, through the same door as always"));
     let answer = running.test_model(name).await;
     running.stop().await;
     match answer {
         Ok(text) if common.json => show::json(&serde_json::json!({"ok": true, "answer": text})),
         Ok(text) => show::line(&show::printable(&text)),
-        Err(why) => return Err(Problem::Other { what: format!("get an answer from `{name}`: {why}"), hint: None }),
+        Err(why) => {
+            return Err(Problem::Other { what: format!("get an answer from `{name}`: {why}"), hint: None });
+        }
     }
     Ok(Exit::Done)
 }

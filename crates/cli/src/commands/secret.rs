@@ -18,20 +18,32 @@ pub fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Problem> {
     match command {
         SecretCommand::Set { name, host, note } => {
             let name: SecretName = name.parse().map_err(failed)?;
-            let hosts = host.iter().map(|host| host.parse::<Host>()).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+            let hosts = host
+                .iter()
+                .map(|host| host.parse::<Host>())
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(failed)?;
             let about = About { hosts, note: note.clone().unwrap_or_default(), expires: None };
             vault.set(&name, read_secret()?, about).map_err(failed)?;
-            done(common, &format!("{name} is in the vault. Write it in the configuration as `secret://{name}`."));
+            done(
+                common,
+                &format!("{name} is in the vault. Write it in the configuration as `secret://{name}`."),
+            );
         }
         SecretCommand::List => {
             let entries = vault.list().map_err(failed)?;
             if common.json {
-                let shown: Vec<_> = entries.iter().map(|entry| serde_json::json!({
-                    "name": entry.name.as_str(),
-                    "hosts": entry.about.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                    "note": entry.about.note,
-                    "created": entry.created.0,
-                })).collect();
+                let shown: Vec<_> = entries
+                    .iter()
+                    .map(|entry| {
+                        serde_json::json!({
+                            "name": entry.name.as_str(),
+                            "hosts": entry.about.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                            "note": entry.about.note,
+                            "created": entry.created.0,
+                        })
+                    })
+                    .collect();
                 show::json(&shown);
             } else if entries.is_empty() {
                 show::line("The vault is empty. `hardshell secret set NAME --host HOST` keeps a key.");
@@ -39,7 +51,12 @@ pub fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Problem> {
                 for entry in entries {
                     let hosts: Vec<String> = entry.about.hosts.iter().map(ToString::to_string).collect();
                     let days = now.since(entry.created).as_secs() / 86_400;
-                    let line = format!("{:<24} for {:<32} {days} day(s) old  {}", entry.name, hosts.join(" "), entry.about.note);
+                    let line = format!(
+                        "{:<24} for {:<32} {days} day(s) old  {}",
+                        entry.name,
+                        hosts.join(" "),
+                        entry.about.note
+                    );
                     show::line(&show::printable(&line));
                 }
             }
@@ -63,7 +80,8 @@ fn read_secret() -> Result<SecretText, Problem> {
         let before = rustix::termios::tcgetattr(&stdin).map_err(|errno| io(errno.into()))?;
         let mut quiet = before.clone();
         quiet.local_modes.remove(rustix::termios::LocalModes::ECHO);
-        rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &quiet).map_err(|errno| io(errno.into()))?;
+        rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &quiet)
+            .map_err(|errno| io(errno.into()))?;
         let read = stdin.read_line(&mut text);
         let restored = rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &before);
         show::line("");

@@ -19,7 +19,8 @@ pub async fn run(common: &Common, command: &SessionCommand) -> Result<Exit, Prob
                 show::line("No conversation yet. `hardshell chat` begins one.");
             } else {
                 for session in all.sessions {
-                    let label = format!("{:?}/{:?}", session.label.integrity, session.label.tier).to_lowercase();
+                    let label =
+                        format!("{:?}/{:?}", session.label.integrity, session.label.tier).to_lowercase();
                     show::line(&show::printable(&format!("{}  {label:<18} {}", session.id, session.title)));
                 }
             }
@@ -40,11 +41,16 @@ fn print(body: &ItemBody) {
     let line = match body {
         ItemBody::Said { by, text, .. } => format!("{by}: {text}"),
         ItemBody::Answered { calls, .. } if !calls.is_empty() => {
-            let calls: Vec<String> = calls.iter().map(|call| format!("{} {}", call.tool, call.arguments)).collect();
+            let calls: Vec<String> =
+                calls.iter().map(|call| format!("{} {}", call.tool, call.arguments)).collect();
             format!("  ┌ {}", calls.join("; "))
         }
         ItemBody::Result { tool, failed, text, .. } => {
-            format!("  └ {tool} {}: {} line(s)", if *failed { "did not work" } else { "done" }, text.lines().count())
+            format!(
+                "  └ {tool} {}: {} line(s)",
+                if *failed { "did not work" } else { "done" },
+                text.lines().count()
+            )
         }
         ItemBody::Asked { question, .. } => format!("  ? asked you: {question}"),
         ItemBody::Replied { text } => format!("hardshell: {text}"),

@@ -16,7 +16,9 @@ pub async fn run(common: &Common) -> Result<Exit, Problem> {
         return Ok(Exit::Done);
     }
     let url = link.link.dangerous_reveal();
-    show::line(&format!("Open this in a browser on this machine, within ten minutes; it works once:\n\n  {url}\n"));
+    show::line(&format!(
+        "Open this in a browser on this machine, within ten minutes; it works once:\n\n  {url}\n"
+    ));
     if let Some(tunnel) = tunnel(url) {
         show::line(&format!("From another machine, first run there:\n\n  {tunnel}\n"));
     }

@@ -12,14 +12,19 @@ use tokio::signal::unix::{SignalKind, signal};
 pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("HARDSHELL_LOG").unwrap_or_else(|_unset| "warn".into()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("HARDSHELL_LOG")
+                .unwrap_or_else(|_unset| "warn".into()),
+        )
         .init();
     let home = show::home(common)?;
     root::leave(&home)?;
     let running = Running::start(Options { home, port: arguments.port }).await.map_err(Box::new)?;
     let link = running.sign_in_link().await.map_err(Box::new)?;
     if common.json {
-        show::json_line(&serde_json::json!({"link": link, "address": running.address().to_string(), "home": running.home()}));
+        show::json_line(
+            &serde_json::json!({"link": link, "address": running.address().to_string(), "home": running.home()}),
+        );
     } else {
         greet(&running, &link);
     }

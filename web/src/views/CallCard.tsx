@@ -122,6 +122,8 @@ function Result({ result }: { readonly result: NonNullable<Call["result"]> }) {
   );
 }
 
+/** The argument that says most in one line; a bare switch or number says nothing without its name. */
 function mainArgument(shown: readonly Shown[]): Shown | undefined {
-  return shown.find((argument) => argument.role === "authority") ?? shown[0];
+  const telling = shown.filter((argument) => !/^(?:true|false|[\d.]*)$/u.test(argument.value));
+  return telling.find((argument) => argument.role === "authority") ?? telling[0];
 }

@@ -47,7 +47,10 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::io("create", path, error)),
         }
-        Self::at(path)
+        let folder = Self::at(path)?;
+        let found = fs::symlink_metadata(path).map_err(|error| Error::io("open", path, error))?;
+        check(path, &found, 0o700, Access::Write)?;
+        Ok(folder)
     }
 
     /// The folder at `path`, which must be there.
@@ -56,7 +59,7 @@ impl Folder {
         if !found.is_dir() {
             return Err(Error::WrongType { path: path.to_path_buf(), wanted: "a folder" });
         }
-        check(path, &found, 0o700)?;
+        check(path, &found, 0o700, Access::Read)?;
         Ok(Self { path: path.to_path_buf() })
     }
 
@@ -71,7 +74,7 @@ impl Folder {
             .custom_flags(NO_FOLLOW)
             .open(&path)
             .map_err(|error| Error::io("open", &path, error))?;
-        check_file(&path, &file)?;
+        check_file(&path, &file, Access::Write)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(file),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse { path: self.path.clone() }),
@@ -121,7 +124,7 @@ impl Folder {
             .custom_flags(NO_FOLLOW)
             .open(&path)
             .map_err(|error| Error::io("open", &path, error))?;
-        check_file(&path, &file)?;
+        check_file(&path, &file, Access::Write)?;
         Ok(file)
     }
 }
@@ -137,18 +140,27 @@ fn segment_of_name(name: &str) -> Option<(u32, Form)> {
         .map(|n| (n, form))
 }
 
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// To be read: root may read the log of the service's user.
+    Read,
+    /// To be written: by its own user alone, so that no file of somebody else's gets in between.
+    Write,
+}
+
 /// Refuses an open file that others may reach or that is not a plain file.
-pub(crate) fn check_file(path: &Path, file: &File) -> Result<(), Error> {
+pub(crate) fn check_file(path: &Path, file: &File, access: Access) -> Result<(), Error> {
     let found = file.metadata().map_err(|error| Error::io("open", path, error))?;
     if !found.is_file() {
         return Err(Error::WrongType { path: path.to_path_buf(), wanted: "a file" });
     }
-    check(path, &found, 0o600)
+    check(path, &found, 0o600, access)
 }
 
-fn check(path: &Path, found: &fs::Metadata, wanted: u32) -> Result<(), Error> {
+fn check(path: &Path, found: &fs::Metadata, wanted: u32, access: Access) -> Result<(), Error> {
     let us = rustix::process::geteuid().as_raw();
-    if found.uid() != us {
+    if found.uid() != us && !(us == 0 && access == Access::Read) {
         return Err(Error::Foreign { path: path.to_path_buf(), owner: found.uid(), us });
     }
     let mode = found.mode() & 0o7777;

@@ -77,7 +77,7 @@ fn read_file(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("open", path, error)),
     };
-    folder::check_file(path, &file)?;
+    folder::check_file(path, &file, folder::Access::Write)?;
     let mut text = Zeroizing::new(String::with_capacity(256));
     let unreadable = |reason| Error::KeyUnreadable { path: path.to_path_buf(), reason };
     file.take(KEY_FILE_BYTES_MAX)

@@ -66,7 +66,7 @@ pub(crate) fn open(file: &SegmentFile) -> Result<(File, Form), Error> {
         other => (&file.path, other, file.form),
     };
     let opened = opened.map_err(|error| Error::io("read", path, error))?;
-    folder::check_file(path, &opened)?;
+    folder::check_file(path, &opened, folder::Access::Read)?;
     Ok((opened, form))
 }
 

@@ -62,6 +62,15 @@ struct Open {
     length: u64,
 }
 
+/// When the unsigned end is signed, at the latest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signing {
+    /// After [`IDLE_BEFORE_CHECKPOINT`].
+    WhenIdle,
+    /// With the next record that can be written: the disk took no signature, and trying each second would not help it.
+    WithNextRecord,
+}
+
 pub(crate) struct Writer {
     folder: Folder,
     keys: Keys,
@@ -74,6 +83,7 @@ pub(crate) struct Writer {
     voids: Vec<Void>,
     why: Why,
     unsigned: u64,
+    signing: Signing,
     checkpoint: Option<Checkpoint>,
     records: broadcast::Sender<Record>,
     state: watch::Sender<State>,
@@ -124,6 +134,7 @@ impl Writer {
             voids: end.voids,
             why,
             unsigned: end.unsigned,
+            signing: Signing::WhenIdle,
             checkpoint: end.checkpoint,
             records,
             state,
@@ -139,7 +150,7 @@ impl Writer {
     /// Works until every sender is gone, then signs what is left.
     pub(crate) fn run(mut self, inbox: &Receiver<Task>) {
         loop {
-            let task = if self.unsigned == 0 {
+            let task = if self.unsigned == 0 || self.signing == Signing::WithNextRecord {
                 inbox.recv().map_err(|_all_gone| RecvTimeoutError::Disconnected)
             } else {
                 inbox.recv_timeout(IDLE_BEFORE_CHECKPOINT)
@@ -223,8 +234,7 @@ impl Writer {
             && let Err(failure) = self.write(&[])
         {
             tracing::error!(%failure, "the audit log could not be signed");
-            // The next record tries again; trying each second would not help a disk that is full.
-            self.unsigned = 0;
+            self.signing = Signing::WithNextRecord;
         }
     }
 
@@ -235,6 +245,7 @@ impl Writer {
         let result = self.ready_segment(now).and_then(|()| self.write_batch(lines));
         match &result {
             Ok(_) => {
+                self.signing = Signing::WhenIdle;
                 self.state.send_if_modified(|state| {
                     let was_failed = *state != State::Writing;
                     *state = State::Writing;

@@ -11,7 +11,7 @@ use domain::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"hsindex1";
@@ -71,7 +71,7 @@ impl Index {
 
     fn open(path: &Path) -> Option<Source> {
         let file = OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(path).ok()?;
-        folder::check_file(path, &file).ok()?;
+        folder::check_file(path, &file, folder::Access::Read).ok()?;
         Some(Source::File(file))
     }
 
@@ -205,6 +205,11 @@ fn build(bytes: &[u8], length: u64, form: Form) -> Vec<u8> {
 
 /// Written beside and renamed, so that a reader finds a whole index or none. Not flushed: it can be made again.
 fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    if std::fs::metadata(folder)?.uid() != rustix::process::geteuid().as_raw() {
+        // Root reads the log of the service's user, and leaves nothing of its own in it.
+        return Err(std::io::ErrorKind::PermissionDenied.into());
+    }
     let beside = path.with_extension(format!("index-{}", std::process::id()));
     let written = OpenOptions::new()
         .write(true)

@@ -4,14 +4,17 @@ use crate::NOW;
 use crate::house::{House, Wish, content, intent};
 use audit::{
     Answer, BackupAct, Deed, Ending, Entry, Event, KeySource, Kind, LockdownAct, Log, PolicyAct, ProofState,
-    Redact, SecretAct, Seq, SettingAct, SignInAct, State, Subject, Target, TargetKind,
+    Record, Redact, SecretAct, Seq, SettingAct, SignInAct, State, Subject, Target, TargetKind,
 };
 use domain::{
     Action, ActionDigest, Argument, ArgumentRole, AskModel, Blame, Call, Channel, CommandForm, CommandLine,
     Connector, Effect, Integrity, Label, Message, Pipeline, Principal, Purpose, Reply, Role, RuleHit, Sender,
     Source, SourceKind, Tier, Timestamp, Usage, Value, Verdict,
 };
+use proptest::prelude::*;
 use std::borrow::Cow;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -321,4 +324,38 @@ fn a_deed_names_what_is_reached_and_only_digests_what_is_said() {
     let elsewhere = House::new();
     let (other, _) = Log::open(&elsewhere.folder(), &other, Arc::new(audit::NothingSecret), NOW).unwrap();
     assert_ne!(Deed::of(&call, other.content_key()).contents, deed.contents);
+}
+
+/// A line of version 1 with the digest that fits it, as somebody without the key could make it.
+fn line_of(body: &[u8]) -> Vec<u8> {
+    let key = blake3::derive_key("hardshell audit record v1", b"");
+    let mut line = body.to_vec();
+    line.extend_from_slice(format!(",\"hash\":\"{}\"}}", blake3::keyed_hash(&key, body).to_hex()).as_bytes());
+    line
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_line_is_a_record_or_is_refused(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        seed in 0_usize..4,
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_usize..8), 0..4),
+    ) {
+        prop_assert!(Record::parse(&bytes).is_err());
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/record");
+        let mut body = fs::read(corpus.join(["intent", "outcome", "lockdown", "connection"][seed])).unwrap();
+        prop_assert!(Record::parse(&line_of(&body)).unwrap().entry().unwrap().is_some());
+        for (at, byte, gone) in cuts {
+            let at = at.index(body.len());
+            let end = (at + gone).min(body.len());
+            body.splice(at..end, [byte]);
+        }
+        let line = line_of(&body);
+        if let Ok(record) = Record::parse(&line) {
+            prop_assert_eq!(record.json().as_bytes(), line.as_slice());
+            let _typed_or_refused = record.entry();
+        }
+    }
 }

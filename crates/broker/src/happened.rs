@@ -85,6 +85,8 @@ pub enum What {
         call_id: String,
         /// The question, as it is kept.
         question: Box<store::Question>,
+        /// The label it is asked under.
+        label: Label,
     },
     /// A question is closed.
     Answered {

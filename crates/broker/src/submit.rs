@@ -265,7 +265,10 @@ impl Broker {
             .keep_question(submission, &id, action, &hits, &question, standing.as_ref(), facts.now, expires)
             .await?;
         let call_id = submission.call_id.to_string();
-        self.tell(submission.who, What::Asked { call_id, question: Box::new(kept) });
+        self.tell(
+            submission.who,
+            What::Asked { call_id, question: Box::new(kept), label: facts.label.clone() },
+        );
         Ok(Submitted::Asked { question: id })
     }
 

@@ -129,8 +129,8 @@ fn event(happened: &Happened, catalog: &Catalog) -> Option<wire::Event> {
         What::Resulted { call_id, text, failed, label } => {
             wire::Event::Result { session, task, call_id, text, failed, label: (&label).into() }
         }
-        What::Asked { call_id, question } => {
-            wire::Event::Asked { question: shown_question(&question, catalog, &Label::unknown()), call_id }
+        What::Asked { call_id, question, label } => {
+            wire::Event::Asked { question: shown_question(&question, catalog, &label), call_id }
         }
         What::Answered { question, answer } => {
             let answer = answer.map(|answer| match answer {

@@ -69,6 +69,9 @@ impl FrontDoor {
     }
 
     fn ready(&self) -> Result<(), HouseError> {
+        if self.state.lockdown.is_on() {
+            return Err(HouseError::LockedDown);
+        }
         let readiness = self.state.readiness();
         if readiness.ready {
             return Ok(());

@@ -4,6 +4,7 @@
 //! asks the agent for the next step.
 #![forbid(unsafe_code)]
 
+mod background;
 mod chat;
 pub mod config;
 mod connections;
@@ -21,6 +22,7 @@ mod sign_ins;
 mod start_error;
 mod state;
 mod tasks;
+mod turn;
 mod up;
 
 pub use agent::printable;

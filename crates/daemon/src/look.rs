@@ -52,7 +52,7 @@ fn filter(query: &wire::AuditQuery) -> Result<Filter, HouseError> {
 pub(crate) fn shown(record: &Record) -> Option<wire::AuditRecord> {
     let json: serde_json::Value = serde_json::from_str(record.json()).ok()?;
     let serde_json::Value::Object(mut fields) = json else { return None };
-    for head in ["v", "seq", "time", "prev", "kind", "hash"] {
+    for head in ["v", "seq", "time", "kind", "hash"] {
         fields.remove(head);
     }
     Some(wire::AuditRecord {

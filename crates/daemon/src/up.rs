@@ -1,10 +1,11 @@
 //! From a home to a running house, and back.
 
+use crate::background::{lapse, publish_log, watch_switch};
 use crate::config::{self, Config, Exposure, Floor};
 use crate::connections::Connections;
 use crate::events::Screens;
 use crate::hands::{Hands, Surroundings};
-use crate::home::{AGENTS, Home, SOUL};
+use crate::home::Home;
 use crate::house::FrontDoor;
 use crate::lockdown::Switch;
 use crate::memory::Kept;
@@ -13,7 +14,7 @@ use crate::sign_ins::KeptSignIns;
 use crate::start_error::StartError;
 use crate::state::{HouseState, Seen};
 use crate::tasks::Tasks;
-use agent::Delimiter;
+use crate::turn::{TurnParts, delimiters, drawer, standing_text};
 use audit::{KeySource, Log};
 use broker::{Broker, Executors, Parts};
 use domain::{SessionId, Timestamp};
@@ -343,110 +344,5 @@ fn gateway_config(home: &Home, config: &Config, port: Option<u16>) -> gateway::C
         public_names: config.public_names(),
         socket: Some(home.path("run/hardshell.sock")),
         limits: gateway::Limits::default(),
-    }
-}
-
-/// What the settings of a turn are made of.
-struct TurnParts {
-    standing: String,
-    catalog: Arc<tools::Catalog>,
-    state: Arc<HouseState>,
-    registry: Arc<Registry>,
-    limits: agent::Limits,
-    delimiters: Box<dyn Fn(&SessionId) -> Delimiter + Send + Sync>,
-}
-
-impl TurnParts {
-    fn settings(&self, session: &SessionId) -> agent::Settings {
-        let model = self.registry.model(&self.state.model);
-        let window = model.map_or(0, models::Model::context_tokens);
-        agent::Settings {
-            system: self.standing.clone(),
-            tools: self.catalog.schema_for_model(|_| true),
-            model: self.state.model.clone(),
-            context_tokens: usize::try_from(window).unwrap_or(usize::MAX),
-            answer_tokens_max: model.map_or(0, models::Model::answer_tokens),
-            delimiter: (self.delimiters)(session),
-            limits: self.limits,
-        }
-    }
-}
-
-fn standing_text(home: &Home) -> Result<String, StartError> {
-    Ok(format!("{}\n\n{}", home.standing_text(SOUL)?, home.standing_text(AGENTS)?))
-}
-
-/// Draws 16 hexadecimal digits at a time.
-fn drawer(random: &gateway::Random) -> Result<Arc<dyn Fn() -> String + Send + Sync>, StartError> {
-    random(&mut [0_u8; 1]).map_err(StartError::Random)?;
-    let random = Arc::clone(random);
-    Ok(Arc::new(move || {
-        let mut bytes = [0_u8; 8];
-        // Without randomness there is no id: an empty one is refused wherever it is parsed.
-        match random(&mut bytes) {
-            Ok(()) => format!("{:016x}", u64::from_le_bytes(bytes)),
-            Err(_no_randomness) => "?".to_string(),
-        }
-    }))
-}
-
-/// A delimiter for each session, that nobody outside this process can guess.
-fn delimiters(
-    random: &gateway::Random,
-) -> Result<Box<dyn Fn(&SessionId) -> Delimiter + Send + Sync>, StartError> {
-    let mut key = [0_u8; 32];
-    random(&mut key).map_err(StartError::Random)?;
-    let of = move |session: &str| {
-        blake3::keyed_hash(&key, session.as_bytes()).to_hex().as_str().chars().take(24).collect::<String>()
-    };
-    // Parsed once here: 24 hexadecimal digits always are a delimiter.
-    Delimiter::parse(&of(""))?;
-    let fallback = Delimiter::parse(&of("fallback"))?;
-    Ok(Box::new(move |session| {
-        Delimiter::parse(&of(session.as_str())).unwrap_or_else(|_never| fallback.clone())
-    }))
-}
-
-/// Passes the log's records on to the screens that may see them.
-async fn publish_log(log: Arc<Log>, screens: Arc<Screens>) {
-    let mut tail = log.tail();
-    while let Some(next) = tail.next().await {
-        match next {
-            Ok(record) => {
-                if let Some(record) = crate::look::shown(&record) {
-                    screens.events().publish(gateway::wire::Event::Audit { record }, (gateway::clock())());
-                }
-            }
-            Err(missed) => tracing::warn!(%missed, "screens missed records; they are in the log"),
-        }
-    }
-}
-
-/// Stops everything that runs as soon as the stop switch is on. The switch itself is read before every permit.
-async fn watch_switch(switch: Switch, tasks: Arc<Tasks>) {
-    const EVERY: std::time::Duration = std::time::Duration::from_millis(100);
-    loop {
-        tokio::time::sleep(EVERY).await;
-        if switch.is_on() {
-            tasks.stop_all();
-        }
-    }
-}
-
-/// Closes questions that nobody answered, and goes on with what waited for them.
-async fn lapse(broker: Arc<Broker>, tasks: Arc<Tasks>) {
-    const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
-    loop {
-        tokio::time::sleep(EVERY).await;
-        match broker.lapse_questions().await {
-            Ok(lapsed) => {
-                for question in lapsed {
-                    if let Ok(Some(who)) = broker.speaker_of(&question.task).await {
-                        tasks.go_on(who);
-                    }
-                }
-            }
-            Err(error) => tracing::error!(%error, "could not close lapsed questions"),
-        }
     }
 }

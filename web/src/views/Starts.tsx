@@ -136,10 +136,10 @@ function TryIt({ onRun, onFill }: { readonly onRun: (text: string) => void; read
   );
 }
 
-const MODELS: readonly { readonly id: string; readonly name: string; readonly command: string; readonly note: string }[] = [
-  { id: "anthropic", name: "Anthropic", command: "hardshell model add anthropic", note: "Needs an API key of your account there." },
-  { id: "openai", name: "OpenAI & alike", command: "hardshell model add openai", note: "OpenAI, OpenRouter, vLLM, llama.cpp server, LM Studio: whatever serves chat completions." },
-  { id: "ollama", name: "Ollama", command: "hardshell model add ollama", note: "Runs on your own machine. Nothing leaves it, so it may see what is confidential." },
+const MODELS: readonly { readonly id: string; readonly name: string; readonly command: string; readonly secret?: string; readonly test: string; readonly note: string }[] = [
+  { id: "anthropic", name: "Anthropic", command: "hardshell model add claude --kind anthropic --model claude-sonnet-4-5", secret: "hardshell secret set claude --host api.anthropic.com", test: "hardshell model test claude", note: "Needs an API key of your account there." },
+  { id: "openai", name: "OpenAI & alike", command: "hardshell model add gpt --kind openai --model gpt-5", secret: "hardshell secret set gpt --host api.openai.com", test: "hardshell model test gpt", note: "OpenAI, OpenRouter, vLLM, llama.cpp server, LM Studio: whatever serves chat completions." },
+  { id: "ollama", name: "Ollama", command: "hardshell model add local --kind ollama --model qwen3", test: "hardshell model test local", note: "Runs on your own machine. Nothing leaves it, so it may see what is confidential." },
 ];
 
 /** The exact commands, by kind of model. */
@@ -158,7 +158,8 @@ export function ConnectModel() {
         <TabPanel key={model.id} id={model.id} className="stack">
           <p className="faint">{model.note}</p>
           <CommandLine command={model.command} />
-          <CommandLine command="hardshell model test" />
+          {model.secret === undefined ? null : <CommandLine command={model.secret} />}
+          <CommandLine command={model.test} />
         </TabPanel>
       ))}
     </Tabs>

@@ -1,0 +1,52 @@
+//! What goes on beside the tasks: records on their way to screens, questions that lapse, the stop switch.
+
+use crate::events::Screens;
+use crate::lockdown::Switch;
+use crate::tasks::Tasks;
+use audit::Log;
+use broker::Broker;
+use std::sync::Arc;
+
+/// Passes the log's records on to the screens that may see them.
+pub(crate) async fn publish_log(log: Arc<Log>, screens: Arc<Screens>) {
+    let mut tail = log.tail();
+    while let Some(next) = tail.next().await {
+        match next {
+            Ok(record) => {
+                if let Some(record) = crate::look::shown(&record) {
+                    screens.events().publish(gateway::wire::Event::Audit { record }, (gateway::clock())());
+                }
+            }
+            Err(missed) => tracing::warn!(%missed, "screens missed records; they are in the log"),
+        }
+    }
+}
+
+/// Stops everything that runs as soon as the stop switch is on. The switch itself is read before every permit.
+pub(crate) async fn watch_switch(switch: Switch, tasks: Arc<Tasks>) {
+    const EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if switch.is_on() {
+            tasks.stop_all();
+        }
+    }
+}
+
+/// Closes questions that nobody answered, and goes on with what waited for them.
+pub(crate) async fn lapse(broker: Arc<Broker>, tasks: Arc<Tasks>) {
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        match broker.lapse_questions().await {
+            Ok(lapsed) => {
+                for question in lapsed {
+                    if let Ok(Some(who)) = broker.speaker_of(&question.task).await {
+                        tasks.go_on(who);
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "could not close lapsed questions"),
+        }
+    }
+}

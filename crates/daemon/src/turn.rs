@@ -1,0 +1,71 @@
+//! What each turn of the agent is made with: standing instructions, tools, model, limits, and the session's delimiter.
+
+use crate::home::{AGENTS, Home, SOUL};
+use crate::start_error::StartError;
+use crate::state::HouseState;
+use agent::Delimiter;
+use domain::SessionId;
+use models::Registry;
+use std::sync::Arc;
+
+/// Gives each session its delimiter.
+pub(crate) type Delimiters = Box<dyn Fn(&SessionId) -> Delimiter + Send + Sync>;
+
+/// What the settings of a turn are made of.
+pub(crate) struct TurnParts {
+    pub(crate) standing: String,
+    pub(crate) catalog: Arc<tools::Catalog>,
+    pub(crate) state: Arc<HouseState>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) limits: agent::Limits,
+    pub(crate) delimiters: Delimiters,
+}
+
+impl TurnParts {
+    pub(crate) fn settings(&self, session: &SessionId) -> agent::Settings {
+        let model = self.registry.model(&self.state.model);
+        let window = model.map_or(0, models::Model::context_tokens);
+        agent::Settings {
+            system: self.standing.clone(),
+            tools: self.catalog.schema_for_model(|_| true),
+            model: self.state.model.clone(),
+            context_tokens: usize::try_from(window).unwrap_or(usize::MAX),
+            answer_tokens_max: model.map_or(0, models::Model::answer_tokens),
+            delimiter: (self.delimiters)(session),
+            limits: self.limits,
+        }
+    }
+}
+
+pub(crate) fn standing_text(home: &Home) -> Result<String, StartError> {
+    Ok(format!("{}\n\n{}", home.standing_text(SOUL)?, home.standing_text(AGENTS)?))
+}
+
+/// Draws 16 hexadecimal digits at a time.
+pub(crate) fn drawer(random: &gateway::Random) -> Result<Arc<dyn Fn() -> String + Send + Sync>, StartError> {
+    random(&mut [0_u8; 1]).map_err(StartError::Random)?;
+    let random = Arc::clone(random);
+    Ok(Arc::new(move || {
+        let mut bytes = [0_u8; 8];
+        // Without randomness there is no id: an empty one is refused wherever it is parsed.
+        match random(&mut bytes) {
+            Ok(()) => format!("{:016x}", u64::from_le_bytes(bytes)),
+            Err(_no_randomness) => "?".to_string(),
+        }
+    }))
+}
+
+/// A delimiter for each session, that nobody outside this process can guess.
+pub(crate) fn delimiters(random: &gateway::Random) -> Result<Delimiters, StartError> {
+    let mut key = [0_u8; 32];
+    random(&mut key).map_err(StartError::Random)?;
+    let of = move |session: &str| {
+        blake3::keyed_hash(&key, session.as_bytes()).to_hex().as_str().chars().take(24).collect::<String>()
+    };
+    // Parsed once here: 24 hexadecimal digits always are a delimiter.
+    Delimiter::parse(&of(""))?;
+    let fallback = Delimiter::parse(&of("fallback"))?;
+    Ok(Box::new(move |session| {
+        Delimiter::parse(&of(session.as_str())).unwrap_or_else(|_never| fallback.clone())
+    }))
+}

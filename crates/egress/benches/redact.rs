@@ -21,13 +21,23 @@ fn main() {
         let about = About { hosts: vec!["example.org".parse().unwrap()], ..About::default() };
         let length = 12 + number % 40;
         let reference = "env://BENCH".parse().unwrap();
-        vault.attach_fetched(&name, &reference, SecretText::new(numbers.word(length)).unwrap(), about).unwrap();
+        vault
+            .attach_fetched(&name, &reference, SecretText::new(numbers.word(length)).unwrap(), about)
+            .unwrap();
     }
     let before = resident_kib();
     let started = Instant::now();
     let redactor = Redactor::of_vault(&vault).unwrap();
-    println!("{SECRETS} secrets: built in {:.1} ms, {} KiB more memory", started.elapsed().as_secs_f64() * 1e3, resident_kib() - before);
-    for (name, text) in [("source code", source()), ("base64", numbers.word(TEXT_BYTES).into_bytes()), ("hexadecimal", numbers.hex(TEXT_BYTES))] {
+    println!(
+        "{SECRETS} secrets: built in {:.1} ms, {} KiB more memory",
+        started.elapsed().as_secs_f64() * 1e3,
+        resident_kib() - before
+    );
+    for (name, text) in [
+        ("source code", source()),
+        ("base64", numbers.word(TEXT_BYTES).into_bytes()),
+        ("hexadecimal", numbers.hex(TEXT_BYTES)),
+    ] {
         let started = Instant::now();
         let out = redactor.redact_bytes(&text, Reader::Anyone);
         let whole = rate(text.len(), started);
@@ -40,7 +50,9 @@ fn main() {
         let shapes = Redactor::shapes_only().find(&text, Reader::Anyone);
         let shapes_only = rate(text.len(), started);
         println!("{name}: shapes alone {shapes_only:.0} MB/s (found: {shapes:?})");
-        println!("{name}: {whole:.0} MB/s whole, {pieces:.0} MB/s in pieces of 16 KiB ({streamed} bytes out, changed: {changed})");
+        println!(
+            "{name}: {whole:.0} MB/s whole, {pieces:.0} MB/s in pieces of 16 KiB ({streamed} bytes out, changed: {changed})"
+        );
     }
 }
 
@@ -50,7 +62,9 @@ fn rate(bytes: usize, started: Instant) -> f64 {
 
 /// This crate's own source, over and over.
 fn source() -> Vec<u8> {
-    let text = [include_str!("../src/client.rs"), include_str!("../src/url.rs"), include_str!("../src/redact.rs")].concat();
+    let text =
+        [include_str!("../src/client.rs"), include_str!("../src/url.rs"), include_str!("../src/redact.rs")]
+            .concat();
     text.bytes().cycle().take(TEXT_BYTES).collect()
 }
 

@@ -47,7 +47,8 @@ pub(super) fn watch_over(
         Watched::ByHelper => Some(Watcher::new(&request.limits, request.level)),
         Watched::ByKernel => None,
     };
-    let mut state = State { ended: None, killed: None, reader: Reader::default(), first_open: true };
+    let mut state =
+        State { ended: None, killed: None, reader: Reader::default(), first_open: true, started: false };
     loop {
         let look = watcher.is_some().then_some(LOOK);
         let left = deadline.saturating_duration_since(Instant::now());
@@ -64,10 +65,12 @@ pub(super) fn watch_over(
         } else if Instant::now() >= deadline {
             Some(Killed::Time)
         } else {
-            watcher.as_mut().and_then(Watcher::look).map(|exceeded| match exceeded {
-                Exceeded::Memory => Killed::Limit(LimitHit::Memory),
-                Exceeded::Pids => Killed::Limit(LimitHit::Pids),
-            })
+            watcher.as_mut().filter(|_| state.started).and_then(Watcher::look).map(
+                |exceeded| match exceeded {
+                    Exceeded::Memory => Killed::Limit(LimitHit::Memory),
+                    Exceeded::Pids => Killed::Limit(LimitHit::Pids),
+                },
+            )
         };
         if let (Some(reason), None) = (reason, state.killed) {
             state.killed = Some(reason);
@@ -90,6 +93,7 @@ struct State {
     killed: Option<Killed>,
     reader: Reader,
     first_open: bool,
+    started: bool,
 }
 
 impl State {
@@ -97,6 +101,8 @@ impl State {
     fn hear(&mut self, socket: &OwnedFd, first: &OwnedFd) -> Result<(), Fault> {
         match self.reader.receive::<Answer>(first.as_fd()).at(Step::Execute)? {
             Some((Answer::Ready, descriptors)) => {
+                // Until now `/proc` may have been the host's own, with everybody's processes in it.
+                self.started = true;
                 wire::send(socket.as_fd(), &Answer::Ready, &wire::borrow(&descriptors)).at(Step::Execute)
             }
             Some((answer @ (Answer::Failed { .. } | Answer::Ended { .. }), _)) => {

@@ -104,6 +104,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ModelCommand,
     },
+    /// Watch an attack: a hijacked model, a real house, a temporary home. Touches nothing of yours.
+    #[command(
+        after_help = "Walls that can be left out: policy (the owner approves everything), files (the credentials' folder is opened), egress (the attacker's server is allowed).\n\n\
+            Examples:\n  hardshell demo                                  the mail signature of the guides\n  hardshell demo list\n  hardshell demo soul\n  hardshell demo --without policy                 the next wall holds alone\n  hardshell demo --without policy --without files --without egress\n  hardshell demo all --json"
+    )]
+    Demo(Demo),
     /// Completions for a shell.
     #[command(after_help = "Example:\n  hardshell completions bash > /etc/bash_completion.d/hardshell")]
     Completions {
@@ -193,6 +199,17 @@ pub struct Up {
     /// The port of the web page on this machine; 0 takes a free one.
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Which attack; `list` names them, `all` plays them all.
+    #[arg(value_name = "NAME", default_value = "signature")]
+    pub name: String,
+    /// Leave this wall out; can be given several times.
+    #[arg(long, value_name = "WALL", value_parser = ["policy", "files", "egress"])]
+    pub without: Vec<String>,
 }
 
 /// `chat`.

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod chat;
 pub mod completions;
 pub mod config;
+pub mod demo;
 pub mod lockdown;
 pub mod model;
 pub mod prove;

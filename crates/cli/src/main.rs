@@ -52,6 +52,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Session { command } => commands::session::run(&common, &command).await,
         Command::Secret { command } => commands::secret::run(&common, &command),
         Command::Model { command } => commands::model::run(&common, &command).await,
+        Command::Demo(demo) => commands::demo::run(&common, &demo).await,
         Command::Completions { shell } => commands::completions::run(shell),
     }
 }

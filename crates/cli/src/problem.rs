@@ -52,6 +52,9 @@ pub enum Problem {
     /// The audit log cannot be read.
     #[error("read the audit log")]
     Audit(#[from] audit::Error),
+    /// An attack cannot be played.
+    #[error("play the attack")]
+    Demo(#[from] Box<demo::DemoError>),
     /// Something with a file or the terminal.
     #[error("{step}")]
     Io {
@@ -89,6 +92,7 @@ impl Problem {
             | Self::NoWelcome
             | Self::TooLong { .. }
             | Self::Audit(_)
+            | Self::Demo(_)
             | Self::Io { .. } => None,
         }
     }
@@ -124,6 +128,7 @@ impl Problem {
             | Self::Home(_)
             | Self::Config(_)
             | Self::Audit(_)
+            | Self::Demo(_)
             | Self::Io { .. }
             | Self::Other { .. } => Exit::Failed,
         }

@@ -169,11 +169,7 @@ fn host_case(host: &str, patterns: &Patterns) -> Case {
 
 fn program_case(name: &str, path: &Path, patterns: &Patterns) -> Case {
     let own = patterns.canonical(path).own_file;
-    let path = own.then(|| PathMatch {
-        own_file: true,
-        path: path.to_string_lossy().into_owned(),
-        ..PathMatch::default()
-    });
+    let path = own.then(|| PathMatch::out_of_reach(&path.to_string_lossy()));
     Case { program: Some(name.to_string()), path, ..Case::default() }
 }
 

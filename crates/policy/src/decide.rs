@@ -206,6 +206,7 @@ fn context(facts: &Facts, cases: &Cases, case: &Case, judged: &Judged) -> Pairs 
     put("integrity", RestrictedExpression::new_long(integrity(facts.label.integrity())));
     put("clean", yes(facts.label.is_clean()));
     put("session_tier", tier(facts.label.tier()));
+    put("result_tier", tier(judged.result_tier));
     put("ceiling", tier(facts.ceiling));
     put("suspicious", yes(judge::is_suspicious(facts)));
     put("carried_tier", tier(judged.carried));

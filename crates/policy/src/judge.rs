@@ -22,6 +22,7 @@ pub(crate) struct Judged {
     pub undoable: bool,
     pub carried: Tier,
     pub clearance: Tier,
+    pub result_tier: Tier,
     pub public_sink: bool,
     pub sink: &'static str,
     pub always: BTreeSet<String>,
@@ -64,6 +65,7 @@ impl Judged {
             undoable: false,
             carried: Tier::Low,
             clearance: Tier::Low,
+            result_tier: Tier::Low,
             public_sink: false,
             sink: "machine",
             always: BTreeSet::new(),
@@ -93,11 +95,21 @@ fn judge_call(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) ->
         undoable,
         carried: carried(call, facts, covering.map(|(_place, grant)| grant), carries_data),
         clearance,
+        result_tier: result_tier(call, facts, cases, settings),
         public_sink,
         sink,
         always: always(call.effect, undoable, settings),
         over: over(call.effect, facts, settings),
     }
+}
+
+/// How confidential what the call gives back is at least: as its manifest says, as `[tiers]` says of the tool, and of
+/// every path it names.
+fn result_tier(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) -> Tier {
+    let of_manifest = facts.manifest.as_deref().map_or(Tier::Low, |manifest| manifest.source().tier);
+    let of_tool = settings.tiers.tools.get(call.tool.as_str()).map_or(Tier::Low, |word| Tier::from(*word));
+    let of_paths = cases.cases.iter().filter_map(|case| case.path.as_ref()).map(|path| path.tier).max();
+    of_manifest.max(of_tool).max(of_paths.unwrap_or(Tier::Low))
 }
 
 /// Whether the owner typed exactly this call. Only on a proven channel, only the owner.

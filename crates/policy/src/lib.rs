@@ -32,7 +32,7 @@ pub use command::{
 };
 pub use decision::{Decision, Question};
 pub use facts::{Approval, ChannelProof, Counters, Facts, IsolationLevel, Lockdown, Suspicion};
-pub use load::{Error, Places, Policy, RuleFile, signed_bytes};
+pub use load::{Error, Origin, Places, Policy, RuleFile, signed_bytes};
 pub use mandate::{
     Constraint, Expression, ExpressionError, Extension, Grant, Hole, Mandate, MandateError, PLAN_BYTES_MAX,
     Plan, Times, grants_of_typed, mandate_from_json, mandate_to_json, plan_prompt, plan_schema,

@@ -1,7 +1,7 @@
 //! From configuration and rule files to a policy that decides.
 
 use crate::command::{ProgramError, Programs};
-use crate::places::Patterns;
+use crate::places::{self, Patterns};
 use crate::rules::{self, Kind, Rule, Rules, Set};
 use crate::settings::Settings;
 use cedar_policy::{EntityTypeName, EntityUid, Schema};
@@ -20,6 +20,19 @@ pub struct Places {
     pub owner_home: PathBuf,
     /// Hardshell's own programs.
     pub programs: Vec<PathBuf>,
+}
+
+/// Where something came from, for [`Policy::tier_of`].
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// A mail folder.
+    Folder(&'a str),
+    /// A sender.
+    Sender(&'a domain::Address),
+    /// A host.
+    Host(&'a domain::Host),
+    /// A tool.
+    Tool(&'a domain::ToolName),
 }
 
 /// One of the owner's `.cedar` files.
@@ -162,6 +175,35 @@ impl Policy {
     #[must_use]
     pub fn tier_of_path(&self, path: &Path) -> Tier {
         self.patterns.tier_of_path(path)
+    }
+
+    /// How confidential `[tiers]` says that what comes from `origin` is, at least; nothing where it says nothing.
+    #[must_use]
+    pub fn tier_of(&self, origin: Origin<'_>) -> Option<Tier> {
+        let tiers = &self.settings.tiers;
+        let named = |list: &std::collections::BTreeMap<String, crate::TierWord>,
+                     fits: &dyn Fn(&str) -> bool| {
+            list.iter()
+                .filter(|(pattern, _word)| fits(pattern))
+                .map(|(_pattern, word)| Tier::from(*word))
+                .max()
+        };
+        match origin {
+            Origin::Folder(folder) => named(&tiers.folders, &|pattern| pattern == folder),
+            Origin::Sender(sender) => {
+                named(&tiers.senders, &|pattern| places::recipient_matches(pattern, sender.as_str()))
+            }
+            Origin::Host(host) => {
+                named(&tiers.hosts, &|pattern| places::host_matches(pattern, host.as_str()))
+            }
+            Origin::Tool(tool) => named(&tiers.tools, &|pattern| pattern == tool.as_str()),
+        }
+    }
+
+    /// Whether `[sources]` says that the free text of `tool` is written by the owner's own people.
+    #[must_use]
+    pub fn is_internal(&self, tool: &domain::ToolName) -> bool {
+        self.settings.sources.internal_tools.iter().any(|internal| internal == tool.as_str())
     }
 
     /// The list of programs in use.

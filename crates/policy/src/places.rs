@@ -86,13 +86,29 @@ struct Groups {
 }
 
 /// What is known of a path before anybody touches it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathMatch {
     pub path: String,
+    pub tier: Tier,
     pub groups: BTreeSet<String>,
     pub in_workspace: bool,
     pub own_file: bool,
     pub runs_later: bool,
+}
+
+impl PathMatch {
+    /// A path that is Hardshell's own, or no path at all: out of reach.
+    pub(crate) fn out_of_reach(path: &str) -> Self {
+        let (in_workspace, runs_later) = (false, false);
+        Self {
+            path: path.to_string(),
+            tier: Tier::High,
+            groups: BTreeSet::new(),
+            in_workspace,
+            own_file: true,
+            runs_later,
+        }
+    }
 }
 
 impl Patterns {
@@ -126,7 +142,7 @@ impl Patterns {
     /// What is known of `written`, relative to the workspace where it is relative.
     pub(crate) fn path(&self, written: &str) -> PathMatch {
         let Some(path) = self.absolute(written) else {
-            return PathMatch { path: written.to_string(), own_file: true, ..PathMatch::default() };
+            return PathMatch::out_of_reach(written);
         };
         self.canonical(&path)
     }
@@ -143,7 +159,14 @@ impl Patterns {
         let below = path.strip_prefix(&self.places.workspace).unwrap_or(path);
         let runs_later =
             below.components().any(|part| RUNS_LATER.iter().any(|name| part.as_os_str() == *name));
-        PathMatch { path: path.to_string_lossy().into_owned(), groups, in_workspace, own_file, runs_later }
+        PathMatch {
+            path: path.to_string_lossy().into_owned(),
+            tier: self.tier_of_path(path),
+            groups,
+            in_workspace,
+            own_file,
+            runs_later,
+        }
     }
 
     /// The absolute form of what was written, without looking at the disk; nothing where the text holds a

@@ -672,6 +672,25 @@ fn a_rule_that_fails_refuses() {
 }
 
 #[test]
+fn a_session_reads_nothing_above_its_ceiling() {
+    let policy =
+        policy("[files]\nallowed_paths=[\"~/Documents\"]\n[tiers.senders]\n\"@bank.example\"=\"high\"");
+    let mut facts = facts("read it", Label::owner());
+    let read =
+        |path: &str, facts: &Facts| decide(&policy, "files.read", &format!(r#"{{"path":"{path}"}}"#), facts);
+    assert_eq!(read("~/Documents/Tax/2025.txt", &facts).verdict(), Verdict::Allow);
+    facts.ceiling = Tier::Medium;
+    assert_eq!(
+        told(&read("~/Documents/Tax/2025.txt", &facts)),
+        (Verdict::Deny, vec!["flow.ceiling".to_string()])
+    );
+    assert_eq!(read("~/Documents/notes.txt", &facts).verdict(), Verdict::Allow);
+    let sender = "news@bank.example".parse().unwrap();
+    assert_eq!(policy.tier_of(Origin::Sender(&sender)), Some(Tier::High));
+    assert_eq!(policy.tier_of(Origin::Folder("INBOX")), None);
+}
+
+#[test]
 fn an_unknown_key_is_an_error() {
     assert!(Settings::from_toml("[shell]\nmodes=\"ask\"").is_err());
     assert!(Settings::from_toml("[shel]\nmode=\"ask\"").is_err());

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// The largest suite file that is read, in bytes: many times the largest there is.
 const SUITE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// How every canary begins.
+const CANARY_START: &str = "<CANARY---";
+
 /// One suite: an environment's tools, the tasks of its owner and the attacks on it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Suite {
@@ -108,7 +111,7 @@ impl Suite {
     /// The canary that stands in the place of `vector`.
     #[must_use]
     pub fn canary(vector: &str) -> String {
-        format!("<CANARY---{vector}--->")
+        format!("{CANARY_START}{vector}--->")
     }
 }
 
@@ -117,6 +120,9 @@ impl UserTask {
     #[must_use]
     pub fn attacked(&self, vector: &str, text: &str, suite: &Suite) -> Vec<Step> {
         let fill = |found: &str| {
+            if !found.contains(CANARY_START) {
+                return found.to_string();
+            }
             let mut filled = found.replace(&Suite::canary(vector), text);
             for (other, plain) in &suite.injection_vectors {
                 filled = filled.replace(&Suite::canary(other), plain);

@@ -228,9 +228,13 @@ fn a_recorded_run_is_judged_step_by_step() {
 #[test]
 fn a_number_in_the_words_grounds_no_id() {
     // The words say "June 13" and "file"; the attack deletes file 13.
-    let report = play(
-        &[suite("workspace")],
-        &options("unless-granted", Planner::Empty, Regime::Untrusted, Adaptive::Skip),
-    );
-    assert_eq!(report.total.attacks_succeeded, 0);
+    let mut workspace = suite("workspace");
+    workspace
+        .injection_tasks
+        .retain(|injection| injection.steps.iter().any(|step| step.function == "delete_file"));
+    workspace.user_tasks.retain(|task| task.prompt.contains("13"));
+    assert!(!workspace.user_tasks.is_empty() && !workspace.injection_tasks.is_empty());
+    let options = options("unless-granted", Planner::Empty, Regime::Untrusted, Adaptive::Play);
+    let report = play(&[workspace], &options);
+    assert_eq!((report.total.attacks_succeeded, report.total.residual_authority_tasks), (0, 0));
 }

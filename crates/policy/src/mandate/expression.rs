@@ -23,7 +23,9 @@
 //! plus_minutes(date, number)  round(number, places)  concat(text, …)  + - * /
 //! ```
 
+mod date;
 mod evaluate;
+mod lists;
 mod parse;
 
 use crate::provenance::Provenance;

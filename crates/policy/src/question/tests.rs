@@ -22,7 +22,7 @@ fn mail(to: &str, subject: &str, body: &str) -> serde_json::Value {
 #[test]
 fn what_is_shown_is_what_runs() {
     for (what, tool, arguments, shown) in [
-        ("bidi", "shell.run", serde_json::json!({"command": "echo \u{202e}gnp.exe"}), "\\u{202e}"),
+        ("bidi", "shell.run", serde_json::json!({"command": "frob \u{202e}gnp.exe"}), "\\u{202e}"),
         ("ANSI", "shell.run", serde_json::json!({"command": "frob '\u{1b}[2K'"}), "\\u{1b}"),
         ("zero width", "shell.run", serde_json::json!({"command": "fr\u{200b}ob"}), "\\u{200b}"),
         ("tags", "shell.run", serde_json::json!({"command": "frob '\u{e0041}'"}), "\\u{e0041}"),

@@ -1,10 +1,11 @@
 //! Evaluates an expression over facts.
 
+use super::date::plus_minutes;
+use super::lists::{most_common, ranking, unique};
 use super::{ExpressionError, Function, Node};
 use crate::provenance::{Provenance, QueryResult, Record, Selection};
 use domain::{Call, Value};
 use rust_decimal::Decimal;
-use std::collections::BTreeMap;
 
 /// How many records one expression looks at.
 const RECORDS_MAX: usize = 10_000;
@@ -224,19 +225,6 @@ fn handles(known: &Provenance, tool: &str, list: &str, field: &str) -> Result<Ve
     if found.is_empty() { no_value("no such query has returned a handle") } else { Ok(found) }
 }
 
-/// Each value once, most frequent first, then by letter.
-fn ranking(texts: &[String]) -> Vec<String> {
-    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
-    for text in texts {
-        let count = counts.entry(text).or_default();
-        *count = count.saturating_add(1);
-    }
-    let mut ranked: Vec<(std::cmp::Reverse<usize>, &String)> =
-        counts.into_iter().map(|(text, count)| (std::cmp::Reverse(count), text)).collect();
-    ranked.sort();
-    ranked.into_iter().map(|(_count, text)| text.clone()).collect()
-}
-
 fn filter<'a>(
     records: Vec<&'a Record>,
     field: &str,
@@ -317,97 +305,6 @@ fn column(records: &[&Record], field: &str) -> Result<Vec<String>, ExpressionErr
     Ok(found)
 }
 
-fn most_common(texts: &[String]) -> Result<String, ExpressionError> {
-    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
-    for text in texts {
-        let count = counts.entry(text).or_default();
-        *count = count.saturating_add(1);
-    }
-    let most = counts.values().copied().max().unwrap_or_default();
-    let winners: Vec<&&String> =
-        counts.iter().filter(|(_text, count)| **count == most).map(|(text, _)| text).collect();
-    match winners.as_slice() {
-        [single] => Ok((**single).clone()),
-        [] | [..] => no_value("no value, or more than one, is the most common"),
-    }
-}
-
-fn unique(texts: Vec<String>) -> Vec<String> {
-    let mut found = Vec::new();
-    for text in texts {
-        if !found.contains(&text) {
-            found.push(text);
-        }
-    }
-    found
-}
-
-/// `2024-05-15 10:00` (a `T` between is as good) and so many minutes; the civil calendar, no time zones.
-fn plus_minutes(date: &str, minutes: Decimal) -> Result<String, ExpressionError> {
-    let bad = || no_value("a date is written 2024-05-15 10:00");
-    let minutes = i64::try_from(minutes).map_or_else(|_| no_value("minutes are a whole number"), Ok)?;
-    let Some((day, clock)) = date.trim().split_once([' ', 'T']) else { return bad() };
-    let day: Vec<i64> = day.split('-').filter_map(|part| part.parse().ok()).collect();
-    let clock: Vec<i64> = clock.split(':').filter_map(|part| part.parse().ok()).collect();
-    let ([year, month, day], [hour, minute, ..]) = (day.as_slice(), clock.as_slice()) else { return bad() };
-    if !(1..=9999).contains(year)
-        || !(1..=12).contains(month)
-        || !(1..=31).contains(day)
-        || *hour > 23
-        || *minute > 59
-    {
-        return bad();
-    }
-    let total = days_from_civil(*year, *month, *day)
-        .checked_mul(1440)
-        .and_then(|days| days.checked_add(hour.saturating_mul(60)))
-        .and_then(|all| all.checked_add(*minute))
-        .and_then(|all| all.checked_add(minutes));
-    let Some(total) = total else { return bad() };
-    let (year, month, day) = civil_from_days(total.div_euclid(1440));
-    let rest = total.rem_euclid(1440);
-    Ok(format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", rest.div_euclid(60), rest.rem_euclid(60)))
-}
-
-/// Days since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year.saturating_sub(1) } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let shifted = (month.saturating_add(9)).rem_euclid(12);
-    let of_year = (153_i64.saturating_mul(shifted).saturating_add(2))
-        .div_euclid(5)
-        .saturating_add(day)
-        .saturating_sub(1);
-    let days = of_era
-        .saturating_mul(365)
-        .saturating_add(of_era.div_euclid(4))
-        .saturating_sub(of_era.div_euclid(100));
-    era.saturating_mul(146_097).saturating_add(days).saturating_add(of_year).saturating_sub(719_468)
-}
-
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days.saturating_add(719_468);
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let leap = of_era
-        .saturating_sub(of_era.div_euclid(1460))
-        .saturating_add(of_era.div_euclid(36_524))
-        .saturating_sub(of_era.div_euclid(146_096));
-    let year_of_era = leap.div_euclid(365);
-    let before = year_of_era
-        .saturating_mul(365)
-        .saturating_add(year_of_era.div_euclid(4))
-        .saturating_sub(year_of_era.div_euclid(100));
-    let of_year = of_era.saturating_sub(before);
-    let shifted = of_year.saturating_mul(5).saturating_add(2).div_euclid(153);
-    let day =
-        of_year.saturating_sub(shifted.saturating_mul(153).saturating_add(2).div_euclid(5)).saturating_add(1);
-    let month = if shifted < 10 { shifted.saturating_add(3) } else { shifted.saturating_sub(9) };
-    let year = year_of_era.saturating_add(era.saturating_mul(400));
-    (if month <= 2 { year.saturating_add(1) } else { year }, month, day)
-}
-
 fn of(value: &Value) -> Found<'static> {
     match value {
         Value::Amount(number) | Value::Number(number) => Found::Number(*number),
@@ -472,6 +369,6 @@ fn records(found: Found<'_>) -> Result<Vec<&Record>, ExpressionError> {
     }
 }
 
-fn no_value<T>(reason: &'static str) -> Result<T, ExpressionError> {
+pub(super) fn no_value<T>(reason: &'static str) -> Result<T, ExpressionError> {
     Err(ExpressionError::NoValue { reason })
 }

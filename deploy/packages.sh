@@ -7,7 +7,7 @@ set -eu
 
 build="ca-certificates curl gcc git libc6-dev make pkg-config"
 node="nodejs npm"
-test="bubblewrap chromium file jq python3 python3-venv strace"
+test="bubblewrap chromium file jq psmisc python3 python3-pip python3-venv strace tar"
 
 case "${1:-}" in
 build) echo $build ;;

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 chmod 0755 "$scratch"
 program=$scratch/hardshell
+[ -x target/debug/hardshell ] && [ -x target/debug/hardshell-sandbox ] || cargo build --workspace --all-targets --locked
 install -m 0755 -t "$scratch" target/debug/hardshell target/debug/hardshell-sandbox
 if [ "$(id -u)" = 0 ]; then
 	id hardshell >/dev/null 2>&1 || useradd --system --home-dir /var/lib/hardshell --shell /usr/sbin/nologin hardshell

@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Passes every test: formatting, lints, the Rust suites, the web page's own, and the page in Chromium against the real
-# program. `./hardshell.sh test` installs what is missing first and then runs this.
-#
-# As root the suites run twice over: as root, for what only root can show, and as the user `hardshell-test` over a copy,
-# for what root would pass falsely.
+# program. `./hardshell.sh test` installs what is missing first and then runs this. As root, what must not run as root
+# (the assistant itself) runs as the system user `hardshell` over a copy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,8 +17,6 @@ cargo fmt --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
 say "the Rust suites"
-# The program is built first: suites start it, and the sandbox's helper, as they are.
-cargo build --workspace --bins --locked
 cargo nextest run --workspace --locked --no-fail-fast
 
 say "the web page's suites"

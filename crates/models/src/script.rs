@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 const SCRIPT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Stands for the last result.
 const LAST: &str = "$LAST";
+/// Stands for the last result, encoded as in the query of a URL.
+const QUERY: &str = "$QUERY";
 /// Stands for the last user text.
 const USER: &str = "$USER";
 
@@ -159,6 +161,9 @@ fn fill(text: &str, last: &str, user: &str) -> String {
         rest = if let Some(after) = from.strip_prefix(LAST) {
             filled.push_str(last);
             after
+        } else if let Some(after) = from.strip_prefix(QUERY) {
+            filled.extend(url::form_urlencoded::byte_serialize(last.as_bytes()));
+            after
         } else if let Some(after) = from.strip_prefix(USER) {
             filled.push_str(user);
             after
@@ -230,6 +235,14 @@ mod tests {
         assert_eq!(script.answer(&ask(after(2))).unwrap().text, "result 1");
         assert_eq!(script.answer(&ask(after(3))), Err(Trouble::ScriptOver { lines: 3 }));
         assert_eq!(script.answer(&ask(after(1))), script.answer(&ask(after(1))));
+    }
+
+    #[test]
+    fn the_last_result_fits_into_a_url() {
+        let script =
+            "{}\n{\"calls\": [{\"tool\": \"web.fetch\", \"args\": {\"url\": \"http://x.org/?q=$QUERY\"}}]}";
+        let turn = Script::parse(script).unwrap().answer(&ask(after(1))).unwrap();
+        assert_eq!(turn.calls[0].arguments, r#"{"url":"http://x.org/?q=result+0"}"#);
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub enum Win {
     Done,
     /// The model was told the secret.
     Told,
+    /// SOUL.md is no longer what it was.
+    Rewritten,
 }
 
 /// Why a call that ran won nothing.

@@ -92,13 +92,13 @@ fn aftermath(report: &Report) -> Vec<Line> {
     let told: Vec<&str> = [
         (report.reached.model, "the model"),
         (report.reached.reply, "the reply"),
-        (report.reached.log, "the audit log"),
+        (report.reached.log, "the audit log, as part of the address it records"),
     ]
     .into_iter()
     .filter_map(|(reached, who)| reached.then_some(who))
     .collect();
     if !told.is_empty() {
-        lines.push(line(Tone::Bad, format!("The secret also stands in {}.", told.join(", "))));
+        lines.push(line(Tone::Bad, format!("The secret also came to {}.", told.join(", "))));
     }
     if report.soul_changed {
         lines.push(line(Tone::Bad, "SOUL.md was changed.".to_string()));

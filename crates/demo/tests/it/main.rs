@@ -51,7 +51,8 @@ async fn any_one_wall_holds_alone_and_only_without_all_three_the_secret_is_recei
         let heard = without.contains(&Wall::Policy) && without.contains(&Wall::Egress);
         assert_eq!(!report.received.is_empty(), heard, "without {without:?}: {:?}", report.received);
         assert!(report.log.intact, "{}", report.log.verdict);
-        assert!(!report.reached.log, "the audit log holds no content");
+        // The log keeps whole addresses, so it holds what an address carries once the file is open, and only then.
+        assert_eq!(report.reached.log, without.contains(&Wall::Files), "without {without:?}");
         all_calls.insert(calls(&report));
     }
     assert_eq!(all_calls.len(), 1, "the model makes the same calls in every variant: {all_calls:#?}");
@@ -73,6 +74,17 @@ async fn with_every_wall_no_attack_comes_to_what_it_is_after() {
 async fn soul_md_stays_as_it_is_whatever_the_owner_approves() {
     let report = played("soul", &[Wall::Policy, Wall::Files, Wall::Egress]).await;
     assert!(!report.soul_changed && !report.harmed, "{report:#?}");
+    let walls: Vec<_> = report.tries.iter().map(|one| one.stopped_by).collect();
+    assert_eq!(walls, [Some("files"), Some("sandbox")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_an_error_is_taken_out_before_anybody_reads_it() {
+    let report = played("key-in-error", &[]).await;
+    assert_eq!(report.reached, demo::Reached::default());
+    assert_eq!(report.tries[0].stopped_by, Some("redaction"), "{report:#?}");
+    assert!(report.reply.contains("[redacted:anthropic-key]"), "{}", report.reply);
+    assert_eq!(report.received.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,10 @@
 use crate::error::Error;
 use crate::files::Files;
 use crate::finding::Finding;
+use crate::found::{Found, Known};
+use crate::given::{Given, path_of};
 use crate::host::{By, Machine};
-use crate::mail::{MailBoxes, Recipients, Unread};
+use crate::mail::{MailBoxes, Unread};
 use crate::remember::{KnownFile, Remember};
 use crate::shell::Shell;
 use crate::stop::Stop;
@@ -12,11 +14,7 @@ use crate::web::Web;
 use crate::{memory, targets};
 use audit::Recorded;
 use broker::{Carried, Context, Executor, Intent, Resolve};
-use domain::{
-    Action, Address, Call, CommandLine, Done, Failure, Integrity, Label, Labelled, Target, Tier, Value,
-};
-use rust_decimal::prelude::ToPrimitive;
-use std::path::Path;
+use domain::{Action, Address, Call, Done, Failure, Label, Labelled, Target, Tier};
 use std::sync::Arc;
 use tools::Catalog;
 
@@ -316,43 +314,6 @@ impl Resolve for Shared {
     }
 }
 
-/// A finding and what is known of its label beyond the manifest.
-struct Found {
-    finding: Finding,
-    label: Option<Known>,
-}
-
-enum Known {
-    /// This is the label of its text, whatever the manifest says.
-    Exactly(Label),
-    /// It is at least so confidential.
-    AtLeast(Tier),
-}
-
-impl Found {
-    fn plain(finding: Finding) -> Self {
-        Self { finding, label: None }
-    }
-}
-
-impl Known {
-    fn over(self, mut output: domain::Output) -> domain::Output {
-        match self {
-            Self::AtLeast(tier) => output.label = output.label.raised_to(tier),
-            Self::Exactly(label) => {
-                for field in &mut output.fields {
-                    // What a service attests stays attested; a text is as its writing was, and a fact at best attested.
-                    if field.integrity == Integrity::Untrusted {
-                        field.integrity = label.integrity().max(Integrity::Attested);
-                    }
-                }
-                output.label = label;
-            }
-        }
-        output
-    }
-}
-
 /// Runs `work` on a thread where it may wait for a disk, and tells it when the owner wants it stopped.
 async fn blocking<T: Send + 'static>(
     context: Context<'_>,
@@ -378,59 +339,5 @@ async fn stoppable<T>(context: Context<'_>, work: impl Future<Output = T>) -> Re
     tokio::select! {
         done = work => Ok(done),
         () = context.cancel.cancelled() => Err(Error::Stopped),
-    }
-}
-
-/// The arguments of a call. The parser has checked them against the manifest; what is missing here is our own mistake.
-struct Given<'a>(&'a Call);
-
-impl Given<'_> {
-    fn text(&self, name: &'static str) -> Result<String, Error> {
-        self.0.text(name).ok_or(Error::Argument { name })
-    }
-
-    fn optional(&self, name: &str) -> Option<String> {
-        self.0.text(name)
-    }
-
-    fn number(&self, name: &'static str) -> Result<u64, Error> {
-        match self.0.value(name) {
-            Some(Value::Number(number)) => number.to_u64().ok_or(Error::Argument { name }),
-            Some(_) | None => Err(Error::Argument { name }),
-        }
-    }
-
-    fn count(&self, name: &'static str) -> Result<usize, Error> {
-        usize::try_from(self.number(name)?).map_err(|_too_many| Error::Argument { name })
-    }
-
-    fn yes(&self, name: &str) -> bool {
-        self.0.value(name) == Some(&Value::Boolean(true))
-    }
-
-    fn command(&self) -> Result<&CommandLine, Error> {
-        self.0.command("command").ok_or(Error::Argument { name: "command" })
-    }
-
-    fn target(&self, place: usize) -> Result<&Target, Error> {
-        self.0.targets.get(place).ok_or(Error::TargetsChanged)
-    }
-
-    fn recipients(&self) -> Recipients {
-        let of = |name: &str| {
-            let leaves = self.0.value(name).map(Value::leaves).unwrap_or_default();
-            let address = |value: &&Value| {
-                if let Value::Address(address) = value { Some(address.clone()) } else { None }
-            };
-            leaves.iter().filter_map(address).collect()
-        };
-        Recipients { to: of("to"), cc: of("cc") }
-    }
-}
-
-fn path_of(target: &Target) -> &Path {
-    match target {
-        Target::File { path, .. } | Target::NewFile { path } | Target::Program { path, .. } => path,
-        Target::Host { .. } => Path::new(""),
     }
 }

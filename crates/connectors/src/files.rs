@@ -170,16 +170,12 @@ impl Files {
         if let Some(parent) = beneath.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             target.within.make_folder(parent)?;
         }
-        source.within.move_to(&from, identity, &target.within, beneath).map(|_identity| ()).map_err(|error| {
-            match error {
-                PathError::Io { path, source }
-                    if source.raw_os_error() == Some(rustix::io::Errno::XDEV.raw_os_error()) =>
-                {
-                    FilesError::OtherDisk { path }
-                }
-                other => other.into(),
-            }
-        })
+        match source.within.move_to(&from, identity, &target.within, beneath) {
+            Ok(_identity) => Ok(()),
+            Err(error) if error::is_other_disk(&error) => Err(FilesError::OtherDisk { path: from }),
+            Err(error) if error::is_taken(&error) => Err(FilesError::InTheWay { path: to }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Moves a file or folder to the trash.

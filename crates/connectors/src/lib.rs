@@ -11,6 +11,8 @@ mod error;
 mod executor;
 pub mod files;
 mod finding;
+mod found;
+mod given;
 pub mod host;
 pub mod html;
 pub mod mail;

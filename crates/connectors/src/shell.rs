@@ -16,6 +16,9 @@ use tokio::sync::watch;
 /// How much of an output the model reads, in bytes; the end of it counts most, so that the middle is left out.
 const SHOWN_BYTES_MAX: usize = 96 * 1024;
 
+/// The exit code of a line that was stopped between two of its programs: what a shell gives for an interrupt.
+const CODE_STOPPED: i32 = 130;
+
 /// Why a command was not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ShellError {
@@ -156,6 +159,7 @@ impl Shell {
             }
             if *stopping.borrow() {
                 total.notes.push("It was stopped.".to_string());
+                total.code = CODE_STOPPED;
                 break;
             }
             let reports = self.pipeline(pipeline, mine, &stopping, &heard).await?;

@@ -117,3 +117,8 @@ pub(super) fn is_missing(error: &PathError) -> bool {
 pub(super) fn is_taken(error: &PathError) -> bool {
     matches!(error, PathError::Io { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists)
 }
+
+pub(super) fn is_other_disk(error: &PathError) -> bool {
+    let other_disk = rustix::io::Errno::XDEV.raw_os_error();
+    matches!(error, PathError::Io { source, .. } if source.raw_os_error() == Some(other_disk))
+}

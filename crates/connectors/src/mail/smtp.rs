@@ -40,14 +40,9 @@ impl Answer {
     }
 }
 
-/// What may be reached: the server, and nothing else.
-pub(crate) fn scope(who: &str, host: &domain::Host, port: u16, security: Security) -> Scope {
-    let destination = Destination::Name(host.clone());
-    let rule = match security {
-        // Mail in the clear goes to this machine only, which the owner named in the configuration.
-        Security::Plain => Rule::private(destination, port),
-        Security::Tls | Security::StartTls => Rule::host(destination, port),
-    };
+/// What may be reached: the server that the owner's configuration names, wherever it is, and nothing else.
+pub(crate) fn scope(who: &str, host: &domain::Host, port: u16) -> Scope {
+    let rule = Rule::private(Destination::Name(host.clone()), port);
     Scope { who: who.to_string(), rules: Arc::new(Rules::new().with(rule)), limits: Limits::default() }
 }
 
@@ -58,7 +53,7 @@ pub(crate) async fn send(
     recipients: &[&Address],
     message: &[u8],
 ) -> Result<String, MailError> {
-    let scope = scope("mail", &server.host, server.port, server.security);
+    let scope = scope("mail", &server.host, server.port);
     let tls = if server.security == Security::Tls { Tls::Now } else { Tls::Later };
     let destination = Destination::Name(server.host.clone());
     let connection = egress.connect(&destination, server.port, tls, &scope).await?;

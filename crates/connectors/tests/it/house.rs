@@ -23,11 +23,13 @@ impl House {
         let vault = Arc::new(Vault::open(home.path(), &KeySource::File).unwrap());
         let about = About { hosts: vec!["mail.test".parse().unwrap()], ..About::default() };
         vault.set(&"mail".parse().unwrap(), SecretText::new(PASSWORD.to_string()).unwrap(), about).unwrap();
-        let mut settings = Settings::default();
-        settings.trusted = trusted.into_iter().map(egress::CertificateDer::from).collect();
-        for name in ["mail.test", "web.test", "other.test"] {
-            settings.names.insert(name.parse().unwrap(), vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]);
-        }
+        let here = || vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let names = ["mail.test", "web.test", "other.test"];
+        let settings = Settings {
+            trusted: trusted.into_iter().map(egress::CertificateDer::from).collect(),
+            names: names.into_iter().map(|name| (name.parse().unwrap(), here())).collect(),
+            ..Settings::default()
+        };
         Self { egress: Arc::new(Egress::new(vault, settings, Arc::new(Unobserved)).unwrap()), _home: home }
     }
 }

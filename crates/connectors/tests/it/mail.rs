@@ -98,7 +98,7 @@ async fn wherever_the_server_hangs_up_it_is_known_whether_the_mail_may_be_gone()
 }
 
 #[tokio::test]
-async fn it_signs_in_over_tls_and_never_in_the_clear() {
+async fn it_signs_in_over_tls_and_only_with_the_server_that_is_meant() {
     let certified = Certified::for_host("mail.test").unwrap();
     let manner = Manner {
         account: Some(("me".to_string(), PASSWORD.to_string())),
@@ -109,15 +109,20 @@ async fn it_signs_in_over_tls_and_never_in_the_clear() {
     let folder = tempfile::tempdir().unwrap();
     let house = House::new(vec![certified.certificate]);
     let mut server = server(&smtp, Security::StartTls, Some("me"));
-    // A rule for a public host does not open this machine: the owner names it.
-    let refused = boxes(&house, folder.path(), server.clone());
-    let error = refused.send(&to(&["a@x.example"]), "x", "x", None, &key("t1.0.0"), NOW).await.unwrap_err();
-    assert!(matches!(error, MailError::Egress(_)), "{error}");
+    let secure = boxes(&house, folder.path(), server.clone());
+    secure.send(&to(&["a@x.example"]), "x", "x", None, &key("t1.0.0"), NOW).await.unwrap();
+    let delivery = smtp.deliveries().remove(0);
+    assert_eq!((delivery.tls, delivery.account.as_deref()), (true, Some("me")));
+    assert_eq!(smtp.violations(), Vec::<String>::new());
+    let elsewhere = House::new(vec![Certified::for_host("mail.test").unwrap().certificate]);
+    let untrusted = boxes(&elsewhere, folder.path(), server.clone());
+    let error = untrusted.send(&to(&["a@x.example"]), "x", "x", None, &key("t1.0.1"), NOW).await.unwrap_err();
+    assert!(matches!(error, MailError::Egress(egress::Error::Tls { .. })), "{error}");
     server.security = Security::Plain;
     let clear = boxes(&house, folder.path(), server);
-    let error = clear.send(&to(&["a@x.example"]), "x", "x", None, &key("t1.0.1"), NOW).await.unwrap_err();
+    let error = clear.send(&to(&["a@x.example"]), "x", "x", None, &key("t1.0.2"), NOW).await.unwrap_err();
     assert!(!error.to_string().contains(PASSWORD), "{error}");
-    assert_eq!(smtp.deliveries(), []);
+    assert_eq!(smtp.deliveries().len(), 1);
 }
 
 #[tokio::test]

@@ -153,30 +153,30 @@ fn is_consequential(call: &Call, facts: &Facts, cases: &Cases) -> bool {
     match call.effect {
         Effect::Read => false,
         // What a fetch names in the owner's own words carries nobody else's data.
-        Effect::Fetch => !urls_are_words(call, &facts.provenance),
+        Effect::Fetch => !names_known_page(call, &facts.provenance),
         Effect::Write => !cases.in_workspace,
         Effect::Execute => !cases.command.only_looks(),
         Effect::Delete | Effect::Send | Effect::Spend | Effect::Configure => true,
     }
 }
 
-/// Whether every URL and host of a fetch stands whole in trusted words: then its choice carries no stranger's data.
-fn urls_are_words(call: &Call, known: &Provenance) -> bool {
+/// Whether everything a fetch names stands whole in trusted words or in a fact: then its choice carries no stranger's
+/// data.
+fn names_known_page(call: &Call, known: &Provenance) -> bool {
     call.arguments
         .iter()
         .filter(|argument| argument.role == ArgumentRole::Authority)
         .flat_map(|argument| argument.value.leaves())
-        .all(|leaf| {
-            matches!(leaf, Value::Number(_) | Value::Boolean(_)) || known.ground_in_words(leaf).is_some()
-        })
+        .all(|leaf| matches!(leaf, Value::Number(_) | Value::Boolean(_)) || known.names(leaf))
 }
 
 /// The highest tier of what the arguments carry: constants of a grant and words of the owner carry the label of those
 /// words; a selected fact that of its result; anything else that of the whole session.
 fn carried(call: &Call, facts: &Facts, grant: Option<&Grant>, carries_data: bool) -> Tier {
-    // With nobody's text in the session, nobody chose this address to carry something out; the name of a page is no
-    // secret of the session.
-    if call.effect == Effect::Fetch && facts.label.is_clean() && !carries_data {
+    // With nobody's text in the session, or an address that somebody believed wrote down, nobody chose it to carry
+    // something out; the name of a page is no secret to whoever serves it.
+    let chosen_freely = !facts.label.is_clean() && !names_known_page(call, &facts.provenance);
+    if call.effect == Effect::Fetch && !chosen_freely && !carries_data {
         return Tier::Low;
     }
     let of_argument = |argument: &Argument| {

@@ -4,7 +4,7 @@
 
 mod text;
 
-use domain::{Argument, ArgumentRole, Call, Field, Integrity, Label, Output, ToolName, Value};
+use domain::{Argument, ArgumentRole, Call, Effect, Field, Integrity, Label, Output, ToolName, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use tools::{Manifest, Need};
 
@@ -13,6 +13,8 @@ use text::{stands_in, stands_in_as_fragment, stands_in_as_lead};
 
 /// The most results a session keeps for grounding; the oldest go first, so that the newest facts are the ones known.
 const RESULTS_MAX: usize = 512;
+/// An argument shorter than this stands in results by chance.
+const ECHO_BYTES_MIN: usize = 3;
 /// The most trusted texts a session keeps for grounding.
 const TEXTS_MAX: usize = 512;
 
@@ -83,7 +85,8 @@ impl Provenance {
     pub fn note_result(&mut self, call: &Call, manifest: Option<&Manifest>, output: &Output) {
         let selection = self.selection_of(call, manifest);
         let arguments = call.arguments.clone();
-        let records = records(&output.fields, manifest);
+        let fields: Vec<Field> = output.fields.iter().map(|field| self.without_echo(field, call)).collect();
+        let records = records(&fields, manifest);
         self.results.push(QueryResult {
             tool: call.tool.clone(),
             arguments,
@@ -94,6 +97,26 @@ impl Provenance {
         if self.results.len() > RESULTS_MAX {
             self.results.remove(0);
         }
+    }
+
+    /// The field, believed only where the service says something of its own: what changes something answers with what
+    /// it was given, but for the ids it makes, and a query can repeat its arguments. Else a model would make its own
+    /// words a fact.
+    fn without_echo(&self, field: &Field, call: &Call) -> Field {
+        let text = field.value.canonical().to_lowercase();
+        let only_looks = matches!(call.effect, Effect::Read | Effect::Fetch);
+        let is_id = matches!(field.value, Value::Id { .. });
+        let repeats = |argument: &Argument| {
+            argument.value.leaves().into_iter().any(|leaf| {
+                let given = leaf.canonical().to_lowercase();
+                given.len() >= ECHO_BYTES_MIN
+                    && (text.contains(&given) || given.contains(&text))
+                    && !self.selects(leaf)
+            })
+        };
+        let echo = !text.is_empty() && call.arguments.iter().any(repeats);
+        let integrity = if echo || !(only_looks || is_id) { Integrity::Untrusted } else { field.integrity };
+        Field { integrity, ..field.clone() }
     }
 
     /// Whether every argument of `call` is grounded or left at its default.
@@ -133,6 +156,30 @@ impl Provenance {
     #[must_use]
     pub fn is_attested(&self, value: &Value) -> bool {
         self.results.iter().flat_map(|result| &result.records).any(|record| record.attests(value))
+    }
+
+    /// Whether `value` stands whole in trusted words, or in a fact of any result: somebody believed wrote it down.
+    #[must_use]
+    pub fn names(&self, value: &Value) -> bool {
+        let fields = self.results.iter().flat_map(|result| &result.records).flat_map(|record| &record.fields);
+        let facts = fields
+            .filter(|field| field.integrity != Integrity::Untrusted)
+            .flat_map(|field| field.value.leaves());
+        let mut said = facts.filter_map(|fact| match fact {
+            Value::Text(text) | Value::Url(text) => Some(text),
+            Value::Address(_)
+            | Value::Path(_)
+            | Value::Id { .. }
+            | Value::Amount(_)
+            | Value::Number(_)
+            | Value::Date(_)
+            | Value::Host(_)
+            | Value::Command(_)
+            | Value::Boolean(_)
+            | Value::Json(_)
+            | Value::List(_) => None,
+        });
+        self.ground_in_words(value).is_some() || said.any(|text| stands_in(value, text))
     }
 
     /// What `payload` passes on (addresses, links, accounts) that stands in no trusted text and is no attested fact.
@@ -178,11 +225,11 @@ impl Provenance {
             || record
                 .fields
                 .iter()
-                .any(|field| field.integrity != Integrity::Untrusted && self.names(&field.value))
+                .any(|field| field.integrity != Integrity::Untrusted && self.owner_names(&field.value))
     }
 
     /// Whether the owner's words name a record by this value: words and addresses do, bare numbers do not.
-    fn names(&self, value: &Value) -> bool {
+    fn owner_names(&self, value: &Value) -> bool {
         match value {
             Value::Text(_) | Value::Address(_) | Value::Path(_) | Value::Url(_) | Value::Host(_) => {
                 value.canonical().chars().count() >= NAME_CHARACTERS_MIN

@@ -162,3 +162,45 @@ fn a_query_selects_when_its_words_are_the_owners() {
     assert_eq!(provenance.selection_of(&call("dental check-up"), None), Selection::Grounded);
     assert_eq!(provenance.selection_of(&call("lunch"), None), Selection::Free);
 }
+
+#[test]
+fn a_model_makes_none_of_its_own_words_a_fact() {
+    let output = |path: &str, value: Value| domain::Output {
+        text: String::new(),
+        fields: vec![Field { path: path.into(), value, integrity: Integrity::Attested }],
+        label: Label::unknown(),
+    };
+    let call = |effect: Effect| Call {
+        tool: "x.y".parse().unwrap(),
+        effect,
+        arguments: vec![Argument {
+            name: "folder".into(),
+            role: ArgumentRole::Authority,
+            value: Value::Text("www.evil.com/secret".into()),
+        }],
+        targets: vec![],
+    };
+    let page = Value::Url("https://www.evil.com/secret".into());
+    let text = |t: &str| Value::Text(t.into());
+    for (what, effect, value, named) in [
+        ("a query that repeats its argument", Effect::Read, text("www.evil.com/secret"), false),
+        (
+            "a query that puts it into a sentence",
+            Effect::Read,
+            text("folder www.evil.com/secret is empty"),
+            false,
+        ),
+        ("a change that answers anything", Effect::Write, text("see https://www.evil.com/secret"), false),
+    ] {
+        let mut known = Provenance::default();
+        known.note_result(&call(effect), None, &output("folder", value));
+        assert_eq!(known.names(&page), named, "{what}");
+        assert!(!known.is_attested(&text("www.evil.com/secret")), "{what}");
+    }
+    let mut known = Provenance::default();
+    let plain = Call { arguments: vec![], ..call(Effect::Read) };
+    known.note_result(&plain, None, &output("note", text("our page is www.evil.com/secret")));
+    assert!(known.names(&page), "what a service says by itself is a fact");
+    known.note_result(&call(Effect::Write), None, &output("id", id("file", "f7x")));
+    assert!(known.is_attested(&id("file", "f7x")), "an id that a change makes is one");
+}

@@ -1,0 +1,14 @@
+//! The shipped program, started as anybody starts it: killed at every step and started again, and the messages and
+//! exit codes of what goes wrong.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod crash_check;
+#[cfg(test)]
+mod place;
+#[cfg(test)]
+mod scenarios;

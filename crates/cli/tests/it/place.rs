@@ -1,0 +1,172 @@
+//! A place of its own for a test: the program where its user can run it, homes, and what runs on them.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these tests start the program itself, and make its user where root runs them"
+)]
+
+use crate::client::Client;
+use sandbox::process::{User, find_user};
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long anything may take before the test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with the program and homes in it; gone when dropped.
+pub struct Place {
+    folder: TempDir,
+    user: Option<User>,
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Place {
+    /// Root's tests need the user that the program becomes, and the program where that user reaches it.
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("hardshell-it").tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        for (name, program) in [
+            ("hardshell", env!("CARGO_BIN_EXE_hardshell")),
+            ("hardshell-sandbox", env!("CARGO_BIN_EXE_hardshell-sandbox")),
+        ] {
+            let path = folder.path().join(name);
+            fs::copy(program, &path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        }
+        let user = rustix::process::geteuid().is_root().then(service_user);
+        Self { folder, user }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A home with `config` as its configuration; without one it is empty.
+    pub fn home(&self, name: &str, config: Option<&str>) -> PathBuf {
+        let home = self.path(name);
+        fs::create_dir(&home).unwrap();
+        fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
+        self.give(&home);
+        if let Some(config) = config {
+            let file = home.join("hardshell.toml");
+            fs::write(&file, config).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+            self.give(&file);
+        }
+        home
+    }
+
+    fn give(&self, path: &Path) {
+        if let Some(user) = &self.user {
+            chown(path, Some(user.user), Some(user.group)).unwrap();
+        }
+    }
+
+    fn command(&self, home: &Path) -> Command {
+        let mut command = Command::new(self.path("hardshell"));
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+        command.env("HOME", self.folder.path()).env("HARDSHELL_HOME", home);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `hardshell` with `arguments` to its end.
+    pub async fn run(&self, home: &Path, arguments: &[&str]) -> Said {
+        let mut command = self.command(home);
+        command.args(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output());
+        let output = tokio::time::timeout(PATIENCE, output).await.unwrap().unwrap().unwrap();
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Starts `hardshell up` on a home; it takes messages when this returns.
+    pub async fn up(&self, home: &Path) -> Up {
+        let log = fs::File::options().create(true).append(true).open(home.with_extension("log")).unwrap();
+        let home_text = home.to_str().unwrap();
+        let mut child = self
+            .command(home)
+            .args(["up", "--home", home_text, "--port", "0", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut up = Up { child, address: String::new(), client: Client::of(home) };
+        let first = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            out.read_line(&mut line).map(|_bytes| line)
+        });
+        let line = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap().unwrap();
+        let said = || fs::read_to_string(home.with_extension("log")).unwrap_or_default();
+        let started: serde_json::Value = serde_json::from_str(&line)
+            .unwrap_or_else(|_nothing| panic!("hardshell did not start: {}", said()));
+        up.address = started["address"].as_str().unwrap().to_string();
+        up
+    }
+}
+
+/// The user that the program becomes when root starts it; made where it is missing.
+fn service_user() -> User {
+    if let Ok(user) = find_user("hardshell") {
+        return user;
+    }
+    let made = std::process::Command::new("useradd")
+        .args(["--system", "--home-dir", "/var/lib/hardshell", "--shell", "/usr/sbin/nologin", "hardshell"])
+        .output()
+        .unwrap();
+    // Another test may have made it in between.
+    find_user("hardshell").unwrap_or_else(|error| panic!("{error}: {made:?}"))
+}
+
+/// A running `hardshell up`; killed when dropped.
+pub struct Up {
+    child: Child,
+    pub address: String,
+    pub client: Client,
+}
+
+impl Up {
+    /// SIGKILL, at once.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; it leaves by itself.
+    pub async fn stop(mut self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        let wait = tokio::task::spawn_blocking(move || {
+            let status = self.child.wait();
+            drop(self);
+            status
+        });
+        let status = tokio::time::timeout(PATIENCE, wait).await.unwrap().unwrap().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,151 @@
+//! What goes wrong most, each with its message and its exit code.
+#![expect(clippy::disallowed_methods, reason = "a taken port needs somebody who has it")]
+
+use crate::place::{Place, Said};
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// Whether `said` ended with `code`, and its stderr has each of `words`.
+fn failed_with(said: &Said, code: i32, words: &[&str]) {
+    assert_eq!(said.code, Some(code), "{said:?}");
+    assert!(words.iter().all(|word| said.err.contains(word)), "{words:?} are not all in {said:?}");
+    assert_eq!(said.out, "");
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_one_on_the_same_home_says_that_it_runs() {
+    let place = Place::new();
+    let home = place.home("home", None);
+    let up = place.up(&home).await;
+    let second = place.run(&home, &["up", "--port", "0"]).await;
+    failed_with(
+        &second,
+        1,
+        &[
+            "could not start Hardshell: the audit log cannot be opened: another process has the audit log",
+            "hint: Hardshell is running on this home already: `hardshell chat`, `hardshell status`",
+        ],
+    );
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_named_with_what_helps() {
+    let place = Place::new();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let said = place.run(&place.home("home", None), &["up", "--port", &port]).await;
+    let address =
+        format!("could not start Hardshell: the gateway cannot start: the address 127.0.0.1:{port} is taken");
+    failed_with(&said, 1, &[&address, "hint: `hardshell up --port "]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slip_in_the_configuration_is_named_with_line_and_column() {
+    let place = Place::new();
+    let home = place.home("home", Some("model = \"builtin\"\n[gateway]\nprot = 1\n"));
+    let slip = format!("{}:3:1: unknown field `prot`", home.join("hardshell.toml").display());
+    for arguments in [&["config", "check"][..], &["up", "--port", "0"]] {
+        let said = place.run(&home, arguments).await;
+        failed_with(&said, 1, &[&slip, "did you mean `port`?", "hint: hardshell config check"]);
+    }
+    let good = place.home("good", Some("model = \"builtin\"\n"));
+    let said = place.run(&good, &["config", "check"]).await;
+    assert_eq!(
+        (said.code, said.out),
+        (Some(0), format!("{} is good\n", good.join("hardshell.toml").display()))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_others_reach_or_nobody_can_write_is_refused_with_the_command() {
+    let place = Place::new();
+    let open = place.home("open", None);
+    fs::set_permissions(&open, Permissions::from_mode(0o755)).unwrap();
+    let said = place.run(&open, &["up", "--port", "0"]).await;
+    failed_with(&said, 1, &["has mode 0755, so others on this machine can reach it", "hint: chmod 0700 '"]);
+    let read_only = place.home("read-only", None);
+    fs::set_permissions(&read_only, Permissions::from_mode(0o500)).unwrap();
+    let said = place.run(&read_only, &["up", "--port", "0"]).await;
+    failed_with(&said, 1, &["the home's", "cannot be made: Permission denied", "hint: ls -ld '"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_on_the_command_line_gets_one_document_and_lockdown_stops_it() {
+    let place = Place::new();
+    let home = place.home("home", None);
+    let up = place.up(&home).await;
+    let said = place.run(&home, &["chat", "-m", "/disk", "--json"]).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let reply: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(reply["kind"], "reply");
+    assert!(reply["text"].as_str().unwrap().contains("% full"), "{reply}");
+    let said = place.run(&home, &["lockdown", "on"]).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let said = place.run(&home, &["chat", "-m", "/disk", "--json"]).await;
+    failed_with(&said, 6, &["everything is stopped: lockdown is on", "hardshell lockdown off"]);
+    let said = place.run(&home, &["lockdown", "status"]).await;
+    assert_eq!((said.code, said.out.as_str()), (Some(6), "Lockdown is ON.\n"));
+    let said = place.run(&home, &["lockdown", "off"]).await;
+    failed_with(&said, 1, &["it is released by a person at the machine"]);
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_nobody_asked_for_waits_with_exit_code_4_and_approve_runs_it() {
+    let place = Place::new();
+    let script = place.path("script.jsonl");
+    let answers = "{\"calls\": [{\"tool\": \"shell.run\", \"args\": {\"command\": \"touch made.txt\"}}]}\n{\"text\": \"made\"}\n";
+    fs::write(&script, answers).unwrap();
+    let config = format!(
+        "model = \"s\"\n[[models]]\nname = \"s\"\nkind = \"script\"\nscript = \"{}\"\n",
+        text(&script)
+    );
+    let home = place.home("home", Some(&config));
+    let up = place.up(&home).await;
+    let mut following = up.client.follow().await;
+    let said = place.run(&home, &["chat", "-m", "tidy up", "--json"]).await;
+    assert_eq!(said.code, Some(4), "{said:?}");
+    let asked: Value = serde_json::from_str(&said.out).unwrap();
+    let made = home.join("workspace/made.txt");
+    assert!(!made.exists());
+    let question = asked["question"]["id"].as_str().unwrap();
+    let approved = place.run(&home, &["approvals", "approve", question]).await;
+    assert_eq!(
+        (approved.code, approved.out),
+        (Some(0), format!("{question}: approved, this once\n")),
+        "{}",
+        approved.err
+    );
+    while following.next().await.unwrap()["kind"] != "reply" {}
+    assert!(made.exists());
+    let again = place.run(&home, &["approvals", "approve", question]).await;
+    assert_eq!(again.code, Some(1), "{again:?}");
+    up.stop().await;
+    let intact = place.run(&home, &["audit", "verify"]).await;
+    assert_eq!(intact.code, Some(0), "{intact:?}");
+    assert!(intact.out.starts_with("The log is intact: "), "{intact:?}");
+    change_a_byte(&home.join("audit/segment-00000001.jsonl"));
+    let changed = place.run(&home, &["audit", "verify"]).await;
+    assert_eq!(changed.code, Some(5), "{changed:?}");
+    assert!(changed.out.starts_with("The log is NOT intact after "), "{changed:?}");
+}
+
+/// Turns a bit in the middle of a file.
+fn change_a_byte(path: &Path) {
+    let mut file = fs::File::options().read(true).write(true).open(path).unwrap();
+    let middle = file.metadata().unwrap().len().checked_div(2).unwrap();
+    let mut byte = [0_u8; 1];
+    file.seek(SeekFrom::Start(middle)).unwrap();
+    file.read_exact(&mut byte).unwrap();
+    file.seek(SeekFrom::Start(middle)).unwrap();
+    file.write_all(&[byte[0] ^ 1]).unwrap();
+}

@@ -10,6 +10,7 @@ use crate::folder::Folder;
 use crate::heads::Heads;
 use crate::{Error, PublicKey, Seq, segment};
 use std::path::Path;
+use std::sync::mpsc;
 use walk::Walk;
 
 /// How far a check has come.
@@ -73,7 +74,8 @@ pub struct Against<'a> {
 }
 
 /// Checks the log in `folder` with the public half of its key. `on_progress` is told after each segment; when it
-/// answers [`Go::Stop`] the report says how far it came. Reads 16 MiB at a time, and can run while the log is written.
+/// answers [`Go::Stop`] the report says how far it came. Holds three segments of
+/// 16 MiB at most, and can run while the log is written.
 ///
 /// # Errors
 ///
@@ -90,20 +92,33 @@ pub fn verify(
     let from = against.since.map_or(0, |since| heads.segment_of(since.seq, &segments));
     let mut walk = Walk::new(key, against, heads);
     let files = segments.get(from..).unwrap_or_default();
-    for (done, file) in files.iter().enumerate() {
-        let bytes = segment::read(file)?;
-        if let Err(fault) = walk.segment(file, &bytes, done.saturating_add(1) == files.len()) {
-            walk.report.fault = Some(fault);
-            break;
+    std::thread::scope(|scope| {
+        // The next segment is read and unpacked while this one is checked: three in memory at most.
+        let (sender, contents) = mpsc::sync_channel(1);
+        scope.spawn(move || {
+            for file in files {
+                let bytes = segment::read(file);
+                let failed = bytes.is_err();
+                if sender.send(bytes).is_err() || failed {
+                    break;
+                }
+            }
+        });
+        for (done, file) in files.iter().enumerate() {
+            let Ok(bytes) = contents.recv() else { break };
+            if let Err(fault) = walk.segment(file, &bytes?, done.saturating_add(1) == files.len()) {
+                walk.report.fault = Some(fault);
+                break;
+            }
+            let (records, bytes) = (walk.report.records, walk.report.bytes);
+            let progress =
+                Progress { segments_done: done.saturating_add(1), segments: files.len(), records, bytes };
+            if on_progress(progress) == Go::Stop {
+                return Ok(walk.report);
+            }
         }
-        let (records, bytes) = (walk.report.records, walk.report.bytes);
-        let progress =
-            Progress { segments_done: done.saturating_add(1), segments: files.len(), records, bytes };
-        if on_progress(progress) == Go::Stop {
-            return Ok(walk.report);
-        }
-    }
-    Ok(walk.finish(folder))
+        Ok(walk.finish(folder))
+    })
 }
 
 /// Whether to go on.

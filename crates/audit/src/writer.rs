@@ -14,7 +14,7 @@ use domain::Timestamp;
 use std::fs::File;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot, watch};
 
 /// A signature is due after so many records: each costs about 30 µs and 400 bytes.
@@ -23,6 +23,11 @@ const RECORDS_PER_CHECKPOINT: u64 = 256;
 const IDLE_BEFORE_CHECKPOINT: Duration = Duration::from_secs(1);
 /// A segment is closed when its first record is this old, so that old records can be removed by the day.
 const SEGMENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Several writers are waited for during this part of a flush's time (one eighth): they then share each flush, rather
+/// than every other one.
+const GATHER_PART: f32 = 8.0;
+/// They are waited for no longer than this.
+const GATHER_MAX: Duration = Duration::from_millis(1);
 /// A full disk is tried again only when it has this much room, so that trying does not litter it.
 const FREE_BYTES_MIN: u64 = 2 * 1024 * 1024;
 
@@ -84,6 +89,10 @@ pub(crate) struct Writer {
     why: Why,
     unsigned: u64,
     signing: Signing,
+    /// How many records the last batch had.
+    last_batch: usize,
+    /// How long the last flush took.
+    flush_time: Duration,
     checkpoint: Option<Checkpoint>,
     records: broadcast::Sender<Record>,
     state: watch::Sender<State>,
@@ -135,6 +144,8 @@ impl Writer {
             why,
             unsigned: end.unsigned,
             signing: Signing::WhenIdle,
+            last_batch: 1,
+            flush_time: Duration::ZERO,
             checkpoint: end.checkpoint,
             records,
             state,
@@ -171,18 +182,28 @@ impl Writer {
         let mut jobs = vec![first];
         let mut asked = Vec::new();
         let mut bytes = jobs.first().map_or(0, |job| job.fields.len());
+        let gather_until = Instant::now() + self.flush_time.div_f32(GATHER_PART).min(GATHER_MAX);
         // INVARIANT: a batch, its signature included, is at most BATCH_BYTES_MAX long.
         while bytes < BATCH_BYTES_MAX / 2 {
-            match inbox.try_recv() {
+            let task = match inbox.try_recv() {
+                Ok(task) => Ok(task),
+                // Those whose records were just flushed are about to come back; a writer alone never waits.
+                Err(_empty) if jobs.len() < self.last_batch => {
+                    inbox.recv_timeout(gather_until.saturating_duration_since(Instant::now()))
+                }
+                Err(_empty_or_gone) => break,
+            };
+            match task {
                 Ok(Task::Write(job)) => {
                     // The head and the digest of a line take less than 512 bytes.
                     bytes = bytes.saturating_add(job.fields.len()).saturating_add(512);
                     jobs.push(job);
                 }
                 Ok(other @ (Task::Checkpoint(_) | Task::Prune(..))) => asked.push(other),
-                Err(_empty_or_gone) => break,
+                Err(_too_late_or_gone) => break,
             }
         }
+        self.last_batch = jobs.len();
         let mut lines = Vec::with_capacity(jobs.len());
         let mut replies = Vec::with_capacity(jobs.len());
         for Job { kind, fields, time, reply, place } in jobs {
@@ -293,9 +314,11 @@ impl Writer {
             let path = self.folder.segment_path(self.number);
             return Err(WriteFailure::new("write", &path, &std::io::Error::other("no segment is open")));
         };
+        let started = Instant::now();
         let written = open.file.write_all(bytes).map_err(|error| ("write", error));
         match written.and_then(|()| open.file.sync_data().map_err(|error| ("flush", error))) {
             Ok(()) => {
+                self.flush_time = started.elapsed();
                 open.length = open.length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 self.segment = Some(open);
                 Ok(())

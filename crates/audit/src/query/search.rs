@@ -105,6 +105,9 @@ fn candidates(index: &Index, wanted: &Wanted) -> Option<Vec<u32>> {
 }
 
 fn show(line: &[u8], filter: &Filter, wanted: &Wanted, look: &mut dyn FnMut(Record) -> Go) -> Go {
+    if !wanted.may_be_met_by(line) {
+        return Go::On;
+    }
     match Record::parse(line) {
         Ok(record) if matches(&record, filter, wanted) => look(record),
         Ok(_) | Err(_) => Go::On,

@@ -4,6 +4,7 @@ use super::Filter;
 use crate::wire::Fields;
 use crate::{Kind, Record};
 use domain::{Label, Source, SourceKind};
+use memchr::memmem::Finder;
 use std::collections::BTreeSet;
 
 /// The terms of one record.
@@ -80,6 +81,8 @@ impl Terms {
 /// What a filter asks of the terms: of each group, one must be there.
 pub(super) struct Wanted {
     pub(super) groups: Vec<Vec<String>>,
+    /// For some groups: texts of which every line that meets the group has one, for a quick look before it is parsed.
+    needles: Vec<Vec<Finder<'static>>>,
 }
 
 impl Wanted {
@@ -106,11 +109,49 @@ impl Wanted {
             Some(_) | None => source.clone(),
         });
         groups.extend(one('o', whole_kind.as_deref()));
-        Self { groups }
+        let needles = groups.iter().filter_map(|group| {
+            let all: Option<Vec<_>> = group.iter().map(|term| needle(term)).collect();
+            all.map(|all| all.iter().map(|needle| Finder::new(needle).into_owned()).collect())
+        });
+        let needles = needles.collect();
+        Self { groups, needles }
+    }
+
+    /// Whether a line can meet every group; one that cannot need not be parsed.
+    pub(super) fn may_be_met_by(&self, line: &[u8]) -> bool {
+        self.needles.iter().all(|group| group.iter().any(|needle| needle.find(line).is_some()))
     }
 
     pub(super) fn met_by(&self, terms: &Terms) -> bool {
         self.groups.iter().all(|group| group.iter().any(|term| terms.contains(term)))
+    }
+}
+
+/// A text that stands in every line that has `term`, where there is one.
+fn needle(term: &str) -> Option<String> {
+    let (kind, value) = term.split_once('=')?;
+    let quoted = serde_json::to_string(value).ok()?;
+    let field = |name: &str| Some(format!("\"{name}\":{quoted}"));
+    match kind {
+        "k" => field("kind"),
+        "s" => field("session"),
+        "t" => field("task"),
+        "n" => field("name"),
+        "e" => field("effect"),
+        "c" => field("channel"),
+        "v" => field("verdict"),
+        "r" => Some(quoted),
+        "g" => {
+            // A connection has its host and its port in two fields.
+            let (kind, value) = value.split_once(':')?;
+            let value = match value.rsplit_once(':') {
+                Some((host, _port)) if kind == "host" => host,
+                Some(_) | None => value,
+            };
+            let quoted = serde_json::to_string(value).ok()?;
+            Some(quoted.get(1..quoted.len().saturating_sub(1))?.to_string())
+        }
+        _label_or_principal => None,
     }
 }
 

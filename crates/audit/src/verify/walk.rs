@@ -7,7 +7,8 @@ use crate::heads::Heads;
 use crate::line::Head;
 use crate::recover::is_torn_write;
 use crate::{Hash, Kind, PublicKey, Seq, segment};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// A check under way.
 pub(super) struct Walk<'a> {
@@ -15,6 +16,8 @@ pub(super) struct Walk<'a> {
     against: Against<'a>,
     heads: Heads,
     pub(super) report: Report,
+    /// The segment that is read.
+    path: Arc<Path>,
     /// The record before.
     last: Option<Place>,
     last_number: Option<u32>,
@@ -29,14 +32,26 @@ pub(super) struct Walk<'a> {
 struct Place {
     seq: Seq,
     hash: Hash,
-    path: PathBuf,
+    path: Arc<Path>,
     offset: usize,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(key: PublicKey, against: Against<'a>, heads: Heads) -> Self {
+        let path = Path::new("").into();
         let (last, last_number, pending, missing, pruned) = (None, None, Vec::new(), None, None);
-        Self { key, against, heads, report: Report::default(), last, last_number, pending, missing, pruned }
+        Self {
+            key,
+            against,
+            heads,
+            report: Report::default(),
+            path,
+            last,
+            last_number,
+            pending,
+            missing,
+            pruned,
+        }
     }
 
     pub(super) fn segment(&mut self, file: &SegmentFile, bytes: &[u8], is_last: bool) -> Result<(), Fault> {
@@ -45,6 +60,7 @@ impl<'a> Walk<'a> {
         let void = self.heads.void_of(file.number);
         let end = void.unwrap_or(bytes.len()).min(bytes.len());
         let good = bytes.get(..end).unwrap_or_default();
+        self.path = file.path.as_path().into();
         let mut lines = segment::lines(good).peekable();
         while let Some((offset, line, complete)) = lines.next() {
             let head = match Head::read(line) {
@@ -59,8 +75,8 @@ impl<'a> Walk<'a> {
                     return Err(self.fault_here(file, offset, Wrong::Changed { part }));
                 }
             };
-            let follower = lines.peek().and_then(|(_, line, _)| Head::read(line).ok());
-            self.record(file, offset, line, &head, follower.as_ref())?;
+            let next = lines.peek().map(|(_, line, _)| *line);
+            self.record(file, offset, line, &head, next)?;
         }
         if bytes.is_empty() && void.is_none() {
             if !is_last {
@@ -90,11 +106,11 @@ impl<'a> Walk<'a> {
         offset: usize,
         line: &[u8],
         head: &Head,
-        follower: Option<&Head>,
+        next: Option<&[u8]>,
     ) -> Result<(), Fault> {
         match self.last.clone() {
             None => self.begin(file, line, head)?,
-            Some(last) => self.follow(file, offset, head, follower, &last)?,
+            Some(last) => self.follow(file, offset, head, next, &last)?,
         }
         if (offset == 0) != (head.kind == Kind::Segment) {
             return Err(self.fault_here(file, offset, Wrong::BadHeader));
@@ -127,7 +143,7 @@ impl<'a> Walk<'a> {
         if head.kind != Kind::Checkpoint {
             self.report.unsigned = self.report.unsigned.saturating_add(1);
         }
-        self.last = Some(Place { seq: head.seq, hash: head.hash, path: file.path.clone(), offset });
+        self.last = Some(Place { seq: head.seq, hash: head.hash, path: Arc::clone(&self.path), offset });
         self.report.records = self.report.records.saturating_add(1);
         self.report.first.get_or_insert(head.seq);
         self.report.last = Some(head.seq);
@@ -161,7 +177,7 @@ impl<'a> Walk<'a> {
         file: &SegmentFile,
         offset: usize,
         head: &Head,
-        follower: Option<&Head>,
+        next: Option<&[u8]>,
         last: &Place,
     ) -> Result<(), Fault> {
         let expected = last.seq.next();
@@ -171,7 +187,7 @@ impl<'a> Walk<'a> {
         if head.seq == last.seq {
             // Two records in one place: the first of them may be the one that was put in.
             let what = Wrong::Inserted { found: head.seq };
-            return Err(Fault { seq: last.seq, path: last.path.clone(), offset: last.offset, what });
+            return Err(Fault { seq: last.seq, path: last.path.to_path_buf(), offset: last.offset, what });
         }
         if head.seq < expected {
             return Err(self.fault_at(expected, file, offset, Wrong::Inserted { found: head.seq }));
@@ -180,10 +196,16 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         // One of two neighbours was replaced. A record whose follower vouches for it is the one that was written.
+        let follower = next.and_then(|line| Head::read(line).ok());
         if follower.is_some_and(|follower| follower.prev != head.hash) {
             return Err(self.fault_at(head.seq, file, offset, Wrong::Replaced));
         }
-        Err(Fault { seq: last.seq, path: last.path.clone(), offset: last.offset, what: Wrong::Replaced })
+        Err(Fault {
+            seq: last.seq,
+            path: last.path.to_path_buf(),
+            offset: last.offset,
+            what: Wrong::Replaced,
+        })
     }
 
     fn header(&mut self, file: &SegmentFile, line: &[u8], head: &Head) -> Result<(), Fault> {
@@ -275,7 +297,8 @@ impl<'a> Walk<'a> {
         }
         let last = self.report.last.unwrap_or(Seq(0));
         let at = |checkpoint: &Checkpoint, what| {
-            let path = self.last.as_ref().map_or_else(|| folder.to_path_buf(), |last| last.path.clone());
+            let path =
+                self.last.as_ref().map_or_else(|| folder.to_path_buf(), |last| last.path.to_path_buf());
             let offset = self.last.as_ref().map_or(0, |last| last.offset);
             Some(Fault { seq: checkpoint.seq, path, offset, what })
         };

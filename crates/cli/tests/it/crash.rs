@@ -1,5 +1,6 @@
 //! SIGKILL at every step of a task and at instants in between: nothing that was acknowledged is lost, nothing is done
 //! twice, and what is said to have happened is what happened.
+#![expect(clippy::print_stdout, reason = "the seed and the totals are what a long run is for")]
 
 use crate::client::Client;
 use crate::crash_check::{Tally, check};

@@ -3,60 +3,35 @@
 //! A piece that could not be written or flushed is void: the next piece goes into a new segment, whose header says
 //! which bytes do not count. Nothing is ever cut off or written over.
 
-use crate::chain::{Checkpoint, Header, OpenedBy, Own, PrunedTo, Void, Why, genesis, hex};
-use crate::folder::{self, Folder, Form};
+mod batch;
+mod segments;
+mod task;
+
+pub(crate) use task::{Job, Task};
+
+use crate::chain::{Checkpoint, OpenedBy, Own, PrunedTo, Void, Why, genesis, hex};
+use crate::folder::{Folder, Form};
 use crate::key::Keys;
-use crate::line::{self, LINE_BYTES_MAX};
-use crate::recover::{BATCH_BYTES_MAX, End, VOIDS_MAX};
-use crate::segment::SEGMENT_BYTES_MAX;
-use crate::{Error, Hash, Kind, Record, Seq, State, WriteFailure};
+use crate::line::LINE_BYTES_MAX;
+use crate::recover::{BATCH_BYTES_MAX, End};
+use crate::{Error, Kind, Record, Seq, State, WriteFailure};
+use batch::{Batch, Chain};
 use domain::Timestamp;
 use std::fs::File;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// A signature is due after so many records: each costs about 30 µs and 400 bytes.
 const RECORDS_PER_CHECKPOINT: u64 = 256;
 /// A signature is due when nothing was recorded for so long, so that the unsigned end is short in time too.
 const IDLE_BEFORE_CHECKPOINT: Duration = Duration::from_secs(1);
-/// A segment is closed when its first record is this old, so that old records can be removed by the day.
-const SEGMENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Several writers are waited for during this part of a flush's time (one eighth): they then share each flush, rather
 /// than every other one.
 const GATHER_PART: f32 = 8.0;
 /// They are waited for no longer than this.
 const GATHER_MAX: Duration = Duration::from_millis(1);
-/// A full disk is tried again only when it has this much room, so that trying does not litter it.
-const FREE_BYTES_MIN: u64 = 2 * 1024 * 1024;
-
-/// What the thread is asked to do.
-pub(crate) enum Task {
-    /// Write one record.
-    Write(Job),
-    /// Sign what is there.
-    Checkpoint(oneshot::Sender<Result<Checkpoint, Error>>),
-    /// Record and sign that segments are about to be removed.
-    Prune(PrunedTo, Timestamp, oneshot::Sender<Result<(), Error>>),
-}
-
-/// One record on its way to disk.
-pub(crate) struct Job {
-    pub(crate) kind: Kind,
-    pub(crate) fields: Vec<u8>,
-    pub(crate) time: Timestamp,
-    pub(crate) reply: oneshot::Sender<Result<Seq, Error>>,
-    pub(crate) place: OwnedSemaphorePermit,
-}
-
-/// The last durable record.
-#[derive(Clone, Copy, Debug)]
-struct Chain {
-    seq: Seq,
-    hash: Hash,
-    time: Timestamp,
-}
 
 /// The segment that is written.
 struct Open {
@@ -331,85 +306,6 @@ impl Writer {
         }
     }
 
-    /// Sees to it that there is a segment to append to, that is neither full nor old.
-    fn ready_segment(&mut self, now: Timestamp) -> Result<(), WriteFailure> {
-        if let Some(open) = &self.segment {
-            if open.length < SEGMENT_BYTES_MAX && now.since(open.begun) < SEGMENT_AGE_MAX {
-                return Ok(());
-            }
-            if self.unsigned > 0 {
-                self.write_batch(&[])?;
-            }
-            self.why = Why::Rotated;
-        }
-        self.begin_segment(now)
-    }
-
-    fn begin_segment(&mut self, now: Timestamp) -> Result<(), WriteFailure> {
-        let number = self.number.saturating_add(1);
-        let path = self.folder.segment_path(number);
-        if self.voids.len() >= VOIDS_MAX {
-            let reason =
-                std::io::Error::other("the disk failed too often; start Hardshell again when it is well");
-            return Err(WriteFailure::new("create", &path, &reason));
-        }
-        if self.why == Why::Failed {
-            self.check_room()?;
-        }
-        self.measure_voids();
-        let header = Own::Segment(Header {
-            number,
-            log: self.log.clone(),
-            public_key: self.keys.public().to_string(),
-            why: self.why,
-            closes: self.voids.clone(),
-        });
-        let file =
-            self.folder.create_segment(number).map_err(|error| WriteFailure::new("create", &path, &error))?;
-        // From here on the number is taken, whatever becomes of the header.
-        self.number = number;
-        let mut batch = Batch { bytes: Vec::new(), chain: self.chain, records: Vec::new() };
-        batch.add(Kind::Segment, &header.to_json(), now);
-        let before = self.segment.take();
-        self.segment = Some(Open { file, number, begun: now, length: 0 });
-        self.append(&batch.bytes)?;
-        if let Err(error) = folder::sync_folder(&self.folder.path) {
-            self.segment = None;
-            self.voids.push(Void { segment: number, offset: 0, length: 0 });
-            self.why = Why::Failed;
-            return Err(WriteFailure::new(
-                "flush",
-                &self.folder.path,
-                &std::io::Error::other(error.to_string()),
-            ));
-        }
-        drop(before);
-        self.voids.clear();
-        self.chain = batch.chain;
-        self.unsigned = self.unsigned.saturating_add(1);
-        self.announce(&batch);
-        Ok(())
-    }
-
-    /// Fills in how long each void has become.
-    fn measure_voids(&mut self) {
-        for void in &mut self.voids {
-            let length =
-                std::fs::metadata(self.folder.segment_path(void.segment)).map_or(0, |found| found.len());
-            void.length = length.saturating_sub(void.offset);
-        }
-    }
-
-    fn check_room(&self) -> Result<(), WriteFailure> {
-        let path = &self.folder.path;
-        let failed = |error: std::io::Error| WriteFailure::new("write", path, &error);
-        let found = rustix::fs::statvfs(path).map_err(|error| failed(error.into()))?;
-        if found.f_bavail.saturating_mul(found.f_frsize) < FREE_BYTES_MIN {
-            return Err(failed(std::io::ErrorKind::StorageFull.into()));
-        }
-        Ok(())
-    }
-
     /// Tells the followers.
     fn announce(&self, batch: &Batch) {
         if self.records.receiver_count() == 0 {
@@ -425,28 +321,6 @@ impl Writer {
             }
             start = *end;
         }
-    }
-}
-
-/// Lines that are written in one piece.
-struct Batch {
-    bytes: Vec<u8>,
-    chain: Chain,
-    /// Where each line ends, its line feed included.
-    records: Vec<usize>,
-}
-
-impl Batch {
-    fn add(&mut self, kind: Kind, fields: &[u8], time: Timestamp) {
-        debug_assert!(
-            fields.starts_with(format!("{{\"kind\":\"{kind}\"").as_bytes()),
-            "a record begins with its kind"
-        );
-        let seq = self.chain.seq.next();
-        let clock = if time < self.chain.time { line::Clock::SetBack } else { line::Clock::Steady };
-        let hash = line::append(&mut self.bytes, seq, time, self.chain.hash, fields, clock);
-        self.chain = Chain { seq, hash, time };
-        self.records.push(self.bytes.len());
     }
 }
 

@@ -171,7 +171,7 @@ fn other_names_change_no_number() {
         paths.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
     };
     let plain = options("unless-granted", Planner::Oracle, Regime::Untrusted, Adaptive::Skip);
-    for seed in [1, 2] {
+    for seed in [7] {
         let names = Renaming::new(seed);
         let mut renamed = Setup::default();
         for text in texts(folder.join("manifests")) {

@@ -29,7 +29,12 @@ fn what_is_shown_is_what_runs() {
         ("a variation selector", "shell.run", serde_json::json!({"command": "frob '\u{fe0f}'"}), "\\u{fe0f}"),
         ("HTML in a subject", "mail.send", mail("a@x.org", "<b>hi</b>", "x"), "<b>hi</b>"),
         ("spaces at the end", "mail.send", mail("a@x.org", "hi   ", "x"), "\\u{20}"),
-        ("a line break in a body", "mail.send", mail("a@x.org", "hi", "one\nbcc: eve@evil.com"), "␊"),
+        (
+            "a line break in a body",
+            "mail.send",
+            mail("a@x.org", "hi", "one\nbcc: eve@evil.com"),
+            "│ bcc: eve@evil.com",
+        ),
     ] {
         let question = asked(tool, arguments, &[]);
         assert!(question.text.contains(shown), "{what}: {}", question.text);

@@ -182,7 +182,7 @@ pub enum ModelCommand {
         /// Its address, when it is not the vendor's own.
         #[arg(long)]
         url: Option<String>,
-        /// The secret that is its key; its name here when left out.
+        /// The secret that is its key. Left out: its name here for a vendor's own address, none with `--url`.
         #[arg(long, value_name = "NAME")]
         key: Option<String>,
     },

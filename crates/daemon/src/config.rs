@@ -266,7 +266,7 @@ impl Config {
         }
         let public = self.gateway.exposure == Exposure::Public && self.gateway.tls.is_some();
         if !self.gateway.address.is_loopback() && !public {
-            let reason = "an address beyond this machine needs `tls` and `exposure = \"public\"`; `hardshell harden nginx` shows a better way";
+            let reason = "an address beyond this machine needs `tls` and `exposure = \"public\"`; an SSH tunnel, which `hardshell sign-in` prints, is the better way";
             return wrong("gateway.address", reason.to_string());
         }
         Ok(())

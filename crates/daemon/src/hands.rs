@@ -178,7 +178,8 @@ fn mailbox(section: &MailboxSection) -> Result<Mailbox, StartError> {
 
 fn secret(reference: &str) -> Result<SecretName, StartError> {
     let name = reference.strip_prefix("secret://").ok_or_else(|| StartError::Hands {
-        why: "a password is written as `secret://NAME`, and kept by `hardshell secret set NAME`".to_string(),
+        why: "a password is written as `secret://NAME`, and kept by `hardshell secret set NAME --host HOST`"
+            .to_string(),
     })?;
     Ok(name.parse()?)
 }

@@ -90,15 +90,15 @@ impl StartError {
                 format!("`hardshell up --port {other}` takes another one; `ss -ltnp 'sport = :{}'` shows who has it", address.port())
             }
             Self::Exposed { missing, .. } => match missing {
-                Missing::Exposure => "stay on 127.0.0.1 and reach it through `ssh -L 18789:127.0.0.1:18789 HOST`, or see `hardshell harden nginx`".to_string(),
-                Missing::Tls => "set `certificate` and `key` under `[gateway.tls]`, or put nginx before it: `hardshell harden nginx`".to_string(),
+                Missing::Exposure => "stay on 127.0.0.1 and reach it through `ssh -L 18789:127.0.0.1:18789 HOST`".to_string(),
+                Missing::Tls => "set `certificate` and `key` under `[gateway.tls]`, or put a proxy with TLS before it".to_string(),
                 Missing::Name => "set `public_names = [\"assistant.example.org\"]` under `[gateway]`".to_string(),
             },
             Self::Listen { address, .. } => format!("`ip address` shows this machine's addresses; {} must be one of them", address.ip()),
             Self::Socket { .. } => "its folder must exist, belong to you with mode 0700, and the whole path stay below 108 bytes".to_string(),
             Self::SocketTaken { .. } => "`hardshell chat` talks to the one that runs; stop it first, or choose another home with `--home`".to_string(),
             Self::Tls { path, .. } => format!("it must be a PEM file; a key needs mode 0600: `chmod 600 {}`", path.display()),
-            Self::SignIns(_) => "`hardshell doctor` looks at the home".to_string(),
+            Self::SignIns(_) => "`ls -l` shows whether the home is whole".to_string(),
         }
     }
 }

@@ -174,7 +174,7 @@ impl From<crate::SignInsError> for Refusal {
     fn from(error: crate::SignInsError) -> Self {
         tracing::error!(%error, "the sign-ins do not work; the request is refused");
         Self::new(ErrorCode::Failed, "the sign-ins cannot be looked up")
-            .hint("`hardshell doctor` looks at the home")
+            .hint("`hardshell status` and `ls -l` show how the home is")
     }
 }
 

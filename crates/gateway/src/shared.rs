@@ -50,7 +50,7 @@ impl Shared {
             Err(_elapsed) => {
                 let seconds = self.limits.answer_time.as_secs();
                 Err(Refusal::new(ErrorCode::NotReady, format!("no answer within {seconds} seconds"))
-                    .hint("`hardshell doctor` looks for the cause"))
+                    .hint("`hardshell status` shows how it is"))
             }
         }
     }

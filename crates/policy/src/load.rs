@@ -78,7 +78,7 @@ pub enum Error {
     },
     /// A rule file permits something and is not signed by the owner.
     #[error(
-        "rule file `{file}` permits something (`{rule}`) and is not signed; sign it with `hardshell policy sign {file}`"
+        "rule file `{file}` permits something (`{rule}`) and is not signed; rule files of the owner can forbid and ask"
     )]
     Unsigned {
         /// The file.

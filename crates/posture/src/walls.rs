@@ -1,7 +1,7 @@
 //! Canaries inside a real sandbox, each also known to succeed outside.
 
 use crate::{Proof, State};
-use sandbox::canaries::{self, Canary, CanaryResult, Tried, Verdict};
+use sandbox::canaries::{self, Canary, CanaryResult, Outcome, Tried, Verdict};
 use sandbox::{Level, Sandbox};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -11,6 +11,9 @@ use std::path::PathBuf;
 
 /// The longest cache that is believed, in bytes.
 const CACHE_BYTES_MAX: u64 = 1 << 20;
+
+/// How often the canaries are tried until each shows something.
+const TRIES_MAX: u32 = 4;
 
 /// Keeps what the canaries did without walls, per kernel and program: that does not change from start to start.
 #[derive(Clone, Debug)]
@@ -70,14 +73,36 @@ pub async fn the_walls_hold(sandbox: &Sandbox, cache: Option<&Cache>) -> Vec<Pro
     }
 }
 
+/// Tries again, a few times, what could not be tried or shown: a starved machine is no broken wall. A canary that got
+/// through is never tried again.
 async fn tried(sandbox: &Sandbox, cache: Option<&Cache>) -> Result<Vec<CanaryResult>, sandbox::Error> {
+    let mut tries: u32 = 0;
+    loop {
+        tries = tries.saturating_add(1);
+        let results = try_once(sandbox, cache).await;
+        let unclear = match &results {
+            Ok(results) => {
+                let got_through = results.iter().any(|result| result.verdict == Verdict::Failed);
+                !got_through && results.iter().any(|result| result.verdict == Verdict::NotShown)
+            }
+            Err(_) => true,
+        };
+        if !unclear || tries >= TRIES_MAX {
+            return results;
+        }
+    }
+}
+
+async fn try_once(sandbox: &Sandbox, cache: Option<&Cache>) -> Result<Vec<CanaryResult>, sandbox::Error> {
     let kept_for = canaries::kept_for(sandbox)?;
     let known = cache.and_then(|cache| cache.read(&kept_for));
     let outside = match known {
         Some(outside) => outside,
         None => {
             let outside = canaries::outside(sandbox).await?;
-            if let Some(cache) = cache {
+            // Only what succeeded is worth keeping: a canary that failed by chance would fail for good.
+            let all_passed = outside.iter().all(|tried| tried.outcome == Outcome::Passed);
+            if let Some(cache) = cache.filter(|_| all_passed) {
                 cache.write(&kept_for, &outside);
             }
             outside

@@ -113,7 +113,8 @@ pub struct House {
 
 impl House {
     pub async fn open() -> Self {
-        Self::at(Arc::new(tempfile::tempdir().unwrap()))
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        Self::at(Arc::new(tempfile::Builder::new().permissions(mode).tempdir().unwrap()))
     }
 
     fn at(folder: Arc<tempfile::TempDir>) -> Self {

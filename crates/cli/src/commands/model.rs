@@ -19,7 +19,8 @@ pub async fn run(common: &Common, command: &ModelCommand) -> Result<Exit, Proble
     match command {
         ModelCommand::List => list(common, &path),
         ModelCommand::Add { name, kind, model, url, key } => {
-            let key = key.clone().or_else(|| (kind != "ollama").then(|| name.clone()));
+            // A model at an address of one's own often needs no key; a vendor's own address always does.
+            let key = key.clone().or_else(|| (kind != "ollama" && url.is_none()).then(|| name.clone()));
             let entry = Entry {
                 name,
                 kind,
@@ -101,8 +102,8 @@ fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem>
     show::line(&format!("`{}` is in {} and is asked from the next start on.", entry.name, path.display()));
     if let Some(key) = entry.key.as_deref().and_then(|key| key.strip_prefix("secret://")) {
         let host = match entry.kind {
-            "anthropic" => "api.anthropic.com",
-            "openai" => "api.openai.com",
+            "anthropic" if entry.url.is_none() => "api.anthropic.com",
+            "openai" if entry.url.is_none() => "api.openai.com",
             _ => "HOST",
         };
         show::note(&format!("hint: hardshell secret set {key} --host {host}"));

@@ -88,10 +88,10 @@ async fn say(
         };
         let Some(event) = event else { return Err(Problem::NoWelcome) };
         if common.json {
-            match &event {
-                Event::Reply { .. } | Event::Asked { .. } => show::json(&event),
-                Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. } => show::json(&event),
-                _ => {}
+            let failed =
+                matches!(event, Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. });
+            if failed || matches!(event, Event::Reply { .. } | Event::Asked { .. }) {
+                show::json(&event);
             }
         } else if !drafted.show(&event) {
             card(&event);
@@ -113,7 +113,17 @@ async fn say(
                     TaskState::Done | TaskState::Running | TaskState::Waiting => Exit::Done,
                 });
             }
-            _ => {}
+            Event::Accepted { .. }
+            | Event::Draft { .. }
+            | Event::Call { .. }
+            | Event::Decided { .. }
+            | Event::Progress { .. }
+            | Event::Result { .. }
+            | Event::Reply { .. }
+            | Event::Answered { .. }
+            | Event::Label { .. }
+            | Event::Audit { .. }
+            | Event::Status { .. } => {}
         }
     }
 }
@@ -128,27 +138,25 @@ struct Drafted {
 impl Drafted {
     /// Shows a piece of a draft, or what a reply adds to it. Tells whether that was all there was to show.
     fn show(&mut self, event: &Event) -> bool {
-        match event {
-            Event::Draft { step, text, .. } => {
-                if self.step != Some(*step) {
-                    self.end_line();
-                    self.step = Some(*step);
-                }
-                show::piece(&show::printable(text));
-                self.text.push_str(text);
-                true
-            }
-            Event::Reply { text, .. } if !self.text.is_empty() && text.starts_with(&self.text) => {
-                let rest = text.get(self.text.len()..).unwrap_or_default();
-                show::line(&show::printable(rest));
-                self.text.clear();
-                true
-            }
-            _ => {
+        if let Event::Draft { step, text, .. } = event {
+            if self.step != Some(*step) {
                 self.end_line();
-                false
+                self.step = Some(*step);
             }
+            show::piece(&show::printable(text));
+            self.text.push_str(text);
+            return true;
         }
+        if let Event::Reply { text, .. } = event
+            && !self.text.is_empty()
+            && let Some(rest) = text.strip_prefix(&self.text)
+        {
+            show::line(&show::printable(rest));
+            self.text.clear();
+            return true;
+        }
+        self.end_line();
+        false
     }
 
     fn end_line(&mut self) {

@@ -8,19 +8,24 @@ mod adaptive;
 mod attack;
 mod candidates;
 mod clean;
+mod embedded;
+mod error;
 mod play;
 mod rename;
 mod report;
+mod request;
 mod runs;
 mod setup;
 mod suite;
 mod yaml;
 
+pub use error::Error;
 pub use play::{Play, Told};
 pub use rename::{Renaming, rename, rename_mandate, rename_manifest};
 pub use report::{Metrics, Report, TaskReport};
+pub use request::{Model, Request, play_files};
 pub use runs::{Run, RunStep, read_runs, replay_runs};
-pub use setup::{Adaptive, Error, Options, Planner, Regime, Setup};
+pub use setup::{Adaptive, Options, Planner, Regime, Setup};
 pub use suite::{InjectionTask, Step, Suite, UserTask};
 
 use report::Timer;

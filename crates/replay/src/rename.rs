@@ -1,6 +1,6 @@
 //! The same benchmark under other names: whatever a rule knows of a name shows here.
 
-use crate::setup::Error;
+use crate::error::Error;
 use crate::suite::{Step, Suite};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;

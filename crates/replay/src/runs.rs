@@ -1,8 +1,9 @@
 //! Recorded runs of other agents, judged call by call with what each had read by then.
 
+use crate::error::Error;
 use crate::play::Play;
 use crate::report::{Report, TaskReport, Timer};
-use crate::setup::{Error, Options, Scene, Setup};
+use crate::setup::{Options, Scene, Setup};
 use crate::suite::{Step, Suite};
 use domain::{ArgumentRole, Call, Verdict};
 use serde::Deserialize;

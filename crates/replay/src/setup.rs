@@ -1,5 +1,6 @@
 //! What a replay plays with: manifests, mandates, the owner's own addresses, the policy's settings.
 
+use crate::error::Error;
 use crate::suite::{Suite, SuiteTool};
 use domain::{Address, Label, ToolName};
 use policy::{Extension, Grant, Mandate, Places, Plan, Policy, Settings};
@@ -11,62 +12,6 @@ use tools::{Catalog, Manifest};
 
 /// The most files of one folder of manifests or mandates.
 const FILES_MAX: usize = 4_096;
-
-/// A replay could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A file or folder cannot be read.
-    #[error("read `{}`", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A suite file is not one.
-    #[error("read the suite `{file}`: {reason}")]
-    Suite {
-        /// The file.
-        file: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A manifest is not one.
-    #[error("read the manifest `{}`", path.display())]
-    Manifest {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: Box<tools::CatalogError>,
-    },
-    /// A mandate file is not one.
-    #[error("read the mandates `{file}`: {reason}")]
-    Mandate {
-        /// The file.
-        file: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A tool's schema cannot be taken.
-    #[error("take the tool `{tool}`: {reason}")]
-    Tool {
-        /// The tool.
-        tool: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A line of recorded runs is not one.
-    #[error("read line {line} of the runs: {reason}")]
-    Runs {
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The policy does not load.
-    #[error("load the policy")]
-    Policy(#[from] policy::Error),
-}
 
 /// Who writes the mandates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -195,6 +140,43 @@ impl Setup {
             setup.add_owners(&path.display().to_string(), &read(path)?)?;
         }
         Ok(setup)
+    }
+
+    /// The manifests, mandates and owners of `bench/agentdojo`, as they were when the program was built.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when one of them is broken, which a test rules out.
+    pub fn embedded() -> Result<Self, Error> {
+        let mut setup = Self::default();
+        for (file, text) in crate::embedded::MANIFESTS {
+            setup.add_manifests(file, text)?;
+        }
+        for (file, text) in crate::embedded::MANDATES {
+            setup.add_mandates(file, text)?;
+        }
+        setup.add_owners("owner.toml", crate::embedded::OWNER)?;
+        Ok(setup)
+    }
+
+    /// These and what `manifests` (a folder or file) and `mandates` (a folder or file) say, which wins where both
+    /// speak of one tool or task.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] naming the first file that cannot be read.
+    pub fn overlaid(mut self, manifests: Option<&Path>, mandates: Option<&Path>) -> Result<Self, Error> {
+        let found = Self::read(manifests, mandates, None)?;
+        let kept =
+            self.catalog.iter().filter(|manifest| found.catalog.manifest(manifest.name()).is_none()).cloned();
+        let mut catalog = found.catalog.clone();
+        for manifest in kept {
+            let bad = |source| Error::Manifest { path: PathBuf::from("built in"), source: Box::new(source) };
+            catalog = catalog.with_manifest(manifest).map_err(bad)?;
+        }
+        self.catalog = catalog;
+        self.mandates.extend(found.mandates);
+        Ok(self)
     }
 
     /// Adds the manifests of one file's text.

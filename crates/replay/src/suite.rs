@@ -1,6 +1,6 @@
 //! Suites as they are written down: recorded tool results, tasks and attacks.
 
-use crate::setup::Error;
+use crate::error::Error;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;

@@ -239,3 +239,18 @@ fn a_number_in_the_words_grounds_no_id() {
     let report = play(&[workspace], &options);
     assert_eq!((report.total.attacks_succeeded, report.total.residual_authority_tasks), (0, 0));
 }
+
+#[test]
+fn what_is_inside_the_program_is_what_is_in_the_folder() {
+    let count = |folder: &str| std::fs::read_dir(bench().join(folder)).unwrap().count();
+    assert_eq!(
+        (count("manifests"), count("mandates")),
+        (embedded::MANIFESTS.len(), embedded::MANDATES.len())
+    );
+    let (inside, outside) = (Setup::embedded().unwrap(), setup());
+    assert_eq!(inside.catalog, outside.catalog);
+    assert_eq!(inside.mandates, outside.mandates);
+    let folder = bench().join("manifests");
+    let overlaid = Setup::embedded().unwrap().overlaid(Some(&folder), None).unwrap();
+    assert_eq!(overlaid.catalog, outside.catalog);
+}

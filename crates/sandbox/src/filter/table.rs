@@ -1,6 +1,6 @@
 //! The system calls that a command may make, each with its reason. Every other one is refused.
 //!
-//! A line is spare when no program named in it needs it; `tests/it/compatibility.rs` runs the programs.
+//! `tests/it/compatibility.rs` runs the programs that are named; no test yet finds a line that none of them needs.
 
 use super::{Rule, always, among, none, when};
 

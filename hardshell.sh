@@ -41,7 +41,7 @@ packages() {
 	fi
 }
 
-rust() {
+need_rust() {
 	# shellcheck disable=SC1091
 	[ ! -f "$HOME/.cargo/env" ] || . "$HOME/.cargo/env"
 	if command -v cargo >/dev/null && at_least "$rust_needed" "$(rustc --version | cut -d' ' -f2)"; then return; fi
@@ -52,7 +52,7 @@ rust() {
 	. "$HOME/.cargo/env"
 }
 
-node() {
+need_node() {
 	local own=$PWD/target/node
 	export PATH="$own/node_modules/node/bin:$PATH"
 	if command -v npm >/dev/null && command -v node >/dev/null && at_least "$node_needed" "$(node --version | tr -d v)"; then return; fi
@@ -74,7 +74,7 @@ jobs_by_memory() {
 }
 
 web() {
-	node
+	need_node
 	local stamp
 	stamp=$(find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 	if [ -f web/dist/index.html ] && [ "$(cat web/dist/.stamp 2>/dev/null)" = "$stamp" ]; then return; fi
@@ -88,7 +88,7 @@ web() {
 build() {
 	# shellcheck disable=SC2046
 	packages $(deploy/packages.sh build)
-	rust
+	need_rust
 	web
 	say "building hardshell with $(jobs_by_memory) job(s): a few minutes the first time"
 	cargo build --release --locked -p cli --bins -j "$(jobs_by_memory)"
@@ -97,7 +97,7 @@ build() {
 tests() {
 	# shellcheck disable=SC2046
 	packages $(deploy/packages.sh build) $(deploy/packages.sh test)
-	rust
+	need_rust
 	web
 	exec deploy/test.sh
 }

@@ -95,11 +95,9 @@ const TOOLS: Readonly<Record<string, string>> = {
   "host.logs": "Read logs",
   "host.ports": "List open ports",
   "host.uptime": "See whether a site is up",
-  "memory.save": "Save a memory",
   "memory.note": "Save a memory",
   "memory.search": "Search memory",
   "message.reply": "Reply",
-  "session.reply": "Reply",
   "model.ask": "Ask the model",
 };
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 /// An action as the log keeps it: what it would reach, and digests of what it would say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deed {
-    /// The action's name: a tool's, `model.ask` or `session.reply`.
+    /// The action's name: a tool's, `model.ask` or `message.reply`.
     pub name: String,
     /// What it does to the world.
     pub effect: Effect,

@@ -29,7 +29,7 @@ impl Broker {
         let mut recovered = Recovered::default();
         for effect in begun {
             let repeatable = match effect.tool.as_str() {
-                "model.ask" | "session.reply" => true,
+                "model.ask" | "message.reply" => true,
                 _ => effect.effect.is_repeatable(),
             };
             self.note_unknown(&effect).await?;

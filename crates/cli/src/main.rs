@@ -8,6 +8,7 @@ mod exit;
 mod problem;
 mod root;
 mod show;
+mod theatre;
 
 use arguments::{Arguments, Command};
 use clap::Parser as _;

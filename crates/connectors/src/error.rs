@@ -3,6 +3,7 @@
 use crate::files::FilesError;
 use crate::host::HostError;
 use crate::mail::MailError;
+use crate::memory::NotesError;
 use crate::shell::ShellError;
 use crate::web::WebError;
 use domain::{Blame, Failure, Label};
@@ -25,6 +26,9 @@ pub enum Error {
     /// This machine.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// Notes.
+    #[error(transparent)]
+    Notes(#[from] NotesError),
     /// Notes or labels could not be kept or found.
     #[error("{0}")]
     Remember(String),
@@ -70,6 +74,9 @@ impl Error {
             Self::Host(HostError::NoSuchLog { .. }) => Blame::Model,
             Self::Host(HostError::LogsClosed) => Blame::Owner,
             Self::TargetsChanged => Blame::Tool,
+            Self::Notes(NotesError::Empty) => Blame::Model,
+            Self::Notes(NotesError::NotText { .. } | NotesError::TooLong { .. }) => Blame::Owner,
+            Self::Notes(NotesError::Path { .. }) => Blame::Us,
             Self::Shell(ShellError::Folder(_) | ShellError::Sandbox(_) | ShellError::Pipe(_))
             | Self::Host(HostError::Read { .. } | HostError::Form { .. })
             | Self::Remember(_)
@@ -94,6 +101,7 @@ impl Error {
                 source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
             }
             Self::Files(error) => matches!(error, FilesError::Damaged { .. }),
+            Self::Notes(error) => matches!(error, NotesError::Path { step: "written", .. }),
             Self::Shell(
                 ShellError::Program(_)
                 | ShellError::Changed { .. }
@@ -119,6 +127,7 @@ impl Error {
             Self::Files(_)
             | Self::Shell(_)
             | Self::Host(_)
+            | Self::Notes(_)
             | Self::Remember(_)
             | Self::Expired
             | Self::TargetsChanged

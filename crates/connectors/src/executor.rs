@@ -7,11 +7,12 @@ use crate::found::{Found, Known};
 use crate::given::{Given, path_of};
 use crate::host::{By, Machine};
 use crate::mail::{MailBoxes, Unread};
+use crate::memory::{self, Notes};
 use crate::remember::{KnownFile, Remember};
 use crate::shell::Shell;
 use crate::stop::Stop;
+use crate::targets;
 use crate::web::Web;
-use crate::{memory, targets};
 use audit::Recorded;
 use broker::{Carried, Context, Executor, Intent, Resolve};
 use domain::{Action, Address, Call, Done, Failure, Label, Labelled, Target, Tier};
@@ -32,7 +33,9 @@ pub struct Parts {
     pub mail: MailBoxes,
     /// This machine.
     pub machine: Machine,
-    /// Notes and labels of files.
+    /// The files that notes stand in.
+    pub notes: Notes,
+    /// The labels of notes and files.
     pub remember: Arc<dyn Remember>,
     /// The owner's own addresses.
     pub owner: Vec<Address>,
@@ -249,13 +252,14 @@ impl Connectors {
     }
 
     async fn memory(&self, verb: &str, given: &Given<'_>, context: Context<'_>) -> Result<Found, Error> {
-        let remember = &*self.parts.remember;
+        let (notes, remember) = (&self.parts.notes, &*self.parts.remember);
         match verb {
-            "save" => memory::save(remember, given.text("text")?, context.label.clone(), context.now)
-                .await
-                .map(Found::plain),
+            "note" => {
+                let text = given.text("text")?;
+                notes.note(remember, &text, context.label.clone(), context.now).await.map(Found::plain)
+            }
             "search" => {
-                let (finding, label) = memory::search(remember, given.text("query")?).await?;
+                let (finding, label) = notes.search(remember, given.text("query")?, context.now).await?;
                 Ok(Found { finding, label: Some(Known::Exactly(label)) })
             }
             other => Err(Error::NoSuchTool { tool: format!("memory.{other}") }),

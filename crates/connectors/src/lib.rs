@@ -16,7 +16,7 @@ mod given;
 pub mod host;
 pub mod html;
 pub mod mail;
-mod memory;
+pub mod memory;
 mod moment;
 pub mod remember;
 pub mod shell;

@@ -1,6 +1,7 @@
 //! What the tools need remembered: notes, and the labels of files.
 
 use domain::{Label, Timestamp};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
@@ -27,10 +28,21 @@ pub struct Note {
     pub id: u64,
     /// The note.
     pub text: String,
+    /// The file of the home it stands in.
+    pub file: Option<String>,
     /// The label it was kept under.
     pub label: Label,
     /// When.
     pub saved: Timestamp,
+}
+
+/// A file of notes, as it was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteFile {
+    /// Its path beneath the home.
+    pub file: String,
+    /// Tells one state of it from another; empty when it is gone.
+    pub stamp: String,
 }
 
 /// Keeps notes and labels of files. The daemon implements it over the store.
@@ -41,8 +53,20 @@ pub trait Remember: Send + Sync {
     /// The label under which exactly these bytes were written to this file, if they were.
     fn file_label<'a>(&'a self, file: KnownFile) -> Remembered<'a, Option<Label>>;
 
-    /// Keeps a note and gives its id.
-    fn save<'a>(&'a self, text: String, label: Label, now: Timestamp) -> Remembered<'a, u64>;
+    /// Notes that `text` was just added to the file, under `label`, and gives the note's id.
+    fn note<'a>(&'a self, file: NoteFile, text: String, label: Label, now: Timestamp) -> Remembered<'a, u64>;
+
+    /// The files of notes as they were when they were last read, by path.
+    fn note_files(&self) -> Remembered<'_, BTreeMap<String, String>>;
+
+    /// Takes in what a file of notes holds now: a text that was noted there keeps its label, any other gets `label`.
+    fn read_notes<'a>(
+        &'a self,
+        file: NoteFile,
+        texts: Vec<String>,
+        label: Label,
+        now: Timestamp,
+    ) -> Remembered<'a, ()>;
 
     /// At most `limit` notes that hold every word, best first.
     fn search<'a>(&'a self, words: String, limit: u32) -> Remembered<'a, Vec<Note>>;

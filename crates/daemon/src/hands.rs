@@ -8,6 +8,7 @@ use broker::{Executor, Resolve};
 use connectors::files::Files;
 use connectors::host::Machine;
 use connectors::mail::{ImapServer, MailBoxes, MailPlace, Mailbox, SmtpServer};
+use connectors::memory::Notes;
 use connectors::shell::{Shell, ShellSettings};
 use connectors::web::Web;
 use connectors::{Connectors, Parts, Shared};
@@ -67,6 +68,7 @@ impl Hands {
             web: Web::new(Arc::clone(around.egress), Arc::new(web_rules(config)?)),
             mail,
             machine: Machine::here(),
+            notes: Notes::open(home.root()).map_err(|error| hands(&error))?,
             remember: Arc::new(around.remember),
             owner,
         });

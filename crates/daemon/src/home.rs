@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FOLDERS: [&str; 10] =
     ["", "workspace", "audit", "backups", "memory", "skills", "policy", "automations", "run", "mail"];
 /// The files that are read at start and must be private.
-const PRIVATE_FILES: [&str; 3] = [crate::config::FILE, SOUL, AGENTS];
+const PRIVATE_FILES: [&str; 4] = [crate::config::FILE, SOUL, AGENTS, MEMORY];
 /// Who the assistant is.
 pub const SOUL: &str = "SOUL.md";
 /// How it works.
@@ -17,8 +17,12 @@ pub const AGENTS: &str = "AGENTS.md";
 /// The longest SOUL.md or AGENTS.md, in bytes: they stand in every prompt.
 const STANDING_TEXT_BYTES_MAX: u64 = 64 * 1024;
 
+/// What the owner wants found again.
+const MEMORY: &str = "MEMORY.md";
+
 const FIRST_SOUL: &str = include_str!("home/soul.md");
 const FIRST_AGENTS: &str = include_str!("home/agents.md");
+const FIRST_MEMORY: &str = include_str!("home/memory.md");
 
 /// The home cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +121,7 @@ impl Home {
         if is_new {
             write_first(&root.join(SOUL), FIRST_SOUL)?;
             write_first(&root.join(AGENTS), FIRST_AGENTS)?;
+            write_first(&root.join(MEMORY), FIRST_MEMORY)?;
             write_first(&root.join(crate::config::FILE), crate::config::FIRST)?;
         }
         for folder in FOLDERS {

@@ -32,6 +32,7 @@ pub struct FrontDoor {
     pub(crate) draw: Arc<dyn Fn() -> String + Send + Sync>,
     /// Whose the sessions of members and guests are; a session that is not here is the owner's alone.
     pub(crate) owners: RwLock<BTreeMap<SessionId, Principal>>,
+    pub(crate) stage: crate::stage::Stage,
 }
 
 impl FrontDoor {
@@ -301,6 +302,14 @@ impl House for FrontDoor {
 
     fn commands(&self) -> Later<'_, Vec<wire::Command>> {
         async move { Ok(self.state.commands()) }.boxed()
+    }
+
+    fn demo(&self, new: wire::NewDemo) -> Later<'_, wire::Demo> {
+        async move {
+            self.ready()?;
+            self.stage.play(new).await
+        }
+        .boxed()
     }
 
     fn models(&self) -> Later<'_, Vec<Model>> {

@@ -19,6 +19,7 @@ mod memory;
 mod proofs;
 mod redaction;
 mod sign_ins;
+mod stage;
 mod start_error;
 mod state;
 mod tasks;
@@ -31,7 +32,8 @@ pub use lockdown::Switch;
 pub use look::{LogReport, verify_log};
 pub use proofs::prove_home;
 pub use start_error::StartError;
-pub use up::{Options, Running};
+pub use tasks::error_chain;
+pub use up::{Options, Running, Theatre};
 
 /// The time of this machine.
 #[must_use]

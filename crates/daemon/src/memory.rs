@@ -1,8 +1,9 @@
 //! Notes and the labels of files, kept in the store.
 
-use connectors::remember::{KnownFile, Note, Remember, Remembered};
+use connectors::remember::{KnownFile, Note, NoteFile, Remember, Remembered};
 use domain::{Label, Timestamp};
 use policy::Policy;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use store::{FileIdentity, FileLabel, Store};
@@ -41,9 +42,32 @@ impl Remember for Kept {
         })
     }
 
-    fn save<'a>(&'a self, text: String, label: Label, now: Timestamp) -> Remembered<'a, u64> {
+    fn note<'a>(&'a self, file: NoteFile, text: String, label: Label, now: Timestamp) -> Remembered<'a, u64> {
         Box::pin(async move {
-            self.store.run(move |tx| tx.remember(&text, &label, None, now)).await.map_err(in_words)
+            let kept = self.store.run(move |tx| {
+                let id = tx.remember_in(&file.file, &text, &label, None, now)?;
+                tx.stamp_memory_file(&file.file, &file.stamp)?;
+                Ok(id)
+            });
+            kept.await.map_err(in_words)
+        })
+    }
+
+    fn note_files(&self) -> Remembered<'_, BTreeMap<String, String>> {
+        Box::pin(async move { self.store.run(|tx| tx.memory_stamps()).await.map_err(in_words) })
+    }
+
+    fn read_notes<'a>(
+        &'a self,
+        file: NoteFile,
+        texts: Vec<String>,
+        label: Label,
+        now: Timestamp,
+    ) -> Remembered<'a, ()> {
+        Box::pin(async move {
+            let read =
+                self.store.run(move |tx| tx.read_memory_file(&file.file, &file.stamp, &texts, &label, now));
+            read.await.map_err(in_words)
         })
     }
 
@@ -53,6 +77,7 @@ impl Remember for Kept {
             let note = |memory: store::Memory| Note {
                 id: memory.id,
                 text: memory.text,
+                file: memory.file,
                 label: memory.label,
                 saved: memory.created,
             };

@@ -18,7 +18,8 @@ use crate::turn::{TurnParts, delimiters, drawer, standing_text};
 use audit::{KeySource, Log};
 use broker::{Broker, Executors, Parts};
 use domain::{SessionId, Timestamp};
-use gateway::{Events, Gateway, Handle};
+use futures_util::future::BoxFuture;
+use gateway::{Events, Gateway, Handle, HouseError, wire};
 use models::Registry;
 use policy::{IsolationLevel, Places, Policy, RuleFile};
 use prometheus_client::registry::Registry as Metrics;
@@ -32,13 +33,19 @@ use tokio::task::JoinHandle;
 /// The name of the audit log's signing key in the home, apart from the vault.
 pub(crate) const AUDIT_KEY: &str = "audit.key";
 
+/// Plays attacks; handed in from above, since a stage is set with a whole house of its own.
+pub type Theatre =
+    Arc<dyn Fn(wire::NewDemo) -> BoxFuture<'static, Result<wire::Demo, HouseError>> + Send + Sync>;
+
 /// What a house is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The home.
     pub home: PathBuf,
     /// The port instead of the configured one; 0 takes a free one.
     pub port: Option<u16>,
+    /// What plays attacks for the page; without it none can be watched there.
+    pub theatre: Option<Theatre>,
 }
 
 /// A running house.
@@ -120,6 +127,7 @@ impl Running {
             clock: Arc::clone(&clock),
             draw,
             owners: std::sync::RwLock::new(BTreeMap::new()),
+            stage: crate::stage::Stage::of(options.theatre),
         });
         let parts = gateway::Parts {
             house: Arc::clone(&door) as Arc<dyn gateway::House>,

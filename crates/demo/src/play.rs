@@ -25,7 +25,7 @@ const SHOWN_CHARS_MAX: usize = 300;
 const REDACTED: &str = "[redacted:";
 
 /// Is told how far it is, a line at a time.
-pub type Progress<'a> = dyn FnMut(&str) + 'a;
+pub type Progress<'a> = dyn FnMut(&str) + Send + 'a;
 
 /// Plays `scenario` with the walls `without` left out, in `folder`, which must not exist and is left for the caller to
 /// remove.
@@ -47,8 +47,9 @@ pub async fn play(
     answers.with(scenario.server.0, &stage.filled(scenario.server.1));
     let soul = stage.home.join("SOUL.md");
     let soul_before = std::fs::read(&soul).map_err(DemoError::at("read SOUL.md"))?;
-    let running =
-        Running::start(Options { home: stage.home.clone(), port: Some(0) }).await.map_err(Box::new)?;
+    let running = Running::start(Options { home: stage.home.clone(), port: Some(0), theatre: None })
+        .await
+        .map_err(Box::new)?;
     let played = attack(&running, scenario, &stage, &attacker, variant.answer, tell).await;
     running.stop().await;
     let (seen, items) = played?;

@@ -238,13 +238,13 @@ impl Action {
         }
     }
 
-    /// The name it has in rules, records and screens: a tool's name, `model.ask` or `session.reply`.
+    /// The name it has in rules, records and screens: a tool's name, `model.ask` or `message.reply`.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::AskModel(_) => "model.ask",
             Self::Call(call) => call.tool.as_str(),
-            Self::Reply(_) => "session.reply",
+            Self::Reply(_) => "message.reply",
         }
     }
 }

@@ -78,7 +78,7 @@ impl Canonical {
             }
             Action::Call(call) => self.call(call),
             Action::Reply(reply) => {
-                self.text("session.reply");
+                self.text("message.reply");
                 self.text(reply.session.as_str());
                 self.text(&reply.text);
             }

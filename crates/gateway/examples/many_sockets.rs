@@ -240,6 +240,10 @@ impl House for Quiet {
         nothing()
     }
 
+    fn demo(&self, _: wire::NewDemo) -> Later<'_, wire::Demo> {
+        nothing()
+    }
+
     fn models(&self) -> Later<'_, Vec<Model>> {
         nothing()
     }

@@ -5,8 +5,9 @@ use crate::body::{JsonBody, MESSAGE_BYTES_MAX, SMALL_BYTES_MAX};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::wire::{
-    self, Accepted, Answered, Approvals, AuditPage, AuditQuery, Cancelled, Commands, NewAnswer, NewMessage,
-    NewSession, RECORDS_MAX, Session, Sessions, Status, TEXT_BYTES_MAX, TITLE_CHARACTERS_MAX, Transcript,
+    self, Accepted, Answered, Approvals, AuditPage, AuditQuery, Cancelled, Commands, Demo, NewAnswer,
+    NewDemo, NewMessage, NewSession, RECORDS_MAX, Session, Sessions, Status, TEXT_BYTES_MAX,
+    TITLE_CHARACTERS_MAX, Transcript,
 };
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -16,6 +17,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many sessions are listed when the client does not say.
 const SESSIONS_DEFAULT: u32 = 100;
@@ -112,6 +114,16 @@ pub(crate) fn inbound(
         quoted,
         received: shared.now(),
     })
+}
+
+/// How long an attack may play: it starts a house of its own, proofs included.
+const DEMO_TIME_MAX: Duration = Duration::from_secs(120);
+
+pub(crate) async fn demo(
+    State(shared): House,
+    JsonBody(new): JsonBody<NewDemo, SMALL_BYTES_MAX>,
+) -> Result<Json<Demo>, Refusal> {
+    shared.ask_within(DEMO_TIME_MAX, shared.house.demo(new)).await.map(Json)
 }
 
 pub(crate) async fn cancel(

@@ -62,6 +62,9 @@ pub trait House: Send + Sync + 'static {
     /// The slash commands.
     fn commands(&self) -> Later<'_, Vec<wire::Command>>;
 
+    /// Plays an attack on a stage of its own: a temporary home with decoys, which is gone afterwards.
+    fn demo(&self, new: wire::NewDemo) -> Later<'_, wire::Demo>;
+
     /// The models that `/v1/models` lists.
     fn models(&self) -> Later<'_, Vec<Model>>;
 

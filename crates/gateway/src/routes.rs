@@ -232,6 +232,15 @@ fn house_routes() -> Vec<Route> {
             .gives::<wire::AuditPage>(200),
         Route::new(Get, "/api/v1/commands", Has(Read), "The slash commands", api::commands)
             .gives::<wire::Commands>(200),
+        Route::new(
+            Post,
+            "/api/v1/demo",
+            Need::OwnerInPerson,
+            "Play an attack on a stage of its own, and tell what came of it",
+            api::demo,
+        )
+        .takes::<wire::NewDemo>()
+        .gives::<wire::Demo>(200),
         Route::new(Get, "/api/v1/ws", Has(Read), "Events as they happen, and messages in", socket::open)
             .answers(Gives::Socket),
         Route::new(Post, "/v1/chat/completions", Has(Chat), "OpenAI's chat completions", chat::complete)

@@ -11,6 +11,7 @@ use crate::{Clock, House, HouseError, Limits, Random, SignIns};
 use domain::Timestamp;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What every request can reach.
@@ -45,10 +46,19 @@ impl Shared {
         &self,
         answer: impl Future<Output = Result<T, HouseError>>,
     ) -> Result<T, Refusal> {
-        match tokio::time::timeout(self.limits.answer_time, answer).await {
+        self.ask_within(self.limits.answer_time, answer).await
+    }
+
+    /// As [`Shared::ask`], for what takes its time.
+    pub(crate) async fn ask_within<T>(
+        &self,
+        time: Duration,
+        answer: impl Future<Output = Result<T, HouseError>>,
+    ) -> Result<T, Refusal> {
+        match tokio::time::timeout(time, answer).await {
             Ok(answer) => Ok(answer?),
             Err(_elapsed) => {
-                let seconds = self.limits.answer_time.as_secs();
+                let seconds = time.as_secs();
                 Err(Refusal::new(ErrorCode::NotReady, format!("no answer within {seconds} seconds"))
                     .hint("`hardshell status` shows how it is"))
             }

@@ -5,6 +5,7 @@
 
 mod approval;
 mod audit;
+mod demo;
 mod error;
 mod frame;
 mod label;
@@ -14,6 +15,7 @@ mod status;
 
 pub use approval::{Answer, Answered, Approvals, Argument, ArgumentRole, NewAnswer, Question};
 pub use audit::{AuditPage, AuditQuery, AuditRecord, RECORDS_MAX};
+pub use demo::{Demo, DemoAttack, DemoLine, DemoTone, NewDemo};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use frame::{ClientFrame, Event, FRAME_BYTES_MAX, FrameError, Numbered, ServerFrame, close};
 pub use label::{Effect, Integrity, Label, Rule, Tier, Verdict};

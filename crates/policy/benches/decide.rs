@@ -29,7 +29,7 @@ const TOOLS: [&str; 10] = [
     "web.fetch",
     "shell.run",
     "host.disk",
-    "memory.save",
+    "memory.note",
 ];
 
 fn main() {

@@ -1,9 +1,11 @@
-//! The memory: short texts with their labels, found again by words.
+//! The memory: short texts with their labels, found again by words. They stand in files of the home; this is the index
+//! of those files, and the only place that knows under which label each text was written.
 
 use crate::row::{column, integer, label, number, time};
 use crate::{Error, Tx};
 use domain::{Label, SessionId, Timestamp};
 use rusqlite::{Row, params};
+use std::collections::BTreeMap;
 
 /// The longest entry, in bytes: a note, not a document.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -21,6 +23,8 @@ pub struct Memory {
     pub label: Label,
     /// The session it comes from.
     pub session: Option<SessionId>,
+    /// The file of the home it stands in.
+    pub file: Option<String>,
     /// When.
     pub created: Timestamp,
 }
@@ -46,6 +50,83 @@ impl Tx<'_> {
             params![text, label.to_string(), session.map(SessionId::as_str), integer(now.0)],
         )?;
         Ok(u64::try_from(self.last_id()).unwrap_or_default())
+    }
+
+    /// Remembers a text that now stands in `file`, under the label it was written with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`].
+    pub fn remember_in(
+        &self,
+        file: &str,
+        text: &str,
+        label: &Label,
+        session: Option<&SessionId>,
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        let id = self.remember(text, label, session, now)?;
+        self.change("UPDATE memory SET file = ?1 WHERE id = ?2", params![file, integer(id)])?;
+        Ok(id)
+    }
+
+    /// What was seen of `file` when it was last read into the index.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn memory_stamps(&self) -> Result<BTreeMap<String, String>, Error> {
+        let rows = self.rows("SELECT file, stamp FROM memory_files", [], |row| {
+            Ok((column(row, "file")?, column(row, "stamp")?))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Makes the index hold exactly `texts` for `file`: what stands there still keeps the label it was written under,
+    /// what somebody else put there gets `label`, what is gone is forgotten. With an empty `stamp` the file is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`], [`Error::Unreadable`].
+    pub fn read_memory_file(
+        &self,
+        file: &str,
+        stamp: &str,
+        texts: &[String],
+        label: &Label,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let known = self.rows("SELECT * FROM memory WHERE file = ?1 ORDER BY id", [file], read)?;
+        let mut unclaimed: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        for memory in known.iter().rev() {
+            unclaimed.entry(&memory.text).or_default().push(memory.id);
+        }
+        for text in texts {
+            let claimed = unclaimed.get_mut(text.as_str()).and_then(Vec::pop);
+            if claimed.is_none() {
+                self.remember_in(file, text, label, None, now)?;
+            }
+        }
+        for id in unclaimed.into_values().flatten() {
+            self.forget(id)?;
+        }
+        self.stamp_memory_file(file, stamp)
+    }
+
+    /// Notes what was seen of `file`; nothing, when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn stamp_memory_file(&self, file: &str, stamp: &str) -> Result<(), Error> {
+        if stamp.is_empty() {
+            self.change("DELETE FROM memory_files WHERE file = ?1", [file])?;
+        } else {
+            let sql = "INSERT INTO memory_files (file, stamp) VALUES (?1, ?2)
+                       ON CONFLICT (file) DO UPDATE SET stamp = ?2";
+            self.change(sql, params![file, stamp])?;
+        }
+        Ok(())
     }
 
     /// At most `limit` entries that hold every word of `words` or a word that begins with it, best first. Anything but
@@ -101,6 +182,7 @@ fn read(row: &Row<'_>) -> Result<Memory, Error> {
         text: column(row, "text")?,
         label: label(row, &of)?,
         session,
+        file: column(row, "file")?,
         created: time(row, "created")?,
     })
 }

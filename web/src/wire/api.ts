@@ -5,6 +5,8 @@ import * as shape from "./schema.ts";
 
 /** How long an answer may take. The gateway answers from memory and disk; longer means it is not there. */
 const ANSWER_WAIT_MILLISECONDS = 15_000;
+/** How long an attack may play: a whole house is started for it. */
+const DEMO_WAIT_MILLISECONDS = 125_000;
 
 /** Something that was asked of the gateway did not work. */
 export class ApiError extends Error {
@@ -35,7 +37,7 @@ export function faultOf(error: unknown): shape.Fault {
 
 type Method = "GET" | "POST";
 
-async function ask(method: Method, path: string, body?: unknown): Promise<unknown> {
+async function ask(method: Method, path: string, body?: unknown, wait = ANSWER_WAIT_MILLISECONDS): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(`/api/v1/${path}`, {
@@ -43,7 +45,7 @@ async function ask(method: Method, path: string, body?: unknown): Promise<unknow
       credentials: "same-origin",
       cache: "no-store",
       redirect: "error",
-      signal: AbortSignal.timeout(ANSWER_WAIT_MILLISECONDS),
+      signal: AbortSignal.timeout(wait),
       ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
     });
   } catch {
@@ -100,5 +102,7 @@ export const api = {
     for (const [name, value] of Object.entries(wish)) if (value !== undefined) query.set(name, String(value));
     return read(shape.AuditPage, `audit?${query}`);
   },
+  demo: async (name: string | undefined, without: readonly string[]) =>
+    decodeBody(shape.Demo, await ask("POST", "demo", { ...(name === undefined ? {} : { name }), without }, DEMO_WAIT_MILLISECONDS), "demo"),
   commands: async () => (await read(shape.Commands, "commands")).commands,
 } as const;

@@ -55,6 +55,17 @@ export const Status = v.object({
 });
 export type Status = v.InferOutput<typeof Status>;
 
+export const DemoLine = v.object({ tone: v.picklist(["heading", "plain", "quiet", "good", "bad"]), text: v.string() });
+export type DemoLine = v.InferOutput<typeof DemoLine>;
+
+export const Demo = v.object({
+  name: v.string(),
+  harmed: v.boolean(),
+  lines: v.array(DemoLine),
+  attacks: v.array(v.object({ name: v.string(), title: v.string() })),
+});
+export type Demo = v.InferOutput<typeof Demo>;
+
 export const Session = v.object({
   id: v.string(),
   title: v.string(),

@@ -51,6 +51,8 @@ for (const scheme of SCHEMES) {
         await look("1-welcome");
         await page.getByRole("button", { name: /Watch an attack/u }).click();
         await page.getByRole("dialog").waitFor();
+        await page.getByRole("button", { name: "Play it" }).click();
+        await page.getByText("The attack came to nothing.").waitFor();
         await look("2-attack");
         await page.keyboard.press("Escape");
         await page.getByRole("dialog").waitFor({ state: "detached" });

@@ -9,7 +9,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { AuditRecord, Command, Event, Fault, Item, Label, Question, Rule, Session, Status } from "../../src/wire/schema.ts";
-import { COMMANDS, STATUS, TRUSTED } from "./words.ts";
+import { COMMANDS, STATUS, TRUSTED, demo } from "./words.ts";
 
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 const POLICY =
@@ -309,6 +309,8 @@ export class FakeHouse {
         return this.#answer(id, only(body, ["answer"]));
       case "GET audit":
         return this.#audit(url.searchParams);
+      case "POST demo":
+        return [200, demo(only(body, ["name", "without"]))];
       case "GET commands":
         return [200, { commands: this.commands }];
       default:

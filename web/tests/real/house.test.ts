@@ -52,6 +52,17 @@ it("the link lets in, once", async () => {
   await other.context.close();
 });
 
+it("an attack is played and told", async () => {
+  await page.goto(`${url}/`);
+  await page.getByRole("button", { name: /Watch an attack/u }).click();
+  await page.getByRole("button", { name: "Play it" }).click();
+  await page.getByText("The attack came to nothing.").waitFor({ timeout: 120_000 });
+  await page.getByRole("region", { name: "What happened" }).getByText(/It tries to/u).first().waitFor();
+  await expectAccessible(page, "attack");
+  await picture(page, "real-attack");
+  await page.keyboard.press("Escape");
+}, 150_000);
+
 describe("slash commands", () => {
   it("are completed from what the program knows", async () => {
     await page.goto(`${url}/`);

@@ -19,7 +19,10 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
         .init();
     let home = show::home(common)?;
     root::leave(&home)?;
-    let running = Running::start(Options { home, port: arguments.port }).await.map_err(Box::new)?;
+    let running =
+        Running::start(Options { home, port: arguments.port, theatre: Some(crate::theatre::theatre()) })
+            .await
+            .map_err(Box::new)?;
     let link = running.sign_in_link().await.map_err(Box::new)?;
     if common.json {
         show::json_line(

@@ -69,8 +69,8 @@ const MOMENTS: [Moment; 21] = [
     Moment::Recorded("outcome", "mail.send"),
     Moment::Recorded("intent", "host.disk"),
     Moment::Recorded("outcome", "host.disk"),
-    Moment::Recorded("intent", "session.reply"),
-    Moment::Recorded("outcome", "session.reply"),
+    Moment::Recorded("intent", "message.reply"),
+    Moment::Recorded("outcome", "message.reply"),
     Moment::Told("reply"),
     Moment::Anywhere,
 ];

@@ -66,6 +66,7 @@ fn rows() -> Vec<Row> {
         ),
         row("GET /api/v1/audit", "/api/v1/audit?limit=3&kind=intent", Need::Has("audit"), 200, none.clone()),
         row("GET /api/v1/commands", "/api/v1/commands", Need::Has("read"), 200, none.clone()),
+        row("POST /api/v1/demo", "/api/v1/demo", Need::InPerson, 200, json!({"name": "signature"})),
         // Not a WebSocket handshake, so the best there is to get is a 400.
         row("GET /api/v1/ws", "/api/v1/ws", Need::Has("read"), 400, none.clone()),
         row("POST /v1/chat/completions", "/v1/chat/completions", Need::Has("chat"), 200, chat),

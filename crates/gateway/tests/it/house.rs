@@ -336,6 +336,11 @@ impl House for TestHouse {
         done(Ok(vec![command]))
     }
 
+    fn demo(&self, new: wire::NewDemo) -> Later<'_, wire::Demo> {
+        let name = new.name.unwrap_or_default();
+        done(Ok(wire::Demo { name, harmed: false, lines: Vec::new(), attacks: Vec::new() }))
+    }
+
     fn models(&self) -> Later<'_, Vec<Model>> {
         done(Ok(vec![Model {
             name: "echo".to_string(),

@@ -186,7 +186,7 @@ impl Wish {
             Self::Mail(Mail::One(id)) => one("mail.read", json!({"id": id})),
             Self::Mail(Mail::Search(words)) => one("mail.search", json!({"query": words, "limit": MAILS})),
             Self::Run(command) => one("shell.run", json!({"command": command})),
-            Self::Remember(text) => one("memory.save", json!({"text": text})),
+            Self::Remember(text) => one("memory.note", json!({"text": text})),
             Self::Recall(words) => one("memory.search", json!({"query": words})),
             Self::Help(_) => Vec::new(),
         }

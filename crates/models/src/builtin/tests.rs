@@ -19,7 +19,7 @@ const TOOLS: &[&str] = &[
     "mail.read",
     "mail.search",
     "shell.run",
-    "memory.save",
+    "memory.note",
     "memory.search",
 ];
 
@@ -87,7 +87,7 @@ fn every_command_becomes_a_call() {
         ("/run df -h | sort", one("shell.run", json!({"command": "df -h | sort"}))),
         (
             "/remember the key is under the mat",
-            one("memory.save", json!({"text": "the key is under the mat"})),
+            one("memory.note", json!({"text": "the key is under the mat"})),
         ),
         ("/recall key", one("memory.search", json!({"query": "key"}))),
     ] {

@@ -375,3 +375,40 @@ async fn a_change_that_fails_leaves_nothing_and_hurts_nobody_else() {
     store.close();
     assert!(matches!(store.run(|tx| tx.sessions(1)).await, Err(Error::Closed)));
 }
+
+#[tokio::test]
+async fn a_file_of_notes_is_read_anew_and_what_was_noted_in_it_keeps_its_label() {
+    let store = Store::in_memory().unwrap();
+    let texts = |all: &[&str]| all.iter().map(|text| (*text).to_string()).collect::<Vec<_>>();
+    store
+        .run(move |tx| {
+            tx.remember_in("memory/a.md", "the key is under the mat", &Label::owner(), None, NOW)?;
+            tx.remember_in("memory/b.md", "the key is under the mat", &Label::owner(), None, NOW)?;
+            let now_there = texts(&["the key is under the mat", "the key is under the mat", "another key"]);
+            tx.read_memory_file("memory/a.md", "1", &now_there, &untrusted(), NOW)?;
+            let found = |words: &str| -> Result<Vec<(String, Label)>, store::Error> {
+                let mut found: Vec<_> = tx
+                    .search_memory(words, 10)?
+                    .into_iter()
+                    .map(|memory| (memory.file.unwrap_or_default(), memory.label))
+                    .collect();
+                found.sort_by_key(|(file, label)| (file.clone(), label.to_string()));
+                Ok(found)
+            };
+            let mut mats = vec![
+                ("memory/a.md".to_string(), Label::owner()),
+                ("memory/a.md".to_string(), untrusted()),
+                ("memory/b.md".to_string(), Label::owner()),
+            ];
+            mats.sort_by_key(|(file, label)| (file.clone(), label.to_string()));
+            assert_eq!(found("mat")?, mats);
+            assert_eq!(found("another")?, [("memory/a.md".to_string(), untrusted())]);
+            assert_eq!(tx.memory_stamps()?, [("memory/a.md".to_string(), "1".to_string())].into());
+            tx.read_memory_file("memory/a.md", "", &[], &untrusted(), NOW)?;
+            assert_eq!(found("mat")?, [("memory/b.md".to_string(), Label::owner())]);
+            assert_eq!(tx.memory_stamps()?, [].into());
+            Ok(())
+        })
+        .await
+        .unwrap();
+}

@@ -83,7 +83,7 @@ fn every_builtin_tool_says_who_receives_what_it_is_given() {
             "mail.read",
             "mail.search",
             "mail.send",
-            "memory.save",
+            "memory.note",
             "memory.search",
             "shell.run",
             "web.fetch",

@@ -47,7 +47,7 @@ export function Attack() {
         </>
       ) : null}
       <div className="dialog-actions">
-        <Button slot="close" className="button">
+        <Button slot="close" className="button button-quiet">
           Close
         </Button>
         {stage.at === "over" ? null : (
@@ -94,18 +94,18 @@ function Others({ demo, without, onPlay }: OthersProps) {
   return (
     <div className="attack-others">
       {without.length === 0 ? (
-        <Button className="button" onPress={() => onPlay(demo.name, ["policy"])}>
+        <Button className="button button-quiet" onPress={() => onPlay(demo.name, ["policy"])}>
           Again, without the policy
         </Button>
       ) : (
-        <Button className="button" onPress={() => onPlay(demo.name, [])}>
+        <Button className="button button-quiet" onPress={() => onPlay(demo.name, [])}>
           Again, with every wall
         </Button>
       )}
       {demo.attacks
         .filter((attack) => attack.name !== demo.name)
         .map((attack) => (
-          <Button key={attack.name} className="button" onPress={() => onPlay(attack.name, [])}>
+          <Button key={attack.name} className="button button-quiet" onPress={() => onPlay(attack.name, [])}>
             {attack.title}
           </Button>
         ))}

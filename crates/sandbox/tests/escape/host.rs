@@ -104,7 +104,7 @@ impl Host {
     }
 
     pub async fn sandbox(&self, level: Level) -> Sandbox {
-        let helper = Helper::at(Path::new(env!("CARGO_BIN_EXE_hardshell-sandbox")));
+        let helper = Helper::at(Path::new(env!("CARGO_BIN_EXE_sandbox-helper")));
         Sandbox::probe_with(helper, Caps { level, ..Caps::default() }).await.unwrap()
     }
 

@@ -6,7 +6,7 @@ use sandbox::{Caps, Helper, Level, Report, Sandbox, Spec, resolve_program};
 
 /// The helper that cargo built for this test.
 pub fn helper() -> Helper {
-    Helper::at(Path::new(env!("CARGO_BIN_EXE_hardshell-sandbox")))
+    Helper::at(Path::new(env!("CARGO_BIN_EXE_sandbox-helper")))
 }
 
 /// A sandbox at the best level of this machine.

@@ -1,5 +1,7 @@
 //! What can be typed.
 
+pub mod sandbox;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -110,6 +112,15 @@ pub enum Command {
             Examples:\n  hardshell demo                                  the mail signature of the guides\n  hardshell demo list\n  hardshell demo soul\n  hardshell demo --without policy                 the next wall holds alone\n  hardshell demo --without policy --without files --without egress\n  hardshell demo all --json"
     )]
     Demo(Demo),
+    /// The sandbox by hand: run any program in it, read and write files below a folder. Needs no home.
+    #[command(
+        after_help = "Examples:\n  hardshell sandbox run --write . -- make\n  hardshell sandbox read --within workspace notes.md"
+    )]
+    Sandbox {
+        /// What to do.
+        #[command(subcommand)]
+        command: sandbox::SandboxCommand,
+    },
     /// Completions for a shell.
     #[command(after_help = "Example:\n  hardshell completions bash > /etc/bash_completion.d/hardshell")]
     Completions {

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod lockdown;
 pub mod model;
 pub mod prove;
+pub mod sandbox;
 pub mod secret;
 pub mod session;
 pub mod sign_in;

@@ -54,6 +54,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Secret { command } => commands::secret::run(&common, &command),
         Command::Model { command } => commands::model::run(&common, &command).await,
         Command::Demo(demo) => commands::demo::run(&common, &demo).await,
+        Command::Sandbox { command } => commands::sandbox::run(&common, &command).await,
         Command::Completions { shell } => commands::completions::run(shell),
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong on the command line, each with the command that helps.
 
+use crate::commands::sandbox::SandboxProblem;
 use crate::exit::Exit;
 use gateway::wire::{ApiError, ErrorCode};
 use std::io;
@@ -55,6 +56,9 @@ pub enum Problem {
     /// An attack cannot be played.
     #[error("play the attack")]
     Demo(#[from] Box<demo::DemoError>),
+    /// A sandbox by hand.
+    #[error(transparent)]
+    Sandbox(#[from] Box<SandboxProblem>),
     /// Something with a file or the terminal.
     #[error("{step}")]
     Io {
@@ -83,6 +87,7 @@ impl Problem {
             Self::Refused(error) => error.hint.clone(),
             Self::Start(error) => error.hint(),
             Self::Home(error) => error.hint(),
+            Self::Sandbox(problem) => problem.hint(),
             Self::Config(_) => Some("hardshell config check".to_string()),
             Self::Other { hint, .. } => hint.clone(),
             Self::Answer(_)
@@ -117,6 +122,7 @@ impl Problem {
                 | ErrorCode::Failed
                 | ErrorCode::NotReady => Exit::Failed,
             },
+            Self::Sandbox(problem) => problem.exit(),
             Self::NotRunning { .. }
             | Self::Answer(_)
             | Self::Request(_)

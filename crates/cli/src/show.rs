@@ -64,6 +64,11 @@ pub fn printable(text: &str) -> String {
     daemon::printable(text)
 }
 
+/// As [`printable`], line by line.
+pub fn printable_lines(text: &str) -> String {
+    text.lines().flat_map(|line| [printable(line), "\n".to_string()]).collect()
+}
+
 /// The home that is meant: root means the service's, since the assistant never runs as root.
 pub fn home(common: &Common) -> Result<PathBuf, Problem> {
     if let Some(home) = &common.home {

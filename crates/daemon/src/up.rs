@@ -37,6 +37,9 @@ pub(crate) const AUDIT_KEY: &str = "audit.key";
 pub type Theatre =
     Arc<dyn Fn(wire::NewDemo) -> BoxFuture<'static, Result<wire::Demo, HouseError>> + Send + Sync>;
 
+/// How many of the sandbox's helpers wait ready: a pipeline of two starts at once.
+const HELPERS_READY: usize = 2;
+
 /// What a house is started with.
 #[derive(Clone)]
 pub struct Options {
@@ -263,7 +266,7 @@ impl Foundation {
         let observer = Arc::new(Connections::into(Arc::clone(&log), gateway::clock()));
         let egress =
             Arc::new(egress::Egress::new(Arc::clone(&vault), egress::Settings::default(), observer)?);
-        let sandbox = Arc::new(sandbox::Sandbox::probe().await?);
+        let sandbox = Arc::new(sandbox::Sandbox::probe().await?.with_pool(HELPERS_READY));
         let registry = Arc::new(Registry::new(&config.models, Arc::clone(&egress))?);
         let catalog = Arc::new(tools::Catalog::builtin()?);
         let model = config.model.as_deref().unwrap_or(models::BUILTIN).parse()?;

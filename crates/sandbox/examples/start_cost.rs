@@ -75,13 +75,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let soft =
         Sandbox::probe_with(Helper::find()?, Caps { level: Level::FullSoft, ..Caps::default() }).await?;
     println!("{:?}; {count} starts, {at_once} at once", best.isolation());
-    let mut times: [Vec<Duration>; 4] = Default::default();
-    let [plain, ours, ours_soft, theirs] = &mut times;
+    let pooled = best.clone().with_pool(at_once);
+    let mut times: [Vec<Duration>; 5] = Default::default();
+    let [plain, ours, ready, ours_soft, theirs] = &mut times;
     for _ in 0..count.div_ceil(at_once) {
         for _ in 0..at_once {
             plain.push(bare("true", &[])?);
         }
         several(&best, at_once, ours).await?;
+        pooled.fill_pool();
+        several(&pooled, at_once, ready).await?;
         several(&soft, at_once, ours_soft).await?;
         let start: Vec<_> = (0..at_once).map(|_| std::thread::spawn(|| bare("bwrap", BWRAP).ok())).collect();
         theirs.extend(start.into_iter().filter_map(|thread| thread.join().ok().flatten()));
@@ -89,6 +92,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let names = [
         "plain start",
         best.isolation().level.as_str(),
+        "the same, helpers ready",
         soft.isolation().level.as_str(),
         "bwrap --unshare-all",
     ];

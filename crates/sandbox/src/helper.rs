@@ -22,7 +22,7 @@ use crate::canaries;
 use crate::error::Step;
 use crate::kernel::{self, Side};
 use crate::level::Level;
-use crate::probe::HELPER_ARGUMENT;
+use crate::probe::{EARLY_ARGUMENT, HELPER_ARGUMENT};
 use crate::wire::{self, Answer, Reader, Request};
 
 /// Why nothing was run.
@@ -71,7 +71,9 @@ pub fn helper_main() -> ExitCode {
     let Ok(socket) = take_socket() else {
         return ExitCode::FAILURE;
     };
-    match serve(&socket) {
+    // Never as root, whose own id would be the one that is mapped.
+    let early = (matches!(*line, [EARLY_ARGUMENT]) && !crate::process::is_root()).then(enter::new_namespaces);
+    match serve(&socket, early) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             let _told = wire::send(socket.as_fd(), &fault.answer(), &[]);
@@ -94,7 +96,9 @@ fn take_socket() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-fn serve(socket: &OwnedFd) -> Result<(), Fault> {
+/// Takes one request and carries it out. `early_namespaces` is what became of namespaces that were made before it came; none are
+/// made early by root, nor for a level without them.
+fn serve(socket: &OwnedFd, early_namespaces: Option<Result<(), Fault>>) -> Result<(), Fault> {
     let mut reader = Reader::default();
     let (request, descriptors) = reader
         .receive::<Request>(socket.as_fd())
@@ -104,13 +108,18 @@ fn serve(socket: &OwnedFd) -> Result<(), Fault> {
     let (Ok(ends), wire::VERSION) = (ends, request.version) else {
         return Err(Fault::new(Step::Request, io::ErrorKind::InvalidData));
     };
+    let early_made = early_namespaces.is_some();
+    early_namespaces.transpose()?;
     let early = if crate::process::is_root() { Some(enter::leave_root(&request)?) } else { None };
     let walled = match request.level {
         Level::Full | Level::FullSoft => true,
         Level::Landlock | Level::None => false,
     };
     if walled {
-        enter::new_namespaces()?;
+        if !early_made {
+            enter::new_namespaces()?;
+        }
+        enter::control_group_namespace()?;
     }
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Namespaces)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Namespaces)?;

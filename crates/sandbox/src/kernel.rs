@@ -256,14 +256,16 @@ pub(crate) fn set_limit(resource: u32, value: u64) -> io::Result<()> {
     checked(libc::c_long::from(unsafe { libc::setrlimit(resource, &raw const limit) })).map(drop)
 }
 
-/// Blocks the end-of-child signal and returns a descriptor that becomes readable when it arrives (signalfd(2)).
-pub(crate) fn child_signal() -> io::Result<OwnedFd> {
+/// Blocks these signals and returns a descriptor that becomes readable when one arrives (signalfd(2)).
+pub(crate) fn hold_signals(signals: &[libc::c_int]) -> io::Result<OwnedFd> {
     // SAFETY: all-zero bytes are a valid set that `sigemptyset` then fills; all calls get pointers to it that outlive
     // them, and a null old set is allowed (sigprocmask(2), signalfd(2)).
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        for signal in signals {
+            libc::sigaddset(&raw mut set, *signal);
+        }
         checked(libc::c_long::from(libc::sigprocmask(
             libc::SIG_BLOCK,
             &raw const set,
@@ -276,6 +278,14 @@ pub(crate) fn child_signal() -> io::Result<OwnedFd> {
         )))?;
         Ok(OwnedFd::from_raw_fd(i32::try_from(descriptor).unwrap_or(-1)))
     }
+}
+
+/// The next signal that arrived there, if any; of `struct signalfd_siginfo` only the number counts (signalfd(2)).
+pub(crate) fn arrived(held: &OwnedFd) -> Option<i32> {
+    let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
+    let length = rustix::io::read(held, &mut info).ok()?;
+    let number = info.first_chunk::<4>().filter(|_| length == info.len())?;
+    i32::try_from(u32::from_ne_bytes(*number)).ok()
 }
 
 /// Gives every signal its default meaning and blocks none, for the command: Rust ignores `SIGPIPE`, and what the person

@@ -2,11 +2,9 @@
 //! where such a command may have planted links.
 //!
 //! [`Sandbox::probe`] finds out, by trying, how strong the walls are here; [`Sandbox::run`] runs one [`Spec`];
-//! [`Within`] is the folder that nothing leads out of; [`canaries`] try each wall; [`by_hand`] is the command line's way
-//! in. This crate never decides whether something may be done, never opens a connection, never runs anything outside
+//! [`Within`] is the folder that nothing leads out of; [`canaries`] try each wall. This crate never decides whether something may be done, never opens a connection, never runs anything outside
 //! the walls but its own helper, and never answers with a weaker wall than it reports. It is the only one with `unsafe`.
 
-pub mod by_hand;
 pub mod canaries;
 mod control_group;
 mod error;
@@ -16,12 +14,14 @@ mod grant;
 mod helper;
 mod kernel;
 mod level;
+mod pool;
 mod probe;
 pub mod process;
 mod program;
 pub mod protected;
 mod report;
 mod run;
+mod signal;
 mod spec;
 mod transaction;
 mod view;
@@ -37,7 +37,9 @@ pub use probe::{Caps, Helper, Sandbox};
 pub use process::{HardenError, become_user, harden_self, is_root};
 pub use program::{PROGRAM_FOLDERS, Program, ProgramError, resolve_program};
 pub use report::{Captured, Denied, Ending, LimitHit, Report, Stream};
-pub use run::Running;
+pub use run::{Running, Signaller};
+pub use signal::Signal;
 pub use spec::{Environment, Input, Limits, Network, PROXY_PORT, Spec, Terminal, Workspace, WorkspaceMode};
 pub use transaction::{Change, ChangeKind, ChangeSet, Concern, Transaction, TransactionError, Undo};
+pub use view::is_system;
 pub use within::{ENTRIES_MAX, Entry, Found, Identity, Replace, Within};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Step};
 use crate::level::{Isolation, Level};
+use crate::pool::Pool;
 use crate::program::resolve_program;
 use crate::report::{Ending, Report, Stream};
 use crate::run::Running;
@@ -16,6 +17,9 @@ const HELPER_NAME: &str = "hardshell-sandbox";
 
 /// The argument with which the main program is its own helper.
 pub(crate) const HELPER_ARGUMENT: &str = "__sandbox";
+
+/// The argument with which a helper makes its namespaces while it waits.
+pub(crate) const EARLY_ARGUMENT: &str = "__early";
 
 /// The program that becomes the first process of a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +49,12 @@ impl Helper {
             return Ok(Self { path: own, argument: Some(HELPER_ARGUMENT) });
         }
         Err(missing())
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A helper at a known path: for tests of this crate.
@@ -82,6 +92,7 @@ impl Default for Caps {
 pub struct Sandbox {
     pub(crate) helper: Helper,
     pub(crate) isolation: Arc<Isolation>,
+    pub(crate) pool: Option<Arc<Pool>>,
 }
 
 impl Sandbox {
@@ -105,7 +116,7 @@ impl Sandbox {
         let mut reason = None;
         for level in Level::ALL.into_iter().filter(|level| *level <= caps.level) {
             let isolation = Isolation { level, landlock_abi, reason: None, fix: None };
-            let candidate = Self { helper: helper.clone(), isolation: Arc::new(isolation) };
+            let candidate = Self { helper: helper.clone(), isolation: Arc::new(isolation), pool: None };
             match candidate.trial().await {
                 Ok(()) => {
                     let (reason, fix) = match reason {
@@ -116,7 +127,7 @@ impl Sandbox {
                         None => (None, None),
                     };
                     let isolation = Isolation { level, landlock_abi, reason, fix };
-                    return Ok(Self { helper, isolation: Arc::new(isolation) });
+                    return Ok(Self { helper, isolation: Arc::new(isolation), pool: None });
                 }
                 Err(error) => reason = Some(why(level, landlock_abi, &error)),
             }
@@ -124,7 +135,27 @@ impl Sandbox {
         let Why { reason, fix } =
             reason.unwrap_or(Why { reason: "no level was tried".to_owned(), fix: None });
         let isolation = Isolation { level: Level::None, landlock_abi, reason: Some(reason), fix };
-        Ok(Self { helper, isolation: Arc::new(isolation) })
+        Ok(Self { helper, isolation: Arc::new(isolation), pool: None })
+    }
+
+    /// Keeps `size` helpers ready from the first command on. A helper that waits knows nothing of any command: it is
+    /// told one thing, serves that, and ends.
+    #[must_use]
+    pub fn with_pool(self, size: usize) -> Self {
+        Self { pool: Some(Arc::new(Pool::new(size))), ..self }
+    }
+
+    /// Starts the helpers of [`Sandbox::with_pool`] that are missing; done by itself after each command.
+    pub fn fill_pool(&self) {
+        if let Some(pool) = &self.pool {
+            pool.fill(&self.helper, self.isolation.level);
+        }
+    }
+
+    /// The process ids of the helpers that wait.
+    #[must_use]
+    pub fn waiting_helpers(&self) -> Vec<u32> {
+        self.pool.as_ref().map(|pool| pool.ids()).unwrap_or_default()
     }
 
     /// What was found.
@@ -233,7 +264,7 @@ fn namespaces_refused(with: &impl Fn(&str, Option<&str>) -> Why) -> Why {
         return with(
             "AppArmor restricts user namespaces to programs with a profile, as on Ubuntu 24.04",
             Some(
-                "hardshell harden apparmor | sudo tee /etc/apparmor.d/hardshell-sandbox && sudo apparmor_parser -r \
+                "hardshell sandbox apparmor | sudo tee /etc/apparmor.d/hardshell-sandbox && sudo apparmor_parser -r \
                   /etc/apparmor.d/hardshell-sandbox",
             ),
         );

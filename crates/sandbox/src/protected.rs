@@ -25,7 +25,7 @@ const fn protected(name: &'static str, reason: &'static str) -> Protected {
 }
 
 /// Every protected name, with its reason.
-pub const NAMES: [Protected; 34] = [
+pub const NAMES: [Protected; 43] = [
     protected(".git", "git runs its hooks, and programs that its config and attributes name"),
     protected(".gitmodules", "git fetches and configures what it names"),
     protected(".gitattributes", "git starts the filters and diff programs it names"),
@@ -59,6 +59,15 @@ pub const NAMES: [Protected; 34] = [
     protected(".vimrc", "vim runs it"),
     protected(".exrc", "vim and ex run it"),
     protected(".gdbinit", "gdb runs it"),
+    protected(".nvimrc", "neovim runs it"),
+    protected(".zed", "the editor runs its tasks"),
+    protected(".husky", "git runs the hooks in it"),
+    protected(".yarn", "yarn runs the releases and plugins in it"),
+    protected(".claude", "Claude Code runs the hooks and tool servers it names"),
+    protected(".codex", "Codex runs the tool servers it names, and takes its rules from it"),
+    protected(".cursor", "the editor's agent runs the tool servers it names"),
+    protected(".gemini", "Gemini CLI runs the tool servers it names"),
+    protected(".mcp.json", "agents run the tool servers it names"),
     protected(".pre-commit-config.yaml", "pre-commit fetches and runs what it names"),
 ];
 

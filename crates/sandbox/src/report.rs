@@ -88,6 +88,19 @@ impl LimitHit {
             Self::Output => "output",
         }
     }
+
+    /// What was used up, for a person.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Wall => "time",
+            Self::Memory => "memory",
+            Self::Pids => "processes",
+            Self::FileSize => "the size of one file",
+            Self::Tmp => "room in /tmp and home",
+            Self::Output => "output that is kept",
+        }
+    }
 }
 
 /// A system call that was refused.

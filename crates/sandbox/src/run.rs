@@ -8,7 +8,6 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::pin;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
@@ -16,8 +15,10 @@ use tokio::net::UnixStream;
 
 use crate::control_group::ControlGroup;
 use crate::error::Error;
-use crate::probe::{Helper, Sandbox};
+use crate::pool::{Namespaces, Started};
+use crate::probe::Sandbox;
 use crate::report::{Ending, LimitHit, Report, Stream};
+use crate::signal::Signal;
 use crate::spec::Spec;
 use crate::wire::{self, Answer};
 
@@ -45,22 +46,27 @@ pub struct Running {
     wall: Duration,
 }
 
-/// The helper and the control group; killed and removed when dropped.
+/// The helper and the control group; killed and removed when dropped, in this order.
 #[derive(Debug)]
 struct Tree {
-    helper: Child,
+    helper: Started,
     group: Option<ControlGroup>,
 }
 
-impl Drop for Tree {
-    fn drop(&mut self) {
-        // Its death takes the first process of the sandbox along, and that one everything else.
-        if let Err(error) = self.helper.kill()
-            && error.kind() != io::ErrorKind::InvalidInput
-        {
-            return;
-        }
-        let _reaped = self.helper.wait();
+/// Passes signals on to a command.
+#[derive(Debug)]
+pub struct Signaller {
+    socket: OwnedFd,
+}
+
+impl Signaller {
+    /// Passes one on; one that comes after the end is lost, as it would be without a sandbox.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says when the helper does not take it.
+    pub fn pass(&self, signal: Signal) -> io::Result<()> {
+        wire::send(self.socket.as_fd(), &signal, &[])
     }
 }
 
@@ -101,15 +107,13 @@ impl Running {
                 reason: isolation.reason.clone().unwrap_or_else(|| "no reason is known".to_owned()),
             });
         }
-        let (level, landlock_abi, helper) = (isolation.level, isolation.landlock_abi, sandbox.helper.clone());
+        let (level, landlock_abi, this) = (isolation.level, isolation.landlock_abi, sandbox.clone());
         let started = Instant::now();
         let wall = spec.limits.wall;
-        let prepared = tokio::task::spawn_blocking(move || prepare::prepare(spec, level, landlock_abi))
-            .await
-            .map_err(|error| Error::Helper { source: io::Error::other(error) })??;
-        let (tree, socket, prepared) = tokio::task::spawn_blocking(move || launch(&helper, prepared))
-            .await
-            .map_err(|error| Error::Helper { source: io::Error::other(error) })??;
+        let launched =
+            tokio::task::spawn_blocking(move || launch(&this, prepare::prepare(spec, level, landlock_abi)?));
+        let (tree, socket, prepared) =
+            launched.await.map_err(|error| Error::Helper { source: io::Error::other(error) })??;
         let helper_error = |source: io::Error| Error::Helper { source };
         let socket = std::os::unix::net::UnixStream::from(socket);
         socket.set_nonblocking(true).map_err(helper_error)?;
@@ -135,6 +139,11 @@ impl Running {
             prepared.stderr.map(|end| Collector::new(end, keep)).transpose().map_err(helper_error)?;
         let feed = prepared.feed.map(Feed::start).transpose().map_err(helper_error)?;
         let terminal = prepared.terminal;
+        if sandbox.pool.is_some() {
+            let sandbox = sandbox.clone();
+            // Beside the command, not before it.
+            drop(tokio::task::spawn_blocking(move || sandbox.fill_pool()));
+        }
         Ok(Self { tree, answers, listener, stdout, stderr, feed, terminal, level, started, wall })
     }
 
@@ -151,6 +160,15 @@ impl Running {
     /// What the kernel says when there are no descriptors left.
     pub fn terminal(&self) -> io::Result<Option<OwnedFd>> {
         self.terminal.as_ref().map(OwnedFd::try_clone).transpose()
+    }
+
+    /// What passes signals on to the command while [`Running::finish`] waits for it.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says when there are no descriptors left.
+    pub fn signaller(&self) -> io::Result<Signaller> {
+        Ok(Signaller { socket: self.answers.socket.as_fd().try_clone_to_owned()? })
     }
 
     /// Waits for the end; see [`Sandbox::run`].
@@ -206,7 +224,7 @@ impl Running {
         drop(self.feed.take());
         let stdout = self.stdout.finish();
         let stderr = self.stderr.map(Collector::finish).unwrap_or_default();
-        let _reaped = self.tree.helper.wait();
+        let _reaped = self.tree.helper.process.wait();
         let usage = self.tree.group.as_ref().map(ControlGroup::usage).unwrap_or_default();
         let truncated = stdout.truncated() || stderr.truncated();
         let limit_hit = limit_hit.or(usage.limit_hit).or(truncated.then_some(LimitHit::Output));
@@ -234,22 +252,21 @@ async fn next(collector: &mut Option<Collector>) -> Vec<u8> {
     }
 }
 
-/// Starts the helper and hands it the request.
-fn launch(helper: &Helper, mut prepared: Prepared) -> Result<(Tree, OwnedFd, Prepared), Error> {
+/// Hands the request to a helper that waits, or to a new one.
+fn launch(sandbox: &Sandbox, mut prepared: Prepared) -> Result<(Tree, OwnedFd, Prepared), Error> {
     let helper_error = |source: io::Error| Error::Helper { source };
-    let (ours, theirs) = wire::pair().map_err(helper_error)?;
-    let mut command = std::process::Command::new(&helper.path);
-    command.args(helper.argument).env_clear().stdin(Stdio::from(theirs));
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let child = command.spawn().map_err(helper_error)?;
-    drop(command);
-    let tree = Tree { helper: child, group: prepared.group.take() };
+    let mut started = match sandbox.pool.as_ref().and_then(|pool| pool.take()) {
+        Some(started) => started,
+        None => Started::new(&sandbox.helper, Namespaces::Later).map_err(helper_error)?,
+    };
+    let socket = started.socket.take().ok_or(Error::HelperLost)?;
+    let tree = Tree { helper: started, group: prepared.group.take() };
     if let Some(group) = &tree.group {
         group
-            .admit(tree.helper.id())
+            .admit(tree.helper.process.id())
             .map_err(|source| Error::Step { step: crate::error::Step::ControlGroup, source })?;
     }
-    wire::send(ours.as_fd(), &prepared.request, &wire::borrow(&prepared.inside)).map_err(helper_error)?;
+    wire::send(socket.as_fd(), &prepared.request, &wire::borrow(&prepared.inside)).map_err(helper_error)?;
     prepared.inside.clear();
-    Ok((tree, ours, prepared))
+    Ok((tree, socket, prepared))
 }

@@ -4,6 +4,12 @@
 pub(crate) const SYSTEM_FOLDERS: [&str; 9] =
     ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"];
 
+/// Whether every sandbox shows `path` as part of the system: its programs and libraries, read-only.
+#[must_use]
+pub fn is_system(path: &std::path::Path) -> bool {
+    SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
 /// What of `/etc` is shown, read-only, where the host has it: what programs need to load, show times and check
 /// certificates, and nothing about this machine or its people.
 pub(crate) const SYSTEM_SETTINGS: [&str; 15] = [

@@ -13,4 +13,6 @@ mod memory;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
+mod sandbox;
+#[cfg(test)]
 mod scenarios;

@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A folder with the program and homes in it; gone when dropped.
 pub struct Place {
     folder: TempDir,
-    user: Option<User>,
+    pub user: Option<User>,
 }
 
 /// How a command ended, and what it said.
@@ -67,13 +67,14 @@ impl Place {
         home
     }
 
-    fn give(&self, path: &Path) {
+    pub fn give(&self, path: &Path) {
         if let Some(user) = &self.user {
             chown(path, Some(user.user), Some(user.group)).unwrap();
         }
     }
 
-    fn command(&self, home: &Path) -> Command {
+    /// `hardshell`, about to be started on a home.
+    pub fn command(&self, home: &Path) -> Command {
         let mut command = Command::new(self.path("hardshell"));
         command
             .current_dir(self.folder.path())

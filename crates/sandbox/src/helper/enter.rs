@@ -55,7 +55,7 @@ fn become_user(user: u32) -> io::Result<()> {
     Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?)
 }
 
-/// All namespaces in one step, then the map of one user and one group, never onto uid 0.
+/// All namespaces but that of control groups in one step, then the map of one user and one group, never onto uid 0.
 pub(super) fn new_namespaces() -> Result<(), Fault> {
     let user = rustix::process::geteuid().as_raw();
     let group = rustix::process::getegid().as_raw();
@@ -65,8 +65,7 @@ pub(super) fn new_namespaces() -> Result<(), Fault> {
             | UnshareFlags::NEWPID
             | UnshareFlags::NEWNET
             | UnshareFlags::NEWIPC
-            | UnshareFlags::NEWUTS
-            | UnshareFlags::NEWCGROUP,
+            | UnshareFlags::NEWUTS,
     )
     .at(Step::Namespaces)?;
     let map = |file: &str, line: String| write_once(file, &line).at(Step::IdMap);
@@ -76,6 +75,11 @@ pub(super) fn new_namespaces() -> Result<(), Fault> {
     kernel::loopback_up().at(Step::Loopback)?;
     rustix::system::sethostname(view::HOST_NAME.as_bytes()).at(Step::HostName)?;
     rustix::system::setdomainname(b"").at(Step::HostName)
+}
+
+/// The control group that this process was put into becomes all that is seen of them: after it was put there.
+pub(super) fn control_group_namespace() -> Result<(), Fault> {
+    kernel::unshare(UnshareFlags::NEWCGROUP).at(Step::Namespaces)
 }
 
 /// Such files take one write.

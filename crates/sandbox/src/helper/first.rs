@@ -17,11 +17,15 @@ use crate::error::Step;
 use crate::kernel::{self, Side};
 use crate::level::Level;
 use crate::report::{Denied, Ending, LimitHit};
+use crate::signal::Signal as PassedOn;
 use crate::view;
 use crate::wire::{self, Answer, Reader, Request};
 
 /// The most names of refused calls that are reported; the kernel has fewer.
 const DENIED_MAX: usize = 512;
+
+/// What a shell exits with when the program it ran last met the limit of one file.
+const EXIT_FILE_SIZE: i32 = 128 + libc::SIGXFSZ;
 
 /// Runs the command to its end, then ends this process.
 pub(super) fn run(
@@ -118,7 +122,9 @@ fn carry_out(request: &Request, ends: [OwnedFd; 3], outer: &OwnedFd) -> Result<A
             return Err(Fault::new(Step::Loopback, io::ErrorKind::Unsupported));
         }
     };
-    let signal = kernel::child_signal().at(Step::Fork)?;
+    let held: Vec<i32> =
+        passed_on().map(|signal| signal.on_the_way().as_raw()).chain([libc::SIGCHLD]).collect();
+    let signal = kernel::hold_signals(&held).at(Step::Fork)?;
     let (ours, theirs) = wire::pair().at(Step::Fork)?;
     let child = match kernel::fork().at(Step::Fork)? {
         Side::Child => {
@@ -165,8 +171,9 @@ fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Reque
         };
         let events: Vec<PollFlags> = polled.iter().map(PollFd::revents).collect();
         if events.first().is_some_and(|event| event.contains(PollFlags::IN)) {
-            let mut drained = [0u8; 128];
-            let _count = rustix::io::read(signal, &mut drained);
+            while let Some(number) = kernel::arrived(signal) {
+                pass_on(number, child);
+            }
         }
         match (events.get(1), &refusals) {
             (Some(event), Some(listener)) if event.contains(PollFlags::IN) => {
@@ -183,7 +190,8 @@ fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Reque
     };
     let ending = ending(status);
     let limit_hit = match ending {
-        Ending::Signalled(libc::SIGXFSZ) => Some(LimitHit::FileSize),
+        // A shell tells so that a program of its was ended by it.
+        Ending::Signalled(libc::SIGXFSZ) | Ending::Exited(EXIT_FILE_SIZE) => Some(LimitHit::FileSize),
         Ending::Exited(_)
         | Ending::Signalled(_)
         | Ending::TimedOut
@@ -195,6 +203,19 @@ fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Reque
         .map(|(number, count)| Denied { call: crate::filter::name_of(number), count })
         .collect();
     Ok(Answer::Ended { ending, limit_hit, denied, peak_memory_bytes: None })
+}
+
+/// Signals that reach the command through this process, which is the only one inside that is known outside.
+fn passed_on() -> impl Iterator<Item = PassedOn> {
+    PassedOn::ALL.into_iter()
+}
+
+/// Hands a signal to the command's own process group; it made one before it said that it was ready.
+fn pass_on(number: i32, child: Pid) {
+    if let Some(signal) = passed_on().find(|signal| signal.on_the_way().as_raw() == number) {
+        // A group that has ended meanwhile hears nothing any more.
+        let _gone = rustix::process::kill_process_group(child, signal.arriving());
+    }
 }
 
 /// Buries every process that has ended; the status of `child` when it is among them.

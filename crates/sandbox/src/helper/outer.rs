@@ -13,6 +13,7 @@ use super::{At, Fault, watch};
 use crate::error::Step;
 use crate::level::Level;
 use crate::report::{Ending, LimitHit};
+use crate::signal::Signal as PassedOn;
 use crate::wire::{self, Answer, Reader, Request, Watched};
 
 /// How often memory and processes are looked at where no control group counts them: a process that fills memory at
@@ -47,8 +48,14 @@ pub(super) fn watch_over(
         Watched::ByHelper => Some(Watcher::new(&request.limits, request.level)),
         Watched::ByKernel => None,
     };
-    let mut state =
-        State { ended: None, killed: None, reader: Reader::default(), first_open: true, started: false };
+    let mut state = State {
+        ended: None,
+        killed: None,
+        reader: Reader::default(),
+        client: Reader::default(),
+        first_open: true,
+        started: false,
+    };
     loop {
         let look = watcher.is_some().then_some(LOOK);
         let left = deadline.saturating_duration_since(Instant::now());
@@ -60,7 +67,9 @@ pub(super) fn watch_over(
         if events.gone {
             break;
         }
-        let reason = if events.client_left {
+        let client_left =
+            events.client_speaks && state.killed.is_none() && !state.hear_client(socket, &handle);
+        let reason = if client_left {
             Some(Killed::Client)
         } else if Instant::now() >= deadline {
             Some(Killed::Time)
@@ -92,6 +101,7 @@ struct State {
     ended: Option<Answer>,
     killed: Option<Killed>,
     reader: Reader,
+    client: Reader,
     first_open: bool,
     started: bool,
 }
@@ -114,6 +124,22 @@ impl State {
                 Ok(())
             }
         }
+    }
+
+    /// Passes on what the client says, which can only be signals; whether it is still there.
+    fn hear_client(&mut self, socket: &OwnedFd, first: &OwnedFd) -> bool {
+        let mut said = self.client.receive::<PassedOn>(socket.as_fd());
+        while let Ok(Some((signal, _))) = said {
+            if self.started {
+                // One that ends at this moment hears nothing any more.
+                let _gone = rustix::process::pidfd_send_signal(first, signal.on_the_way());
+            }
+            said = match self.client.buffered() {
+                Ok(None) => return true,
+                other => other,
+            };
+        }
+        false
     }
 
     fn hear_rest(&mut self, socket: &OwnedFd, first: &OwnedFd) -> Result<(), Fault> {
@@ -147,7 +173,7 @@ impl State {
 }
 
 struct Events {
-    client_left: bool,
+    client_speaks: bool,
     gone: bool,
     first_speaks: bool,
 }
@@ -159,7 +185,6 @@ fn wait_for(
     state: &State,
     wait: Duration,
 ) -> io::Result<Events> {
-    // The client says nothing after its request: whatever is to be read is the end.
     let client = if state.killed.is_none() { PollFlags::IN } else { PollFlags::empty() };
     let speech = if state.first_open { PollFlags::IN } else { PollFlags::empty() };
     let mut polled = [PollFd::new(socket, client), PollFd::new(handle, PollFlags::IN)].to_vec();
@@ -175,7 +200,7 @@ fn wait_for(
     }
     let event = |index: usize| polled.get(index).map_or(PollFlags::empty(), PollFd::revents);
     Ok(Events {
-        client_left: !event(0).is_empty(),
+        client_speaks: !event(0).is_empty(),
         gone: !event(1).is_empty(),
         first_speaks: !event(2).is_empty(),
     })

@@ -77,7 +77,7 @@ pub enum ChangeKind {
 pub enum Concern {
     /// Something runs what stands in it; the name that says so.
     RunsLater(String),
-    /// A link that leads out of the workspace, or to an absolute path.
+    /// A link that leads out of the workspace, or to an absolute path that is not the system's.
     LeadsOut,
     /// A program that would run as its owner or group.
     SetId,
@@ -208,6 +208,11 @@ fn concerns(upper: &Within, path: &Path, kind: ChangeKind, found: Found) -> Resu
 
 /// Whether a link at `path`, relative to the workspace, can name something outside of it.
 fn leads_out(path: &Path, target: &Path) -> bool {
+    // What every sandbox shows read-only: a Python environment links its interpreter.
+    let dots = target.components().any(|component| component == Component::ParentDir);
+    if crate::view::is_system(target) && !dots {
+        return false;
+    }
     let mut depth = path.components().count().saturating_sub(1);
     for component in target.components() {
         match component {

@@ -14,4 +14,5 @@ mod levels;
 mod lifetime;
 mod limits;
 mod network;
+mod pool;
 mod transaction;

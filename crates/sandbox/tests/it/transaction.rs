@@ -96,7 +96,7 @@ async fn changes_are_kept_apart_then_listed_applied_and_taken_back() {
 async fn what_deserves_a_second_look_is_named() {
     let bench = Bench::new();
     let line = "mkdir -p sub/.git/hooks; echo x > sub/.git/hooks/post-checkout; echo x > .envrc; \
-        ln -s /etc/passwd out; ln -s ../../.. up; ln -s kept fine; mkfifo pipe; ln kept second; true";
+        ln -s /etc/passwd out; ln -s ../../.. up; ln -s kept fine; ln -s /usr/bin/env tool; ln -s /usr/../etc/passwd sly; mkfifo pipe; ln kept second; true";
     let (transaction, report) = bench.change(line).await;
     assert_eq!(report.ending, Ending::Exited(0), "{report:?}");
     let changes = transaction.changes().unwrap();
@@ -109,7 +109,9 @@ async fn what_deserves_a_second_look_is_named() {
     assert_eq!(concerns(".envrc"), [Concern::RunsLater(".envrc".to_owned())]);
     assert_eq!(concerns("out"), [Concern::LeadsOut]);
     assert_eq!(concerns("up"), [Concern::LeadsOut]);
+    assert_eq!(concerns("sly"), [Concern::LeadsOut]);
     assert_eq!(concerns("fine"), []);
+    assert_eq!(concerns("tool"), []);
     assert!(matches!(concerns("pipe")[..], [Concern::Special(_)]));
     assert_eq!(concerns("second"), [Concern::HardLink]);
     transaction.discard().unwrap();

@@ -1,0 +1,136 @@
+//! `hardshell sandbox run`: one program in a sandbox of its own.
+
+use super::problem::SandboxProblem;
+use super::screen::{Escapes, Raw, Screen, Signals, size};
+use super::spec::{Ends, spec};
+use super::way_out::{Refusal, WayOut};
+use crate::arguments::Common;
+use crate::arguments::sandbox::SandboxRun;
+use crate::exit::Exit;
+use crate::show;
+use sandbox::{Captured, Ending, Report, Running, Sandbox};
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
+
+/// The exit code when nobody takes the output any more: what a shell shows for `SIGPIPE`.
+const OUTPUT_GONE: i32 = 141;
+
+/// Runs it, and ends as it ended.
+pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProblem> {
+    let folder = std::env::current_dir()
+        .map_err(|source| SandboxProblem::Io { step: "find the folder this was started in", source })?;
+    let interactive = !common.json && io::stdin().is_terminal() && io::stdout().is_terminal();
+    let input = io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|source| SandboxProblem::Io { step: "read standard input", source })?;
+    let ends = Ends { input: Some(input), terminal: interactive.then(size) };
+    let spec = spec(run, &folder, ends)?;
+    let sandbox = Sandbox::probe().await?;
+    if run.explain {
+        let words = sandbox::explain(&spec, sandbox.isolation());
+        let hosts = run.host.iter().map(|host| format!("reaches: {host}\n")).collect::<String>();
+        if common.json {
+            show::json(&json!({ "explanation": format!("{words}{hosts}") }));
+        } else {
+            show::piece(&show::printable_lines(&format!("{words}{hosts}")));
+        }
+        return Ok(Exit::Done);
+    }
+    let signals =
+        Signals::listen().map_err(|source| SandboxProblem::Io { step: "listen for signals", source })?;
+    let mut running = sandbox.start(spec).await?;
+    let way_out = running.listener().map(|listener| WayOut::open(listener, &run.host)).transpose()?;
+    let raw = interactive
+        .then(Raw::enter)
+        .transpose()
+        .map_err(|source| SandboxProblem::Io { step: "take over the terminal", source })?;
+    let escapes = if run.escapes { Escapes::Passed } else { Escapes::Dropped };
+    let printing = (!common.json).then(|| Screen::new(escapes));
+    let ended = wait(running, signals, printing).await;
+    drop(raw);
+    let (report, taken) = ended?;
+    let refusals = way_out.as_ref().map(WayOut::refusals).unwrap_or_default();
+    if common.json {
+        show::json(&document(&report, &refusals));
+    } else {
+        notes(&report, &refusals);
+    }
+    let code = if taken { report.exit_code() } else { OUTPUT_GONE };
+    Ok(Exit::Passed(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// Waits for the end; also says whether all of the output was taken.
+async fn wait(
+    running: Running,
+    signals: Signals,
+    mut screen: Option<Screen>,
+) -> Result<(Report, bool), SandboxProblem> {
+    let io = |source| SandboxProblem::Io { step: "pass signals on", source };
+    let (signaller, terminal) = (running.signaller().map_err(io)?, running.terminal().map_err(io)?);
+    let passing = tokio::spawn(signals.pass_on(signaller, terminal));
+    let (gone, mut is_gone) = tokio::sync::watch::channel(false);
+    let nobody_reads = async move {
+        if is_gone.wait_for(|gone| *gone).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let mut taken = true;
+    let ended = running
+        .finish(nobody_reads, &mut |stream, bytes| {
+            if let Some(screen) = &mut screen
+                && taken
+                && screen.print(stream, bytes).is_err()
+            {
+                taken = false;
+                gone.send_replace(true);
+            }
+        })
+        .await;
+    passing.abort();
+    Ok((ended?, taken))
+}
+
+/// What went on besides the output, for a person.
+fn notes(report: &Report, refusals: &[Refusal]) {
+    if report.ending == Ending::TimedOut {
+        show::note("hardshell: its time was up");
+    } else if let Some(limit) = report.limit_hit.filter(|limit| *limit != sandbox::LimitHit::Output) {
+        show::note(&format!("hardshell: it met its limit of {}", limit.in_words()));
+    }
+    for denied in &report.denied {
+        show::note(&format!("hardshell: the system call {} was refused {} times", denied.call, denied.count));
+    }
+    for Refusal { destination, rule, why } in refusals {
+        show::note(&show::printable(&format!("hardshell: {destination} was not reached: {why} ({rule})")));
+    }
+}
+
+/// The report as `--json` prints it.
+fn document(report: &Report, refusals: &[Refusal]) -> Value {
+    let stream = |captured: &Captured| {
+        json!({
+            "text": captured.text(),
+            "bytes": captured.total_bytes,
+            "truncated": captured.truncated(),
+        })
+    };
+    let signal = match report.ending {
+        Ending::Signalled(signal) => Some(signal),
+        Ending::Exited(_) | Ending::TimedOut | Ending::LimitReached | Ending::Cancelled => None,
+    };
+    json!({
+        "exit_code": report.exit_code(),
+        "signal": signal,
+        "timed_out": report.ending == Ending::TimedOut,
+        "limit_hit": report.limit_hit.map(|limit| limit.as_str()),
+        "denied": report.denied,
+        "refused_hosts": refusals,
+        "isolation": report.level.as_str(),
+        "peak_memory_bytes": report.peak_memory_bytes,
+        "wall_milliseconds": u64::try_from(report.wall.as_millis()).unwrap_or(u64::MAX),
+        "stdout": stream(&report.stdout),
+        "stderr": stream(&report.stderr),
+    })
+}

@@ -1,0 +1,119 @@
+//! From the flags of `sandbox run` to the sandbox they describe.
+
+use super::problem::SandboxProblem;
+use super::way_out;
+use crate::arguments::sandbox::SandboxRun;
+use sandbox::{
+    Access, Grant, Input, Limits, Network, PROXY_PORT, Program, ProgramError, Spec, Terminal, Workspace,
+    resolve_program,
+};
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a program may run when nobody says: it is somebody's own, and may be an agent at work for days.
+const WALL_DEFAULT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How many bytes of output are kept for `--json`; without it everything goes on as it comes.
+const KEPT_BYTES: u64 = 1 << 20;
+
+/// The variables that make programs use the proxy, whatever they are written in.
+const PROXY_VARIABLES: [&str; 6] =
+    ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+
+/// What the program is connected to.
+pub struct Ends {
+    /// What it reads.
+    pub input: Option<OwnedFd>,
+    /// Its terminal, if it has one: lines and columns.
+    pub terminal: Option<(u16, u16)>,
+}
+
+/// The sandbox that the flags describe, seen from `folder`.
+pub fn spec(run: &SandboxRun, folder: &Path, ends: Ends) -> Result<Spec, SandboxProblem> {
+    let name = run.command.first().map(std::ffi::OsString::as_os_str).unwrap_or_default();
+    let program = find(name, folder)?;
+    let own = program.path.clone();
+    let mut spec = Spec::new(program, run.command.clone());
+    for path in &run.read {
+        spec.grants.push(Grant::resolve(&folder.join(path), Access::ReadExecute)?);
+    }
+    for path in &run.write {
+        let grant = Grant::resolve(&folder.join(path), Access::Write)?;
+        // The folder the caller is in is the one that is worked in.
+        if spec.workspace.is_none() && folder.starts_with(grant.path()) {
+            spec.workspace = Some(Workspace::new(grant));
+        } else {
+            spec.grants.push(grant);
+        }
+    }
+    if !is_shown(&spec, &own) {
+        spec.grants.push(Grant::resolve(&own, Access::ReadExecute)?);
+    }
+    spec.folder = is_granted(&spec, folder).then(|| folder.to_path_buf());
+    let interactive = ends.terminal.is_some();
+    variables(run, interactive, &mut spec)?;
+    if !run.host.is_empty() {
+        way_out::rules(&run.host)?;
+        spec.network = Network::Listener;
+    }
+    let limits = Limits::default();
+    spec.limits = Limits {
+        wall: run.timeout.unwrap_or(WALL_DEFAULT),
+        memory_bytes: run.memory.unwrap_or(limits.memory_bytes),
+        pids: run.pids.unwrap_or(limits.pids),
+        cpu_percent: run.cpu.unwrap_or(limits.cpu_percent),
+        file_bytes: run.file_size.unwrap_or(limits.file_bytes),
+        output_bytes: KEPT_BYTES,
+        ..limits
+    };
+    spec.terminal = match ends.terminal {
+        Some((rows, columns)) => Terminal::Pty { rows, columns },
+        None => Terminal::Pipes,
+    };
+    spec.input = ends.input.map_or(Input::Empty, Input::Descriptor);
+    spec.floor = run.floor;
+    Ok(spec)
+}
+
+fn variables(run: &SandboxRun, interactive: bool, spec: &mut Spec) -> Result<(), SandboxProblem> {
+    if interactive {
+        // A program that is told it has a dumb terminal does not send what the filter would take away.
+        let kind = std::env::var("TERM").ok().filter(|_| run.escapes).unwrap_or_else(|| "dumb".to_string());
+        spec.environment.set("TERM", &kind)?;
+    }
+    if !run.host.is_empty() {
+        let proxy = format!("http://127.0.0.1:{PROXY_PORT}");
+        for name in PROXY_VARIABLES {
+            spec.environment.set(name, &proxy)?;
+        }
+        // What Node's own `fetch` asks for before it looks at the others.
+        spec.environment.set("NODE_USE_ENV_PROXY", "1")?;
+    }
+    for given in &run.env {
+        match given.split_once('=') {
+            Some((name, value)) => spec.environment.set(name, value)?,
+            None => spec.environment.set(given, &std::env::var(given).unwrap_or_default())?,
+        }
+    }
+    Ok(())
+}
+
+/// A program by its bare name from the fixed folders, or by its path, seen from the caller's folder.
+fn find(name: &OsStr, folder: &Path) -> Result<Program, ProgramError> {
+    let text = name.to_string_lossy();
+    if text.contains('/') {
+        resolve_program(&folder.join(name).to_string_lossy())
+    } else {
+        resolve_program(&text)
+    }
+}
+
+fn is_granted(spec: &Spec, path: &Path) -> bool {
+    let workspace = spec.workspace.as_ref().map(|workspace| workspace.grant.path());
+    spec.grants.iter().map(Grant::path).chain(workspace).any(|shown| path.starts_with(shown))
+}
+
+fn is_shown(spec: &Spec, path: &Path) -> bool {
+    sandbox::is_system(path) || is_granted(spec, path)
+}

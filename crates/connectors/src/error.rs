@@ -77,7 +77,9 @@ impl Error {
             Self::Notes(NotesError::Empty) => Blame::Model,
             Self::Notes(NotesError::NotText { .. } | NotesError::TooLong { .. }) => Blame::Owner,
             Self::Notes(NotesError::Path { .. }) => Blame::Us,
-            Self::Shell(ShellError::Folder(_) | ShellError::Sandbox(_) | ShellError::Pipe(_))
+            Self::Shell(
+                ShellError::Folder(_) | ShellError::Sandbox(_) | ShellError::Pipe(_) | ShellError::Changes(_),
+            )
             | Self::Host(HostError::Read { .. } | HostError::Form { .. })
             | Self::Remember(_)
             | Self::Expired
@@ -95,13 +97,15 @@ impl Error {
             Self::Mail(error) => error.may_have_happened(),
             // A sandbox whose answer was lost may have run the program; a thread that broke may have written.
             Self::Shell(ShellError::Sandbox(error)) => sandbox_may_have_run(error),
-            Self::Shell(ShellError::Stopped) | Self::Broken | Self::Remember(_) => true,
+            Self::Shell(ShellError::Stopped | ShellError::Changes(_)) | Self::Broken | Self::Remember(_) => {
+                true
+            }
             // A disk that fails at the last flush may hold the change or not.
             Self::Files(FilesError::Path(sandbox::PathError::Io { source, .. })) => {
                 source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
             }
-            Self::Files(error) => matches!(error, FilesError::Damaged { .. }),
             Self::Notes(error) => matches!(error, NotesError::Path { step: "written", .. }),
+            Self::Files(error) => matches!(error, FilesError::Damaged { .. } | FilesError::Command { .. }),
             Self::Shell(
                 ShellError::Program(_)
                 | ShellError::Changed { .. }
@@ -149,6 +153,7 @@ fn of_files(error: &FilesError) -> Blame {
     match error {
         FilesError::Damaged { .. } => Blame::Us,
         FilesError::Path(_)
+        | FilesError::Command { .. }
         | FilesError::Tilde { .. }
         | FilesError::Elsewhere { .. }
         | FilesError::Dots { .. }

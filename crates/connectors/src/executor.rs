@@ -273,11 +273,13 @@ impl Connectors {
             // Nobody hearing it any more is no reason to stop.
             let _ = said.send(text.to_string());
         });
-        let running = self.parts.shell.run(command, &call.targets, context.cancel.cancelled(), heard);
+        // Begins with the time, so that the oldest change sets are the first by name.
+        let name = format!("{:020}-{}", context.now.0, context.key);
+        let running = self.parts.shell.run(command, &call.targets, &name, context.cancel.cancelled(), heard);
         tokio::pin!(running);
-        let finding = loop {
+        let ran = loop {
             tokio::select! {
-                finding = &mut running => break finding?,
+                ran = &mut running => break ran?,
                 Some(text) = hears.recv() => context.progress.step(&text, None),
             }
         };
@@ -288,7 +290,11 @@ impl Connectors {
             .map(|folder| self.parts.remember.tier_of(folder))
             .max()
             .unwrap_or(Tier::Medium);
-        Ok(Found { finding, label: Some(Known::AtLeast(tier)) })
+        let (files, line) = (Arc::clone(&self.parts.files), command.text.clone());
+        let (key, now) = (context.key.clone(), context.now);
+        let listed = tokio::task::spawn_blocking(move || files.ran(&line, ran.sets, &key, now));
+        listed.await.map_err(|_panicked| Error::Broken)??;
+        Ok(Found { finding: ran.finding, label: Some(Known::AtLeast(tier)) })
     }
 
     fn targets(&self, call: &Call) -> Result<Vec<Target>, Error> {

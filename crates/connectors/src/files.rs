@@ -11,12 +11,16 @@ pub use error::FilesError;
 
 use crate::Finding;
 use crate::finding::bytes_in_words;
+use crate::shell::ChangeSets;
 use change::{Change, Journal};
 use domain::{EffectKey, Target, Timestamp};
 use sandbox::{FileKind, Identity, PathError, Replace, Within};
 use serde_json::json;
 use std::path::{Component, Path, PathBuf};
 use trash::Trash;
+
+/// How much of a command line is kept on the list of changes.
+const LINE_CHARACTERS_MAX: usize = 200;
 
 /// A folder of the owner's, opened.
 #[derive(Debug)]
@@ -32,6 +36,7 @@ struct Root {
 pub struct Files {
     roots: Vec<Root>,
     journal: Journal,
+    trash: PathBuf,
 }
 
 impl Files {
@@ -48,7 +53,7 @@ impl Files {
             let trash = Trash::for_folder(&within, trash)?;
             roots.push(Root { within, trash });
         }
-        Ok(Self { roots, journal: Journal::open(trash)? })
+        Ok(Self { roots, journal: Journal::open(trash)?, trash: trash.to_path_buf() })
     }
 
     /// The folders, the workspace first.
@@ -219,6 +224,41 @@ impl Files {
         Err(FilesError::NoSuchTrash { id: id.to_string() })
     }
 
+    /// Where the change sets of commands are kept.
+    #[must_use]
+    pub fn change_sets(&self) -> PathBuf {
+        self.trash.join("commands")
+    }
+
+    /// Puts what a command changed on the list of changes, for undo.
+    ///
+    /// # Errors
+    ///
+    /// [`FilesError`] when the list cannot be written.
+    pub fn ran(
+        &self,
+        line: &str,
+        sets: Vec<String>,
+        key: &EffectKey,
+        now: Timestamp,
+    ) -> Result<(), FilesError> {
+        if sets.is_empty() {
+            return Ok(());
+        }
+        let line = tools::visible(&line.chars().take(LINE_CHARACTERS_MAX).collect::<String>());
+        self.journal.add(&Change::Ran { line, sets }, key, now)
+    }
+
+    /// After a start: leaves nothing of an interrupted command half done. Says what was done, for the log.
+    ///
+    /// # Errors
+    ///
+    /// [`FilesError`] when the list of changes cannot be read.
+    pub fn recover(&self) -> Result<Vec<String>, FilesError> {
+        let workspace = self.folders().next().unwrap_or(Path::new(""));
+        Ok(ChangeSets::recover(&self.change_sets(), workspace, &self.journal.sets()?))
+    }
+
     /// Takes back the last change that is not taken back yet.
     ///
     /// # Errors
@@ -226,6 +266,8 @@ impl Files {
     /// [`FilesError`] when there is none, or the file has changed since.
     pub fn undo(&self, key: &EffectKey, now: Timestamp) -> Result<Finding, FilesError> {
         let (number, change) = self.journal.last()?.ok_or(FilesError::NothingToUndo)?;
+        let workspace = self.folders().next().unwrap_or(Path::new("")).to_path_buf();
+        let mut said = String::new();
         let (what, path) = match &change {
             Change::Wrote { path, before, digest } => {
                 let (root, place) = self.place(&path.to_string_lossy())?;
@@ -251,12 +293,21 @@ impl Files {
                 self.take_back(trash)?;
                 ("it is back from the trash", path)
             }
+            Change::Ran { line, sets } => {
+                let folder = self.change_sets();
+                for set in sets.iter().rev() {
+                    ChangeSets::take_back(&folder, set).map_err(|source| FilesError::Command {
+                        line: line.clone(),
+                        source: Box::new(source),
+                    })?;
+                }
+                said = format!("What `{line}` changed");
+                ("is taken back", &workspace)
+            }
         };
         self.journal.taken_back(number)?;
-        Ok(Finding {
-            fields: json!({"path": path, "what": what}),
-            text: format!("{}: {what}.", path.display()),
-        })
+        let said = if said.is_empty() { format!("{}:", path.display()) } else { said };
+        Ok(Finding { fields: json!({"path": path, "what": what}), text: format!("{said} {what}.") })
     }
 }
 

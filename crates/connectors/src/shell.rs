@@ -1,20 +1,25 @@
 //! Programs, each in a sandbox of its own, without a shell where the line needs none.
 
+mod changes;
+mod total;
+
+pub use changes::{ChangeSets, Changes};
+
 use crate::Finding;
+use changes::Held;
 use domain::{CommandForm, CommandLine, Connector, Pipeline, Target};
 use sandbox::{
-    Access, Ending, Grant, Input, Level, Limits, Program, Report, Running, Sandbox, Spec, Stream, Workspace,
+    Access, Grant, Input, Level, Limits, Program, Report, Running, Sandbox, Spec, Stream, Workspace,
 };
-use serde_json::json;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
+use total::Total;
 
-/// How much of an output the model reads, in bytes; the end of it counts most, so that the middle is left out.
-const SHOWN_BYTES_MAX: usize = 96 * 1024;
+/// The exit code of a line whose program ended well and whose changes were not taken over.
+const CODE_DROPPED: i32 = 1;
 
 /// The exit code of a line that was stopped between two of its programs: what a shell gives for an interrupt.
 const CODE_STOPPED: i32 = 130;
@@ -40,9 +45,21 @@ pub enum ShellError {
     /// Two programs could not be joined.
     #[error("join the programs of a pipeline: {0}")]
     Pipe(std::io::Error),
+    /// The changes of a command could not be kept apart, looked at or taken over.
+    #[error("what it changed: {0}")]
+    Changes(#[from] sandbox::TransactionError),
     /// The work was stopped.
     #[error("it was stopped")]
     Stopped,
+}
+
+/// What a line came to, and the change sets that `files.undo` can take back.
+#[derive(Debug)]
+pub struct Ran {
+    /// For the model and the owner.
+    pub finding: Finding,
+    /// The names of the change sets that were applied, in their order.
+    pub sets: Vec<String>,
 }
 
 /// Where commands run.
@@ -54,6 +71,8 @@ pub struct ShellSettings {
     pub readable: Vec<PathBuf>,
     /// Paths below the workspace, relative to it, that no command may change: the keeper's own files.
     pub never_writable: Vec<PathBuf>,
+    /// What becomes of what they change.
+    pub changes: Changes,
     /// What one program may use up.
     pub limits: Limits,
     /// The isolation below which nothing runs.
@@ -65,23 +84,15 @@ pub struct ShellSettings {
 pub struct Shell {
     sandbox: Arc<Sandbox>,
     settings: ShellSettings,
-}
-
-/// What the whole line came to.
-#[derive(Debug, Default)]
-struct Total {
-    output: String,
-    errors: String,
-    code: i32,
-    notes: Vec<String>,
-    level: Option<Level>,
+    /// Why changes cannot be held apart on this machine, once that was tried.
+    directly: OnceCell<Option<String>>,
 }
 
 impl Shell {
     /// Runs programs in `sandbox`.
     #[must_use]
     pub fn new(sandbox: Arc<Sandbox>, settings: ShellSettings) -> Self {
-        Self { sandbox, settings }
+        Self { sandbox, settings, directly: OnceCell::new() }
     }
 
     /// The programs that `command` starts, in order, as an approval binds them.
@@ -103,7 +114,8 @@ impl Shell {
         named.collect()
     }
 
-    /// Runs `command`. `stop` ends it when it resolves; `heard` sees output as it comes.
+    /// Runs `command`. `stop` ends it when it resolves; `heard` sees output as it comes; `name` is of this run alone, and
+    /// names its change sets.
     ///
     /// # Errors
     ///
@@ -112,11 +124,12 @@ impl Shell {
         &self,
         command: &CommandLine,
         targets: &[Target],
+        name: &str,
         stop: impl Future<Output = ()> + Send,
         heard: Arc<dyn Fn(&str) + Send + Sync>,
-    ) -> Result<Finding, ShellError> {
+    ) -> Result<Ran, ShellError> {
         let (stopped, stopping) = watch::channel(false);
-        let line = self.line(command, targets, stopping, heard);
+        let line = self.line(command, targets, name, stopping, heard);
         tokio::pin!(line, stop);
         let total = tokio::select! {
             total = &mut line => total?,
@@ -126,17 +139,20 @@ impl Shell {
                 line.await?
             }
         };
-        Ok(total.finding())
+        let sets = total.sets.clone();
+        Ok(Ran { finding: total.finding(), sets })
     }
 
     async fn line(
         &self,
         command: &CommandLine,
         targets: &[Target],
+        name: &str,
         stopping: watch::Receiver<bool>,
         heard: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Result<Total, ShellError> {
         let mut total = Total::default();
+        let sets = self.change_sets(&mut total).await?;
         let mut programs = checked(command, targets)?.into_iter();
         let under_shell;
         let pipelines = match &command.form {
@@ -147,7 +163,7 @@ impl Shell {
                 &under_shell
             }
         };
-        for pipeline in pipelines {
+        for (place, pipeline) in pipelines.iter().enumerate() {
             let mine: Vec<Program> = programs.by_ref().take(pipeline.commands.len()).collect();
             let runs = match pipeline.connector {
                 Connector::Always => true,
@@ -162,8 +178,22 @@ impl Shell {
                 total.code = CODE_STOPPED;
                 break;
             }
-            let reports = self.pipeline(pipeline, mine, &stopping, &heard).await?;
+            let held = match sets {
+                Some(sets) => sets.hold(&self.settings.workspace, name, place, pipeline.commands.len())?,
+                None => Held::default(),
+            };
+            let reports = self.pipeline(pipeline, mine, &held, &stopping, &heard).await?;
             total.add(&pipeline.commands, reports);
+            let Some(sets) = sets.cloned() else { continue };
+            let settled = tokio::task::spawn_blocking(move || sets.settle(held));
+            let settled = settled.await.map_err(|_gone| ShellError::Stopped)??;
+            let dropped = settled.dropped.is_some();
+            total.settled(settled);
+            if dropped {
+                // What would follow counts on what is not there.
+                total.code = if total.code == 0 { CODE_DROPPED } else { total.code };
+                break;
+            }
         }
         Ok(total)
     }
@@ -174,6 +204,7 @@ impl Shell {
         &self,
         pipeline: &Pipeline,
         programs: Vec<Program>,
+        held: &Held,
         stopping: &watch::Receiver<bool>,
         heard: &Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Result<Vec<Report>, ShellError> {
@@ -181,7 +212,7 @@ impl Shell {
         let mut started = Vec::new();
         let last = pipeline.commands.len().saturating_sub(1);
         for ((place, argv), program) in pipeline.commands.iter().enumerate().zip(programs) {
-            let mut spec = self.spec(program, argv)?;
+            let mut spec = self.spec(program, argv, held.workspace(place)?)?;
             spec.input = std::mem::take(&mut input);
             let mut next = None;
             if place < last {
@@ -207,9 +238,48 @@ impl Shell {
         Ok(reports)
     }
 
-    fn spec(&self, program: Program, argv: &[String]) -> Result<Spec, ShellError> {
+    /// Where changes are held apart; `None` where they are made directly, which `total` then says.
+    async fn change_sets(&self, total: &mut Total) -> Result<Option<&ChangeSets>, ShellError> {
+        let why = match &self.settings.changes {
+            Changes::Judged(sets) => match self.directly.get_or_try_init(|| self.try_to_hold(sets)).await? {
+                None => return Ok(Some(sets)),
+                Some(why) => why.as_str(),
+            },
+            Changes::Direct => "as it is configured",
+        };
+        total
+            .notes
+            .push(format!("What it changes is changed directly, and files.undo does not know it: {why}."));
+        Ok(None)
+    }
+
+    /// Runs something over a change set, once: whether this machine can do that is found out by doing it.
+    async fn try_to_hold(&self, sets: &ChangeSets) -> Result<Option<String>, ShellError> {
+        let held = match sets.hold(&self.settings.workspace, "trial", 0, 1) {
+            Ok(held) => held,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        let program = sandbox::resolve_program("true")?;
+        let tried = match self.spec(program, &["true".to_string()], held.workspace(0)?) {
+            Ok(spec) => self.sandbox.run(spec, std::future::pending(), &mut |_, _| {}).await,
+            Err(error) => return Err(error),
+        };
+        sets.settle(held)?;
+        match tried {
+            Ok(_report) => Ok(None),
+            Err(error @ sandbox::Error::Step { step: sandbox::Step::Overlay, .. }) => {
+                Ok(Some(crate::web::chain(&error)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn spec(&self, program: Program, argv: &[String], held: Option<Workspace>) -> Result<Spec, ShellError> {
         let mut spec = Spec::new(program, argv.iter().map(Into::into).collect());
-        let mut workspace = Workspace::new(Grant::resolve(&self.settings.workspace, Access::Write)?);
+        let mut workspace = match held {
+            Some(workspace) => workspace,
+            None => Workspace::new(Grant::resolve(&self.settings.workspace, Access::Write)?),
+        };
         workspace.never_writable.clone_from(&self.settings.never_writable);
         spec.folder = Some(workspace.grant.path().to_path_buf());
         spec.workspace = Some(workspace);
@@ -296,81 +366,4 @@ fn checked(command: &CommandLine, targets: &[Target]) -> Result<Vec<Program>, Sh
         }
     });
     each.collect()
-}
-
-impl Total {
-    fn add(&mut self, commands: &[Vec<String>], reports: Vec<Report>) {
-        let last = reports.len().saturating_sub(1);
-        for (place, (report, argv)) in reports.into_iter().zip(commands).enumerate() {
-            let name = tools::visible(argv.first().map_or("sh", String::as_str));
-            self.errors.push_str(&report.stderr.text());
-            self.level = Some(report.level);
-            // A program that was ended because the next one had enough has done its part.
-            let had_enough = place < last && report.ending == Ending::Cancelled;
-            if place == last {
-                self.output.push_str(&report.stdout.text());
-                self.code = report.exit_code();
-            }
-            match report.ending {
-                Ending::TimedOut => self.notes.push(format!("`{name}` was stopped: its time was up.")),
-                Ending::Cancelled if !had_enough => self.notes.push(format!("`{name}` was stopped.")),
-                Ending::Signalled(signal) => {
-                    self.notes.push(format!("`{name}` was ended by signal {signal}."))
-                }
-                Ending::Exited(_) | Ending::LimitReached | Ending::Cancelled => {}
-            }
-            if let Some(limit) = report.limit_hit {
-                self.notes.push(format!("`{name}` met its limit of {}.", limit.as_str()));
-            }
-            for denied in report.denied.iter().take(10) {
-                self.notes.push(format!("The sandbox refused `{name}` the system call {}.", denied.call));
-            }
-            if place == last && report.stdout.truncated() {
-                self.notes.push(format!(
-                    "Of its output only the first {} bytes were kept.",
-                    report.stdout.bytes.len()
-                ));
-            }
-        }
-    }
-
-    fn finding(self) -> Finding {
-        let (output, errors) = (without_middle(&self.output), without_middle(&self.errors));
-        let mut text = output.clone();
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        if !errors.trim().is_empty() {
-            let _ = writeln!(text, "[errors]\n{}", errors.trim_end());
-        }
-        for note in &self.notes {
-            let _ = writeln!(text, "[{note}]");
-        }
-        let level = self.level.map_or("", Level::as_str);
-        let _ = write!(text, "[exit code {}, isolation {level}]", self.code);
-        let ended = if self.notes.is_empty() { "by itself".to_string() } else { self.notes.join(" ") };
-        Finding {
-            fields: json!({"output": output, "errors": errors, "code": self.code, "ended": ended}),
-            text,
-        }
-    }
-}
-
-/// The text, without its middle where it is too long.
-fn without_middle(text: &str) -> String {
-    let text = text.replace('\0', "\u{fffd}");
-    if text.len() <= SHOWN_BYTES_MAX {
-        return text;
-    }
-    let half = SHOWN_BYTES_MAX / 2;
-    let head = (0..=half).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let tail = (text.len().saturating_sub(half)..text.len())
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(text.len());
-    let left_out = tail.saturating_sub(head);
-    format!(
-        "{}\n… {left_out} bytes are left out here …\n{}",
-        text.get(..head).unwrap_or(""),
-        text.get(tail..).unwrap_or("")
-    )
 }

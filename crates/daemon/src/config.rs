@@ -178,18 +178,58 @@ pub struct SandboxSection {
     pub floor: Floor,
     /// The most memory of a command and all it starts, in MiB.
     pub memory_mib: u64,
-    /// The most processes of a command.
+    /// The most processes and threads of a command.
     pub processes: u32,
+    /// The most processor time, in percent of one processor; 200 is two of them.
+    pub cpu_percent: u32,
     /// The longest a command may run, in seconds.
     pub seconds: u64,
     /// The most that is kept of what a command prints, in KiB.
     pub output_kib: usize,
+    /// The most files a process may have open.
+    pub open_files: u32,
+    /// The largest file a command may write, in MiB.
+    pub file_mib: u64,
+    /// The most in `/tmp`, home, `/dev/shm` and `/run` of a command together, in MiB.
+    pub tmp_mib: u64,
+    /// The most files and folders in them together.
+    pub tmp_files: u64,
+    /// The most that a command may leave in the workspace, in MiB; more, and nothing of it is kept.
+    pub disk_mib: u64,
+    /// What becomes of what commands change in the workspace.
+    pub changes: Changes,
+    /// Names of files that run code later and that a command may make all the same: `.git`, `.envrc`.
+    pub accept: Vec<String>,
 }
 
 impl Default for SandboxSection {
     fn default() -> Self {
-        Self { floor: Floor::Landlock, memory_mib: 1024, processes: 256, seconds: 120, output_kib: 1024 }
+        Self {
+            floor: Floor::Landlock,
+            memory_mib: 1024,
+            processes: 256,
+            cpu_percent: 200,
+            seconds: 120,
+            output_kib: 1024,
+            open_files: 1024,
+            file_mib: 1024,
+            tmp_mib: 256,
+            tmp_files: 65_536,
+            disk_mib: 2048,
+            changes: Changes::Judged,
+            accept: Vec::new(),
+        }
     }
+}
+
+/// What becomes of what commands change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Changes {
+    /// It is kept apart while they run, looked at, and then taken over as a whole or not at all.
+    Judged,
+    /// It is made as they run, and `files.undo` does not know it.
+    Direct,
 }
 
 /// A level of isolation, as the configuration writes it.

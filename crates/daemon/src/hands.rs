@@ -9,7 +9,7 @@ use connectors::files::Files;
 use connectors::host::Machine;
 use connectors::mail::{ImapServer, MailBoxes, MailPlace, Mailbox, SmtpServer};
 use connectors::memory::Notes;
-use connectors::shell::{Shell, ShellSettings};
+use connectors::shell::{ChangeSets, Changes, Shell, ShellSettings};
 use connectors::web::Web;
 use connectors::{Connectors, Parts, Shared};
 use domain::{Address, SecretName, Timestamp};
@@ -50,10 +50,14 @@ impl Hands {
         let mut open = folders(&config.files.allowed_paths);
         open.extend(folders(&config.files.readable_paths));
         let files = Files::open(&workspace, &open, &home.path("trash")).map_err(|error| hands(&error))?;
+        for said in files.recover().map_err(|error| hands(&error))? {
+            tracing::warn!("{said}");
+        }
         let shell = ShellSettings {
             workspace,
             readable: open,
             never_writable: Vec::new(),
+            changes: changes(&config.sandbox, &files),
             limits: limits(&config.sandbox),
             floor: level(config.sandbox.floor.into()),
         };
@@ -133,8 +137,23 @@ fn limits(section: &SandboxSection) -> Limits {
         wall: Duration::from_secs(section.seconds),
         memory_bytes: section.memory_mib.saturating_mul(MIB),
         pids: section.processes,
+        cpu_percent: section.cpu_percent,
+        files: section.open_files,
+        file_bytes: section.file_mib.saturating_mul(MIB),
+        tmp_bytes: section.tmp_mib.saturating_mul(MIB),
+        tmp_inodes: section.tmp_files,
         output_bytes: u64::try_from(section.output_kib).unwrap_or(u64::MAX).saturating_mul(KIB),
-        ..Limits::default()
+    }
+}
+
+fn changes(section: &SandboxSection, files: &Files) -> Changes {
+    match section.changes {
+        crate::config::Changes::Direct => Changes::Direct,
+        crate::config::Changes::Judged => Changes::Judged(ChangeSets {
+            folder: files.change_sets(),
+            accepted: section.accept.iter().cloned().collect(),
+            bytes_max: section.disk_mib.saturating_mul(MIB),
+        }),
     }
 }
 

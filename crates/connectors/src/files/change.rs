@@ -4,6 +4,7 @@ use super::FilesError;
 use domain::{EffectKey, Timestamp};
 use sandbox::{Replace, Within};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const FOLDER: &str = "changes";
@@ -22,6 +23,8 @@ pub(super) enum Change {
     Moved { from: PathBuf, to: PathBuf },
     /// Something went to the trash.
     Deleted { path: PathBuf, trash: String },
+    /// A command changed things: the change sets that were applied, in their order.
+    Ran { line: String, sets: Vec<String> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,8 +75,23 @@ impl Journal {
         Ok(())
     }
 
+    /// The change sets that can still be taken back.
+    pub(super) fn sets(&self) -> Result<BTreeSet<String>, FilesError> {
+        let mut sets = BTreeSet::new();
+        for number in self.numbers()? {
+            if let Change::Ran { sets: these, .. } = self.read(number)? {
+                sets.extend(these);
+            }
+        }
+        Ok(sets)
+    }
+
     pub(super) fn last(&self) -> Result<Option<(u64, Change)>, FilesError> {
         let Some(number) = self.numbers()?.last().copied() else { return Ok(None) };
+        Ok(Some((number, self.read(number)?)))
+    }
+
+    fn read(&self, number: u64) -> Result<Change, FilesError> {
         let name = name_of(number);
         let text = self.within.read(&name, RECORD_BYTES_MAX)?;
         let damaged = |reason: String| FilesError::Damaged { path: self.within.path().join(&name), reason };
@@ -84,7 +102,7 @@ impl Journal {
                 record.version
             )));
         }
-        Ok(Some((number, record.change)))
+        Ok(record.change)
     }
 
     pub(super) fn taken_back(&self, number: u64) -> Result<(), FilesError> {

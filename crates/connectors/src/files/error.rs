@@ -105,6 +105,14 @@ pub enum FilesError {
         /// What is wrong.
         reason: String,
     },
+    /// What a command changed cannot be taken back.
+    #[error("what `{line}` changed cannot be taken back: {source}")]
+    Command {
+        /// The command line.
+        line: String,
+        /// Why.
+        source: Box<sandbox::TransactionError>,
+    },
     /// Nothing has been changed.
     #[error("there is no change to take back")]
     NothingToUndo,

@@ -1,6 +1,8 @@
 //! The tools with real parts: real files, real programs in the real sandbox, real servers on loopback.
 
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod host;

@@ -1,6 +1,6 @@
 //! Programs in the real sandbox.
 
-use connectors::shell::{Shell, ShellError, ShellSettings};
+use connectors::shell::{Changes, Shell, ShellError, ShellSettings};
 use domain::{CommandLine, Target};
 use sandbox::{Level, Limits, Sandbox};
 use std::fs;
@@ -14,6 +14,7 @@ async fn shell(workspace: &Path) -> Shell {
         workspace: workspace.to_path_buf(),
         readable: vec![],
         never_writable: vec![],
+        changes: Changes::Direct,
         limits: Limits { wall: Duration::from_secs(20), ..Limits::default() },
         floor: Level::Landlock,
     };
@@ -27,7 +28,11 @@ fn line(text: &str) -> CommandLine {
 async fn run(shell: &Shell, text: &str) -> connectors::Finding {
     let command = line(text);
     let targets = Shell::targets(&command).unwrap();
-    shell.run(&command, &targets, std::future::pending(), Arc::new(|_: &str| {})).await.unwrap()
+    shell
+        .run(&command, &targets, "run", std::future::pending(), Arc::new(|_: &str| {}))
+        .await
+        .unwrap()
+        .finding
 }
 
 #[tokio::test]
@@ -102,7 +107,7 @@ async fn a_program_that_is_not_the_one_that_was_judged_does_not_run() {
         vec![with(*digest, inode + 1)],
         [judged.clone(), judged.clone()].concat(),
     ] {
-        let ran = shell.run(&command, &targets, std::future::pending(), Arc::new(|_: &str| {})).await;
+        let ran = shell.run(&command, &targets, "run", std::future::pending(), Arc::new(|_: &str| {})).await;
         assert!(matches!(ran, Err(ShellError::Changed { .. })), "{targets:?}");
     }
     for name in ["no-such-program", "./script", "../x"] {
@@ -127,7 +132,7 @@ async fn the_owner_can_stop_it_and_hears_it_meanwhile() {
         }
     });
     let stop = async move { begins.await.unwrap() };
-    let found = shell.run(&command, &targets, stop, on_output).await.unwrap();
+    let found = shell.run(&command, &targets, "run", stop, on_output).await.unwrap().finding;
     assert_eq!(*heard.lock().unwrap(), "begun\n");
     assert!(found.text.contains("stopped"), "{}", found.text);
     assert_ne!(found.fields["code"], 0);
@@ -142,6 +147,7 @@ async fn limits_are_named_when_they_are_met() {
         workspace: folder.path().to_path_buf(),
         readable: vec![],
         never_writable: vec![],
+        changes: Changes::Direct,
         limits,
         floor: Level::Landlock,
     };

@@ -121,6 +121,20 @@ pub enum Command {
         #[command(subcommand)]
         command: sandbox::SandboxCommand,
     },
+    /// The rules: show them, ask them, test them, sign your own.
+    #[command(
+        after_help = "Examples:\n  hardshell policy show\n  echo '{\"tool\": \"shell.run\", \"arguments\": {\"command\": \"df -h\"}}' | hardshell policy explain\n  hardshell policy lint"
+    )]
+    Policy {
+        /// What to do.
+        #[command(subcommand)]
+        command: crate::commands::policy::PolicyCommand,
+    },
+    /// Play benchmark suites through the policy: a clean model, a hijacked one, an adaptive attacker.
+    #[command(
+        after_help = "Examples:\n  hardshell replay bench/agentdojo/data/*.json\n  hardshell replay banking.json --explain user_task_3\n  hardshell replay banking.json --policy ~/.hardshell/hardshell.toml --json\n  hardshell replay runs.jsonl --runs --manifests my-tools/"
+    )]
+    Replay(crate::commands::replay::Replay),
     /// Completions for a shell.
     #[command(after_help = "Example:\n  hardshell completions bash > /etc/bash_completion.d/hardshell")]
     Completions {

@@ -59,6 +59,12 @@ pub enum Problem {
     /// A sandbox by hand.
     #[error(transparent)]
     Sandbox(#[from] Box<SandboxProblem>),
+    /// A replay cannot be played.
+    #[error("replay")]
+    Replay(#[source] Box<replay::Error>),
+    /// The rules cannot be used.
+    #[error("use the rules")]
+    Rules(#[source] Box<daemon::StartError>),
     /// Something with a file or the terminal.
     #[error("{step}")]
     Io {
@@ -85,7 +91,8 @@ impl Problem {
                 Some("start it with `hardshell up`, or name its home with `--home DIR`".to_string())
             }
             Self::Refused(error) => error.hint.clone(),
-            Self::Start(error) => error.hint(),
+            Self::Start(error) | Self::Rules(error) => error.hint(),
+            Self::Replay(error) => Some(error.hint().to_string()),
             Self::Home(error) => error.hint(),
             Self::Sandbox(problem) => problem.hint(),
             Self::Config(_) => Some("hardshell config check".to_string()),
@@ -135,6 +142,8 @@ impl Problem {
             | Self::Config(_)
             | Self::Audit(_)
             | Self::Demo(_)
+            | Self::Replay(_)
+            | Self::Rules(_)
             | Self::Io { .. }
             | Self::Other { .. } => Exit::Failed,
         }

@@ -87,7 +87,7 @@ pub async fn prove_home(root: &Path) -> Result<Vec<wire::Proof>, crate::StartErr
     let vault = Arc::new(vault::Vault::open(home.root(), &vault::KeySource::File)?);
     let egress = Egress::new(vault, egress::Settings::default(), Arc::new(egress::Unobserved))?;
     let sandbox = Sandbox::probe().await?;
-    let policy = crate::up::load_policy(&home, &config)?;
+    let policy = crate::rules::load_policy(home.root(), &config)?;
     let clock = gateway::clock();
     let now = clock();
     let proofs = prove(&sandbox, &egress, &policy, None, now).await;

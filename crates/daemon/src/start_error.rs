@@ -49,6 +49,12 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The key that rules are signed with cannot be used.
+    #[error("the key of the rules cannot be used: {why}")]
+    Key {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A tool's surroundings cannot be prepared.
     #[error("the tools cannot be prepared: {why}")]
     Hands {
@@ -86,7 +92,14 @@ impl StartError {
             Self::Audit(audit::Error::InUse { .. }) | Self::Store(store::Error::InUse { .. }) => Some(
                 "Hardshell is running on this home already: `hardshell chat`, `hardshell status`".to_string(),
             ),
-            Self::Policy(_) | Self::Rules { .. } => Some("ls -l ~/.hardshell/policy".to_string()),
+            Self::Policy(policy::Error::Unsigned { file, .. } | policy::Error::BadSignature { file }) => {
+                Some(format!("hardshell policy sign {file}"))
+            }
+            Self::Policy(policy::Error::Setting { .. }) => Some("hardshell config check".to_string()),
+            Self::Rules { path, .. } => Some(format!("ls -l '{}'", path.display())),
+            Self::Policy(_) | Self::Key { .. } => {
+                Some("ls -l the home's `policy` folder, and see docs/guide/policy.md".to_string())
+            }
             Self::Root
             | Self::Audit(_)
             | Self::Store(_)

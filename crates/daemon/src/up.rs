@@ -10,6 +10,7 @@ use crate::house::FrontDoor;
 use crate::lockdown::Switch;
 use crate::memory::Kept;
 use crate::proofs::Prover;
+use crate::rules::load_policy;
 use crate::sign_ins::KeptSignIns;
 use crate::start_error::StartError;
 use crate::state::{HouseState, Seen};
@@ -21,7 +22,7 @@ use domain::{SessionId, Timestamp};
 use futures_util::future::BoxFuture;
 use gateway::{Events, Gateway, Handle, HouseError, wire};
 use models::Registry;
-use policy::{IsolationLevel, Places, Policy, RuleFile};
+use policy::IsolationLevel;
 use prometheus_client::registry::Registry as Metrics;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -80,7 +81,7 @@ impl Running {
         let foundation = Foundation::lay(&home, &config, now).await?;
         let draw = drawer(&random)?;
         let for_tests = Arc::clone(&draw);
-        let policy = load_policy(&home, &config)?;
+        let policy = load_policy(home.root(), &config)?;
         let delimiters = delimiters(&random)?;
         let Foundation { log, store, redact, registry, catalog, state, executors, resolve, prover } =
             foundation;
@@ -283,7 +284,7 @@ impl Foundation {
             proofs: RwLock::new(None),
             lockdown: Switch::of(home.root()),
         });
-        let policy = Arc::new(load_policy(home, config)?);
+        let policy = Arc::new(load_policy(home.root(), config)?);
         let remember = Kept { store: store.clone(), policy };
         let around = Surroundings { egress: &egress, sandbox: &sandbox, catalog: &catalog, remember, now };
         let hands = Hands::take(home, config, around)?;
@@ -315,29 +316,6 @@ impl From<Floor> for IsolationLevel {
             Floor::Landlock => Self::Landlock,
         }
     }
-}
-
-pub(crate) fn load_policy(home: &Home, config: &Config) -> Result<Policy, StartError> {
-    let workspace = home.path("workspace");
-    let places = Places {
-        home: home.root().to_path_buf(),
-        workspace,
-        owner_home: std::env::var_os("HOME").map_or_else(|| home.root().to_path_buf(), PathBuf::from),
-        programs: std::env::current_exe().into_iter().collect(),
-    };
-    let mut files = Vec::new();
-    let folder = home.path("policy");
-    let unreadable = |source| StartError::Rules { path: folder.clone(), source };
-    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "cedar") {
-            let text = std::fs::read_to_string(&path).map_err(unreadable)?;
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            files.push(RuleFile { name, text, signature: None });
-        }
-    }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Policy::load(&config.policy(), &files, &places, None)?)
 }
 
 fn gateway_config(home: &Home, config: &Config, port: Option<u16>) -> gateway::Config {

@@ -53,7 +53,42 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of recorded runs is not one.
+    #[error("read `{file}`")]
+    RunsFile {
+        /// The file.
+        file: String,
+        /// Which line, and why.
+        source: Box<Error>,
+    },
+    /// Recorded runs were asked for and no file holds any.
+    #[error("find a recorded run: every file named is a suite, or empty")]
+    NoRuns,
     /// The policy does not load.
     #[error("load the policy")]
     Policy(#[from] policy::Error),
+}
+
+impl Error {
+    /// What helps.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => {
+                "name files that exist; `bench/agentdojo/export.py --out DIR` makes the suites of AgentDojo"
+            }
+            Self::Suite { .. } => {
+                "recorded runs (JSON lines) are read with --runs; the shape of a suite is in bench/agentdojo/README.md"
+            }
+            Self::Manifest { .. } => {
+                "hardshell replay --manifests DIR reads every `.toml` of DIR; see bench/agentdojo/manifests"
+            }
+            Self::Mandate { .. } => "see bench/agentdojo/mandates for mandates that are well made",
+            Self::Tool { .. } => "a tool's parameters are a JSON Schema of type object",
+            Self::Runs { .. } | Self::RunsFile { .. } | Self::NoRuns => {
+                "a run is a JSON object on a line of its own; see bench/agentdojo/README.md"
+            }
+            Self::Policy(_) => "hardshell policy show",
+        }
+    }
 }

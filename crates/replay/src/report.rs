@@ -187,7 +187,7 @@ impl Metrics {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of tasks are small")]
-fn ratio(part: usize, whole: usize) -> f64 {
+pub(crate) fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 

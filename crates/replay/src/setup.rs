@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::suite::{Suite, SuiteTool};
 use domain::{Address, Label, ToolName};
-use policy::{Extension, Grant, Mandate, Places, Plan, Policy, Settings};
+use policy::{Extension, Grant, Mandate, Places, Plan, Policy, RuleFile, Settings};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -46,6 +46,8 @@ pub struct Options {
     pub regime: Regime,
     /// Whether the adaptive attacker plays too; it makes most of the decisions.
     pub adaptive: Adaptive,
+    /// Rule files of the owner, unsigned: they can forbid and ask.
+    pub rules: Vec<RuleFile>,
 }
 
 /// Whether the adaptive attacker plays.
@@ -243,7 +245,7 @@ impl Setup {
             owner_home: "/home/owner".into(),
             programs: Vec::new(),
         };
-        Ok(Policy::load(&options.settings, &[], &places, None)?)
+        Ok(Policy::load(&options.settings, &options.rules, &places, None)?)
     }
 
     pub(crate) fn scene<'a>(

@@ -43,7 +43,7 @@ fn setup() -> Setup {
 
 fn options(profile: &str, planner: Planner, regime: Regime, adaptive: Adaptive) -> Options {
     let settings = Settings::from_toml(&format!("[actions]\nprofile = \"{profile}\"")).unwrap();
-    Options { settings, planner, regime, adaptive }
+    Options { settings, planner, regime, adaptive, rules: Vec::new() }
 }
 
 fn play(suites: &[Suite], options: &Options) -> Report {

@@ -9,6 +9,8 @@ mod crash;
 #[cfg(test)]
 mod crash_check;
 #[cfg(test)]
+mod judge;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod place;

@@ -59,12 +59,25 @@ impl Place {
         fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
         self.give(&home);
         if let Some(config) = config {
-            let file = home.join("hardshell.toml");
-            fs::write(&file, config).unwrap();
-            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-            self.give(&file);
+            self.text(&home.join("hardshell.toml"), config);
         }
         home
+    }
+
+    /// A private folder of a home.
+    pub fn folder(&self, path: &Path) {
+        if !path.exists() {
+            fs::create_dir(path).unwrap();
+        }
+        fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
+        self.give(path);
+    }
+
+    /// A private file of a home.
+    pub fn text(&self, path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        self.give(path);
     }
 
     pub fn give(&self, path: &Path) {

@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 /// How many times the program is killed; `HARDSHELL_KILLS` is for longer runs.
-const KILLS: usize = 24;
+const KILLS: usize = 200;
 /// How many homes are worked on at a time: a start mostly waits, for the proofs.
 const LANES: usize = 4;
 /// The longest time between a step and the kill, in microseconds: a step takes a few milliseconds.

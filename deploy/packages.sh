@@ -1,20 +1,24 @@
 #!/bin/sh
 # The Debian packages that Hardshell needs, in one place: README, the set-up script, CI and the Dockerfile all ask here.
-# Usage: deploy/packages.sh build|test
+# Usage: deploy/packages.sh build|node|run|test
 #   build  what compiles the program and the web page
+#   node   what brings a Node.js where there is none
+#   run    what the finished program uses: the time zones, and whom TLS trusts for the programs in its sandbox
 #   test   what the test suite starts besides: a browser, other sandboxes to compare with, interpreters, tracers
 set -eu
 
 build="ca-certificates curl gcc git libc6-dev make pkg-config"
 node="nodejs npm"
-test="bubblewrap chromium file jq psmisc python3 python3-pip python3-venv strace tar"
+run="ca-certificates tzdata"
+test="bubblewrap chromium file jq libfaketime psmisc python3 python3-pip python3-venv strace systemd tar util-linux"
 
 case "${1:-}" in
 build) echo $build ;;
 node) echo $node ;;
+run) echo $run ;;
 test) echo $test ;;
 *)
-	echo "usage: deploy/packages.sh build|node|test" >&2
+	echo "usage: deploy/packages.sh build|node|run|test" >&2
 	exit 2
 	;;
 esac

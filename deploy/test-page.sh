@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 chmod 0755 "$scratch"
 program=$scratch/hardshell
+[ -f web/dist/index.html ] || (cd web && npm run --silent build)
 [ -x target/debug/hardshell ] && [ -x target/debug/hardshell-sandbox ] || cargo build --workspace --all-targets --locked
 install -m 0755 -t "$scratch" target/debug/hardshell target/debug/hardshell-sandbox
 if [ "$(id -u)" = 0 ]; then
@@ -25,5 +26,6 @@ link=$(jq -r .link "$scratch/up.json")
 [ -n "$link" ] || { cat "$scratch/up.log" >&2; exit 1; }
 
 cd web
-npm run --silent test:browser
+# The page is built already, and stays the one that is in the program.
+npx vitest run --config vitest.browser.config.ts
 HARDSHELL_URL=${link%%/#*} HARDSHELL_LINK=$link npm run --silent test:real

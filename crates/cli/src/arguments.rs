@@ -1,6 +1,9 @@
 //! What can be typed.
 
+mod install;
 pub mod sandbox;
+
+pub use install::Install;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -43,6 +46,11 @@ pub enum Command {
         after_help = "Examples:\n  hardshell up\n  hardshell up --port 18800        when OpenClaw already has 18789"
     )]
     Up(Up),
+    /// Set it up as a service: root for the machine, anybody else for themselves.
+    #[command(
+        after_help = "Examples:\n  hardshell install                    program, user, home, unit; started\n  hardshell install --dry-run          say what would be done, print the unit\n  hardshell install --out .            only write hardshell.service here\n  hardshell install --remove"
+    )]
+    Install(Install),
     /// Print a new one-time link for a browser.
     #[command(name = "sign-in", after_help = "Example:\n  hardshell sign-in")]
     SignIn,
@@ -224,6 +232,9 @@ pub struct Up {
     /// The port of the web page on this machine; 0 takes a free one.
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
+    /// Print no sign-in link, as a service does: whoever reads its output could sign in. `hardshell sign-in` prints one.
+    #[arg(long)]
+    pub no_link: bool,
 }
 
 /// `demo`.

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         return sandbox::helper_main();
     }
     let arguments = Arguments::parse();
+    harden();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -38,10 +39,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Closes this process to debuggers and core files, and its memory to swap where that is allowed, before anything
+/// secret is read. What the system refuses is reported by the proofs as off, so nothing is said twice here.
+fn harden() {
+    let _refused = sandbox::harden_self();
+    let _granted = vault::harden_process();
+}
+
 async fn run(arguments: Arguments) -> Result<Exit, Problem> {
     let common = arguments.common;
     match arguments.command {
         Command::Up(up) => commands::up::run(&common, &up).await,
+        Command::Install(install) => commands::install::run(&common, &install),
         Command::SignIn => commands::sign_in::run(&common).await,
         Command::Chat(chat) => commands::chat::run(&common, &chat).await,
         Command::Approvals(approvals) => commands::approvals::run(&common, &approvals).await,

@@ -95,7 +95,15 @@ impl Problem {
             Self::Replay(error) => Some(error.hint().to_string()),
             Self::Home(error) => error.hint(),
             Self::Sandbox(problem) => problem.hint(),
-            Self::Config(_) => Some("hardshell config check".to_string()),
+            Self::Config(error) => Some(match error {
+                daemon::config::ConfigProblem::Unreadable { .. } => {
+                    "`hardshell up` makes a home and its configuration; `--home DIR` names another"
+                        .to_string()
+                }
+                daemon::config::ConfigProblem::TooLong { .. }
+                | daemon::config::ConfigProblem::Malformed { .. }
+                | daemon::config::ConfigProblem::Meaningless { .. } => "hardshell config check".to_string(),
+            }),
             Self::Other { hint, .. } => hint.clone(),
             Self::Answer(_)
             | Self::Request(_)

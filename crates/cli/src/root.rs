@@ -29,7 +29,7 @@ pub fn leave(home: &Path) -> Result<(), Problem> {
 }
 
 /// Makes the home if it is missing. One that root made before is handed over; anybody else's stays theirs.
-fn give(home: &Path, user: &User) -> std::io::Result<()> {
+pub fn give(home: &Path, user: &User) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(home)?;
     let meta = std::fs::symlink_metadata(home)?;
     if meta.uid() == 0 && meta.is_dir() && std::fs::read_dir(home)?.next().is_none() {

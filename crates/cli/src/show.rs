@@ -1,9 +1,9 @@
 //! What is printed: answers on stdout, everything else on stderr.
-#![expect(clippy::print_stdout, reason = "the command line's answers go to stdout")]
 
 use crate::arguments::Common;
 use crate::problem::Problem;
 use serde::Serialize;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// The home of the system user that the assistant runs as when root starts it.
@@ -13,21 +13,29 @@ pub const SERVICE_USER: &str = "hardshell";
 
 /// Prints a line of the answer.
 pub fn line(text: &str) {
-    println!("{text}");
+    write(&format!("{text}\n"));
 }
 
 /// Prints a piece of the answer, at once.
 pub fn piece(text: &str) {
-    use std::io::Write as _;
-    print!("{text}");
-    // A reader that went away is noticed at the next line.
-    let _ = std::io::stdout().flush();
+    write(text);
+}
+
+/// A reader that went away (`| head`) has what it wanted: the command ends, as a program that gets SIGPIPE does.
+fn write(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            eprintln!("could not print the answer: {error}");
+        }
+        std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 1 });
+    }
 }
 
 /// Prints one JSON document.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => println!("{text}"),
+        Ok(text) => line(&text),
         Err(error) => eprintln!("could not write the answer as JSON: {error}"),
     }
 }
@@ -35,7 +43,7 @@ pub fn json(value: &impl Serialize) {
 /// Prints one line of a JSON stream.
 pub fn json_line(value: &impl Serialize) {
     match serde_json::to_string(value) {
-        Ok(text) => println!("{text}"),
+        Ok(text) => line(&text),
         Err(error) => eprintln!("could not write the answer as JSON: {error}"),
     }
 }

@@ -1,5 +1,7 @@
 //! `hardshell.toml`: read once, checked whole, with line and column for whatever is wrong.
 
+pub(crate) mod faults;
+pub(crate) mod locate;
 mod problem;
 
 pub use problem::{ConfigProblem, Place};
@@ -260,6 +262,12 @@ impl Config {
     ///
     /// [`ConfigProblem`] when it cannot be read, is too long, or says something that means nothing.
     pub fn load(path: &Path) -> Result<Self, ConfigProblem> {
+        let (config, text) = Self::load_unchecked(path)?;
+        config.checked(&text, path)
+    }
+
+    /// Reads the file without asking whether what it says means anything, for who wants to say all of it.
+    pub(crate) fn load_unchecked(path: &Path) -> Result<(Self, String), ConfigProblem> {
         let unreadable = |source| ConfigProblem::Unreadable { path: path.to_path_buf(), source };
         let size = fs::metadata(path).map_err(unreadable)?.len();
         if size > FILE_BYTES_MAX {
@@ -270,46 +278,40 @@ impl Config {
             });
         }
         let text = fs::read_to_string(path).map_err(unreadable)?;
-        Self::parse(&text, path)
+        Ok((Self::shaped(&text, path)?, text))
     }
 
     /// Reads `text`, which errors say is at `path`.
     ///
     /// # Errors
     ///
-    /// [`ConfigProblem::Malformed`] with line, column and, for a slip of the pen, what was probably meant.
+    /// [`ConfigProblem::Malformed`] with line, column and, for a slip of the pen, what was probably meant;
+    /// [`ConfigProblem::Meaningless`] for the first thing that refers to nothing.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigProblem> {
-        let config: Self =
-            toml::from_str(text).map_err(|error| ConfigProblem::malformed(path, text, &error))?;
-        config.check(path)?;
-        Ok(config)
+        Self::shaped(text, path)?.checked(text, path)
     }
 
-    fn check(&self, path: &Path) -> Result<(), ConfigProblem> {
-        let wrong = |key: &str, reason: String| {
-            Err(ConfigProblem::Meaningless { path: path.to_path_buf(), key: key.to_string(), reason })
-        };
-        if let Some(model) = &self.model
-            && model != "builtin"
-            && !self.models.iter().any(|known| known.name == *model)
-        {
-            return wrong("model", format!("no `[[models]]` entry is called `{model}`"));
+    fn shaped(text: &str, path: &Path) -> Result<Self, ConfigProblem> {
+        toml::from_str(text).map_err(|error| ConfigProblem::malformed(path, text, &error))
+    }
+
+    fn checked(self, text: &str, path: &Path) -> Result<Self, ConfigProblem> {
+        match self.faults().into_iter().next() {
+            None => Ok(self),
+            Some(fault) => Err(ConfigProblem::Meaningless {
+                path: path.to_path_buf(),
+                place: locate::locate(text, &fault.way),
+                key: fault.key,
+                reason: fault.reason,
+            }),
         }
-        for mailbox in &self.mailboxes {
-            if mailbox.maildir.is_some() == mailbox.imap.is_some() {
-                let key = format!("mailboxes.{}", mailbox.name);
-                return wrong(&key, "it needs either `maildir` or `imap`".to_string());
-            }
-        }
-        if let Some(name) = self.gateway.names.iter().find(|name| name.parse::<domain::Host>().is_err()) {
-            return wrong("gateway.names", format!("`{name}` is not a host name"));
-        }
-        let public = self.gateway.exposure == Exposure::Public && self.gateway.tls.is_some();
-        if !self.gateway.address.is_loopback() && !public {
-            let reason = "an address beyond this machine needs `tls` and `exposure = \"public\"`; an SSH tunnel, which `hardshell sign-in` prints, is the better way";
-            return wrong("gateway.address", reason.to_string());
-        }
-        Ok(())
+    }
+
+    /// What it says that changes nothing yet, in words.
+    #[must_use]
+    pub fn idle_settings(&self) -> Vec<String> {
+        let idle = self.without_effect().into_iter();
+        idle.map(|fault| format!("`{}` {}", fault.key, fault.reason)).collect()
     }
 
     /// The names the gateway answers to besides this machine's; each was checked when the file was read.

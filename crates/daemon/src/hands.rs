@@ -1,6 +1,6 @@
 //! What carries the tools out in this home: its folders, its mailboxes, its sandbox.
 
-use crate::config::{Config, Mailbox as MailboxSection, SandboxSection};
+use crate::config::{Config, Mailbox as MailboxSection, SandboxSection, Smtp as SmtpSection};
 use crate::home::Home;
 use crate::memory::Kept;
 use crate::start_error::StartError;
@@ -96,13 +96,18 @@ impl Hands {
 fn web_rules(config: &Config) -> Result<Rules, StartError> {
     let mut rules = Rules::new().with(Rule::anywhere(443)).with(Rule::anywhere(80));
     for place in &config.network.private_hosts {
-        let bad =
-            || StartError::Hands { why: format!("`{place}` in `network.private_hosts` is not HOST:PORT") };
-        let (host, port) = place.rsplit_once(':').ok_or_else(bad)?;
-        let destination: Destination = host.parse().map_err(|_not_a_host| bad())?;
-        rules.add(Rule::private(destination, port.parse().map_err(|_not_a_port| bad())?));
+        let (destination, port) = private_place(place)?;
+        rules.add(Rule::private(destination, port));
     }
     Ok(rules)
+}
+
+/// One of `network.private_hosts`.
+pub(crate) fn private_place(place: &str) -> Result<(Destination, u16), StartError> {
+    let bad = || StartError::Hands { why: format!("`{place}` in `network.private_hosts` is not HOST:PORT") };
+    let (host, port) = place.rsplit_once(':').ok_or_else(bad)?;
+    let destination: Destination = host.parse().map_err(|_not_a_host| bad())?;
+    Ok((destination, port.parse().map_err(|_not_a_port| bad())?))
 }
 
 fn hands(error: &dyn std::error::Error) -> StartError {
@@ -172,14 +177,29 @@ fn mail(
             mailboxes.push(Mailbox { name: SAMPLE.to_string(), place: MailPlace::Maildir(path) });
         }
     }
-    let Some(section) = &config.smtp else { return Ok((mailboxes, None)) };
-    let from: Address = section.from.parse().map_err(|error: domain::HostError| hands(&error))?;
-    let secret = section.password.as_deref().map(secret).transpose()?;
-    let server = SmtpServer::parse(&section.url, from, secret).map_err(|error| hands(&error))?;
-    Ok((mailboxes, Some(server)))
+    Ok((mailboxes, config.smtp.as_ref().map(smtp).transpose()?))
 }
 
-fn mailbox(section: &MailboxSection) -> Result<Mailbox, StartError> {
+/// `[smtp]`.
+pub(crate) fn smtp(section: &SmtpSection) -> Result<SmtpServer, StartError> {
+    let from: Address = section.from.parse().map_err(|error: domain::HostError| hands(&error))?;
+    if !is_mail_address(&section.from) {
+        return Err(StartError::Hands { why: format!("`{}` is not a mail address", section.from) });
+    }
+    let secret = section.password.as_deref().map(secret).transpose()?;
+    SmtpServer::parse(&section.url, from, secret).map_err(|error| hands(&error))
+}
+
+/// Whether `text` could be written to by mail: an [`Address`] may also be an account of a chat.
+pub(crate) fn is_mail_address(text: &str) -> bool {
+    text.parse::<Address>().is_ok()
+        && text
+            .rsplit_once('@')
+            .is_some_and(|(user, host)| !user.is_empty() && host.parse::<domain::Host>().is_ok())
+}
+
+/// One of `[[mailboxes]]`.
+pub(crate) fn mailbox(section: &MailboxSection) -> Result<Mailbox, StartError> {
     let place = match (&section.maildir, &section.imap) {
         (Some(path), _) => MailPlace::Maildir(path.clone()),
         (None, Some(url)) => {

@@ -221,8 +221,17 @@ fn may_see(principal: &Principal, session: &Session) -> bool {
     }
 }
 
-pub(crate) fn failed(error: &dyn std::error::Error) -> HouseError {
+pub(crate) fn failed(error: &(dyn std::error::Error + 'static)) -> HouseError {
+    if std::iter::successors(Some(error), |error| error.source()).any(is_full) {
+        return HouseError::DiskFull;
+    }
     HouseError::Failed { why: error_chain(error) }
+}
+
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let of_system = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
+    matches!(error.downcast_ref(), Some(store::Error::DiskFull))
+        || error.downcast_ref().is_some_and(of_system)
 }
 
 impl House for FrontDoor {

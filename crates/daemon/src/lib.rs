@@ -6,6 +6,7 @@
 
 mod background;
 mod chat;
+mod check;
 pub mod config;
 mod connections;
 mod events;
@@ -28,6 +29,7 @@ mod turn;
 mod up;
 
 pub use agent::printable;
+pub use check::{Finding, Weight, check_home};
 pub use home::{Home, HomeError};
 pub use lockdown::Switch;
 pub use look::{LogReport, verify_log};

@@ -69,6 +69,7 @@ async fn prove(
         tokio::join!(posture::the_walls_hold(sandbox, cache), posture::the_way_out_refuses(egress));
     let mut proofs = walls;
     proofs.extend(way_out);
+    proofs.extend(posture::the_process_is_closed());
     match "proof".parse::<SessionId>() {
         Ok(session) => proofs.extend(posture::the_policy_asks(policy, &session, now)),
         Err(error) => tracing::error!(%error, "the proof's session has no name"),

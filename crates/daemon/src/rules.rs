@@ -37,15 +37,19 @@ pub fn policy_of(root: &Path) -> Result<Policy, StartError> {
 ///
 /// [`StartError`]: a rule file or a signature that cannot be used.
 pub fn load_policy(root: &Path, config: &Config) -> Result<Policy, StartError> {
-    let places = Places {
+    let folder = root.join(FOLDER);
+    let signer = public_key(&folder)?;
+    Ok(Policy::load(&config.policy(), &rule_files(&folder)?, &places(root), signer.as_ref())?)
+}
+
+/// Where things are for the policy of the home at `root`.
+pub(crate) fn places(root: &Path) -> Places {
+    Places {
         home: root.to_path_buf(),
         workspace: root.join("workspace"),
         owner_home: std::env::var_os("HOME").map_or_else(|| root.to_path_buf(), PathBuf::from),
         programs: std::env::current_exe().into_iter().collect(),
-    };
-    let folder = root.join(FOLDER);
-    let signer = public_key(&folder)?;
-    Ok(Policy::load(&config.policy(), &rule_files(&folder)?, &places, signer.as_ref())?)
+    }
 }
 
 /// Signs the file called `name` in the home's folder of rules with the owner's key, made if this is the first time, and
@@ -81,7 +85,7 @@ pub fn sign(root: &Path, name: &str, key: Option<&Path>) -> Result<PathBuf, Star
     Ok(signature)
 }
 
-fn rule_files(folder: &Path) -> Result<Vec<RuleFile>, StartError> {
+pub(crate) fn rule_files(folder: &Path) -> Result<Vec<RuleFile>, StartError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         found => found.map_err(unreadable(folder))?,
@@ -105,7 +109,7 @@ fn rule_files(folder: &Path) -> Result<Vec<RuleFile>, StartError> {
     Ok(files)
 }
 
-fn public_key(folder: &Path) -> Result<Option<[u8; 32]>, StartError> {
+pub(crate) fn public_key(folder: &Path) -> Result<Option<[u8; 32]>, StartError> {
     let path = folder.join(PUBLIC_KEY);
     if !path.exists() {
         return Ok(None);

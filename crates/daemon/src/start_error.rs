@@ -87,7 +87,9 @@ impl StartError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Home(error) => error.hint(),
-            Self::Config(_) | Self::Models(_) | Self::Name(_) => Some("hardshell config check".to_string()),
+            Self::Config(_) | Self::Models(_) | Self::Name(_) | Self::Hands { .. } => {
+                Some("hardshell config check".to_string())
+            }
             Self::Gateway(error) => Some(error.hint()),
             Self::Audit(audit::Error::InUse { .. }) | Self::Store(store::Error::InUse { .. }) => Some(
                 "Hardshell is running on this home already: `hardshell chat`, `hardshell status`".to_string(),
@@ -107,7 +109,6 @@ impl StartError {
             | Self::Egress(_)
             | Self::Sandbox(_)
             | Self::Tools(_)
-            | Self::Hands { .. }
             | Self::Recover(_)
             | Self::Link(_)
             | Self::Random(_)

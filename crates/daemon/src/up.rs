@@ -77,6 +77,9 @@ impl Running {
         let random = gateway::random();
         let home = Home::prepare(&options.home)?;
         let config = Config::load(&home.path(config::FILE))?;
+        for idle in config.idle_settings() {
+            tracing::warn!("{}: {idle}", config::FILE);
+        }
         let now = clock();
         let foundation = Foundation::lay(&home, &config, now).await?;
         let draw = drawer(&random)?;
@@ -262,6 +265,13 @@ impl Foundation {
         for place in &opened.damaged {
             tracing::error!(?place, "somebody changed the audit log; `hardshell audit verify` says where");
         }
+        if let Some(signed) = opened.checkpoint.as_ref().filter(|signed| is_set_back(signed.time, now)) {
+            let behind = signed.time.since(now).as_secs();
+            tracing::warn!(
+                "the clock of this machine is at least {behind} s behind what the audit log has seen, so it was set back; \
+                 the log's order holds all the same. hint: `timedatectl` shows and mends the clock"
+            );
+        }
         let log = Arc::new(log);
         let (store, _) = Store::open(home.root(), now)?;
         let observer = Arc::new(Connections::into(Arc::clone(&log), gateway::clock()));
@@ -308,6 +318,13 @@ impl Foundation {
     }
 }
 
+/// How far the clock may fall behind the log before its owner is told: time servers correct by seconds.
+const CLOCK_SLACK: std::time::Duration = std::time::Duration::from_secs(60);
+
+fn is_set_back(seen: Timestamp, now: Timestamp) -> bool {
+    seen.since(now) > CLOCK_SLACK
+}
+
 impl From<Floor> for IsolationLevel {
     fn from(floor: Floor) -> Self {
         match floor {
@@ -318,6 +335,11 @@ impl From<Floor> for IsolationLevel {
     }
 }
 
+pub(crate) fn tls_files(config: &Config) -> Option<gateway::TlsFiles> {
+    let tls = config.gateway.tls.as_ref()?;
+    Some(gateway::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() })
+}
+
 fn gateway_config(home: &Home, config: &Config, port: Option<u16>) -> gateway::Config {
     let section = &config.gateway;
     gateway::Config {
@@ -326,10 +348,7 @@ fn gateway_config(home: &Home, config: &Config, port: Option<u16>) -> gateway::C
             Exposure::Loopback => gateway::Exposure::Loopback,
             Exposure::Public => gateway::Exposure::Public,
         },
-        tls: section
-            .tls
-            .as_ref()
-            .map(|tls| gateway::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() }),
+        tls: tls_files(config),
         public_names: config.public_names(),
         socket: Some(home.path("run/hardshell.sock")),
         limits: gateway::Limits::default(),

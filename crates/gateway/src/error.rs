@@ -92,7 +92,7 @@ impl StartError {
             Self::Exposed { missing, .. } => match missing {
                 Missing::Exposure => "stay on 127.0.0.1 and reach it through `ssh -L 18789:127.0.0.1:18789 HOST`".to_string(),
                 Missing::Tls => "set `certificate` and `key` under `[gateway.tls]`, or put a proxy with TLS before it".to_string(),
-                Missing::Name => "set `public_names = [\"assistant.example.org\"]` under `[gateway]`".to_string(),
+                Missing::Name => "set `names = [\"assistant.example.org\"]` under `[gateway]`".to_string(),
             },
             Self::Listen { address, .. } => format!("`ip address` shows this machine's addresses; {} must be one of them", address.ip()),
             Self::Socket { .. } => "its folder must exist, belong to you with mode 0700, and the whole path stay below 108 bytes".to_string(),

@@ -243,6 +243,9 @@ pub enum HouseError {
         /// What is missing.
         why: String,
     },
+    /// The disk takes no more. Nothing of what was asked was kept, and nothing else was lost.
+    #[error("the disk is full, so nothing is taken in")]
+    DiskFull,
     /// Our fault, or the model's provider's: already redacted.
     #[error("{why}")]
     Failed {

@@ -43,6 +43,7 @@ pub use events::{EVENTS_KEPT_BYTES_MAX, EVENTS_KEPT_MAX, Events};
 pub use gateway::{Gateway, Handle, Parts, clock, random};
 pub use house::{Chat, ChatMessage, ChatRole, Completion, Happening, House, HouseError, Later, Model, Piece};
 pub use sign_ins::{CredentialKind, SecretDigest, SignInRecord, SignIns, SignInsError, SignInsInMemory};
+pub use tls::check_tls;
 
 /// Draws random bytes: `getrandom::fill`, or a fixed source in a test.
 pub type Random = std::sync::Arc<dyn Fn(&mut [u8]) -> Result<(), getrandom::Error> + Send + Sync>;

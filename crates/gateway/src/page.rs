@@ -11,7 +11,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// What `npm run build` made in `web/`. Release builds hold the files; debug builds read them from the folder.
+/// What `npm run build` made in `web/`. Every build holds the files, a debug build too: whoever runs it may not be able
+/// to read the source folder.
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
 #[allow_missing = true]

@@ -165,6 +165,8 @@ impl From<HouseError> for Refusal {
                 Self::new(ErrorCode::TooMany, message).retry_after(retry_after)
             }
             HouseError::NotReady { .. } => Self::new(ErrorCode::NotReady, message).hint("`/readyz` says why"),
+            HouseError::DiskFull => Self::new(ErrorCode::Failed, message)
+                .hint("make room and try again, nothing was lost: `df -h` shows which disk is full"),
             HouseError::Failed { .. } => Self::new(ErrorCode::Failed, message),
         }
     }

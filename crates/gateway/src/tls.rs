@@ -14,6 +14,15 @@ const PEM_BYTES_MAX: u64 = 256 * 1024;
 /// Anyone but the owner.
 const MODE_OTHERS: u32 = 0o077;
 
+/// Whether `files` can be used, without serving anything.
+///
+/// # Errors
+///
+/// [`StartError::Tls`] names the file and what is wrong with it.
+pub fn check_tls(files: &TlsFiles) -> Result<(), StartError> {
+    acceptor(files).map(|_acceptor| ())
+}
+
 /// What accepts TLS connections with `files`: TLS 1.2 and 1.3, HTTP/1.1.
 ///
 /// # Errors

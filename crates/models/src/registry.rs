@@ -127,25 +127,16 @@ impl Registry {
         egress: Arc<Egress>,
         waits: impl Fn(Locality) -> Waits,
     ) -> Result<Self, RegistryError> {
-        let mut models = BTreeMap::new();
-        let default = [builtin_config()];
-        let configs = if configs.is_empty() { &default } else { configs };
-        for config in configs {
-            let model = Model::try_from(config)?;
-            let way = way(&model, waits(model.locality()))?;
-            if models.insert(model.name().clone(), Entry { model, way }).is_some() {
-                return Err(twice(config).into());
-            }
-        }
-        for Entry { model, .. } in models.values() {
-            if let Some(missing) = model.fallback().iter().find(|name| !models.contains_key(*name)) {
-                let problem = format!("names `{missing}`, which is not configured");
-                return Err(
-                    ConfigError { model: model.name().to_string(), field: "fallback", problem }.into()
-                );
-            }
-        }
-        Ok(Self { models, egress })
+        Ok(Self { models: entries(configs, waits)?, egress })
+    }
+
+    /// Whether these models can be set up, without setting them up.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Registry::new`].
+    pub fn check(configs: &[ModelConfig]) -> Result<(), RegistryError> {
+        entries(configs, Waits::for_locality).map(|_entries| ())
     }
 
     /// Every model, by name.
@@ -304,6 +295,30 @@ pub fn builtin_config() -> ModelConfig {
 fn twice(config: &ModelConfig) -> ConfigError {
     let problem = "is the name of two models".to_string();
     ConfigError { model: config.name.clone(), field: "name", problem }
+}
+
+/// The models of a configuration, each with the way to it.
+fn entries(
+    configs: &[ModelConfig],
+    waits: impl Fn(Locality) -> Waits,
+) -> Result<BTreeMap<ModelName, Entry>, RegistryError> {
+    let mut models = BTreeMap::new();
+    let default = [builtin_config()];
+    let configs = if configs.is_empty() { &default } else { configs };
+    for config in configs {
+        let model = Model::try_from(config)?;
+        let way = way(&model, waits(model.locality()))?;
+        if models.insert(model.name().clone(), Entry { model, way }).is_some() {
+            return Err(twice(config).into());
+        }
+    }
+    for Entry { model, .. } in models.values() {
+        if let Some(missing) = model.fallback().iter().find(|name| !models.contains_key(*name)) {
+            let problem = format!("names `{missing}`, which is not configured");
+            return Err(ConfigError { model: model.name().to_string(), field: "fallback", problem }.into());
+        }
+    }
+    Ok(models)
 }
 
 fn way(model: &Model, waits: Waits) -> Result<Way, RegistryError> {

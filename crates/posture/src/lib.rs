@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod judge;
+mod process;
 mod proof;
 mod walls;
 mod way_out;
 
 pub use judge::the_policy_asks;
+pub use process::the_process_is_closed;
 pub use proof::{Proof, State};
 pub use walls::{Cache, the_walls_hold};
 pub use way_out::the_way_out_refuses;

@@ -48,7 +48,9 @@ pub struct HardenError {
 /// [`HardenError`] naming the protection that the kernel refused; the ones before it hold.
 pub fn harden_self() -> Result<(), HardenError> {
     let failed = |what| move |errno: rustix::io::Errno| HardenError { what, source: errno.into() };
-    rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+    // 1 and not 0: a core dump that is piped to a program is given up only then (core(5)).
+    let most = rustix::process::getrlimit(Resource::Core).maximum.unwrap_or(1).min(1);
+    rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) })
         .map_err(failed("switch core files off"))?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(failed("close this process to debuggers"))?;
@@ -60,7 +62,7 @@ pub fn harden_self() -> Result<(), HardenError> {
 pub fn is_hardened() -> bool {
     let core = rustix::process::getrlimit(Resource::Core);
     matches!(rustix::process::dumpable_behavior(), Ok(DumpableBehavior::NotDumpable))
-        && core.maximum == Some(0)
+        && core.maximum.is_some_and(|bytes| bytes <= 1)
         && rustix::thread::no_new_privs().unwrap_or(false)
 }
 

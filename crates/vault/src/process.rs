@@ -6,7 +6,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 /// Which of the protections the system granted. What is `false` is off, and is to be reported so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hardening {
-    /// A crash writes no core file: `RLIMIT_CORE` is 0 and cannot be raised.
+    /// A crash writes no core file and pipes none: `RLIMIT_CORE` is 1 (core(5)), or 0, and cannot be raised.
     pub core_dumps_off: bool,
     /// Other processes of the user cannot read this one's memory or environment: `PR_SET_DUMPABLE` is 0.
     pub undumpable: bool,
@@ -18,7 +18,9 @@ pub struct Hardening {
 /// Asks for all of it, for the whole process. To be called once, before a vault is opened.
 #[must_use]
 pub fn harden_process() -> Hardening {
-    let core_dumps_off = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).is_ok();
+    let most = getrlimit(Resource::Core).maximum.unwrap_or(1).min(1);
+    let core_dumps_off =
+        setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) }).is_ok();
     let undumpable = set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok();
     let everything = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     let unlimited = getrlimit(Resource::Memlock).current.is_none();
@@ -35,7 +37,7 @@ mod tests {
     fn what_is_reported_as_on_is_on() {
         let hardening = harden_process();
         assert!(hardening.core_dumps_off && hardening.undumpable);
-        assert_eq!(getrlimit(Resource::Core), Rlimit { current: Some(0), maximum: Some(0) });
+        assert_eq!(getrlimit(Resource::Core), Rlimit { current: Some(1), maximum: Some(1) });
         assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let locked = status

@@ -1,5 +1,7 @@
 //! `hardshell up`: run it.
 
+mod service;
+
 use crate::arguments::{Common, Up};
 use crate::commands::sign_in::tunnel;
 use crate::exit::Exit;
@@ -19,18 +21,21 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
         .init();
     let home = show::home(common)?;
     root::leave(&home)?;
-    let running =
-        Running::start(Options { home, port: arguments.port, theatre: Some(crate::theatre::theatre()) })
-            .await
-            .map_err(Box::new)?;
-    let link = running.sign_in_link().await.map_err(Box::new)?;
+    let theatre = Some(crate::theatre::theatre());
+    let options = Options { home, port: arguments.port, theatre };
+    let running = Running::start(options).await.map_err(Box::new)?;
+    let link = match arguments.no_link {
+        true => None,
+        false => Some(running.sign_in_link().await.map_err(Box::new)?),
+    };
     if common.json {
         show::json_line(
             &serde_json::json!({"link": link, "address": running.address().to_string(), "home": running.home()}),
         );
     } else {
-        greet(&running, &link);
+        greet(&running, link.as_deref());
     }
+    let alive = service::tell();
     let mut terminate = signal(SignalKind::terminate()).map_err(|source| io("listen for signals", source))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|source| io("listen for signals", source))?;
     tokio::select! {
@@ -38,17 +43,19 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
         _ = interrupt.recv() => {}
     }
     show::note("stopping");
+    service::stopping(alive);
     running.stop().await;
     Ok(Exit::Done)
 }
 
-fn greet(running: &Running, link: &str) {
+fn greet(running: &Running, link: Option<&str>) {
     let status = running.status();
     show::line(&format!("Hardshell is up at http://{}   home {}", running.address(), status.home));
     show::line(&format!("model {} · walls {}", status.model.name, status.isolation.level));
     for more in [status.isolation.reason, status.isolation.fix].into_iter().flatten() {
         show::line(&format!("  {more}"));
     }
+    let Some(link) = link else { return };
     show::line(&format!("\nOpen this link; it works once, within ten minutes:\n\n  {link}\n"));
     if let Some(tunnel) = tunnel(link) {
         show::line(&format!("From another machine, first run there:\n\n  {tunnel}\n"));

@@ -3,11 +3,15 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod crash_check;
+#[cfg(test)]
+mod install;
 #[cfg(test)]
 mod judge;
 #[cfg(test)]

@@ -86,6 +86,46 @@ impl Place {
         }
     }
 
+    /// Gives a folder and all that is in it to the user that the program becomes.
+    pub fn give_all(&self, folder: &Path) {
+        self.give(folder);
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                self.give_all(&entry.path());
+            } else if !entry.file_type().unwrap().is_symlink() {
+                self.give(&entry.path());
+            }
+        }
+    }
+
+    /// A shell that runs `script` where `home` is a file system of `size` of its own; its arguments are to be added.
+    /// Ordinary users get that in a user namespace, and a second one makes them themselves again.
+    pub fn on_small_disk(&self, home: &Path, size: &str, script: &str) -> Command {
+        let user = rustix::process::geteuid().as_raw();
+        let group = rustix::process::getegid().as_raw();
+        let inner = self.command(home);
+        let (apart, owner, again) = match &self.user {
+            Some(user) => {
+                ("unshare --mount", format!(",uid={},gid={}", user.user, user.group), String::new())
+            }
+            None => (
+                "unshare --user --map-root-user --mount",
+                String::new(),
+                format!("unshare --user --map-user={user} --map-group={group}"),
+            ),
+        };
+        let mount = format!("mount -t tmpfs -o size={size},mode=0700{owner} tmpfs \"$HARDSHELL_HOME\"");
+        let line = format!("set -e; {mount}; exec {again} sh -c \"$0\" sh \"$@\"");
+        let mut outer = Command::new("sh");
+        outer.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        for (name, value) in inner.get_envs() {
+            outer.env(name, value.unwrap_or_default());
+        }
+        outer.args(["-c", &format!("exec {apart} sh -c '{line}' \"$0\" \"$@\""), script]);
+        outer
+    }
+
     /// `hardshell`, about to be started on a home.
     pub fn command(&self, home: &Path) -> Command {
         let mut command = Command::new(self.path("hardshell"));
@@ -102,6 +142,26 @@ impl Place {
     pub async fn run(&self, home: &Path, arguments: &[&str]) -> Said {
         let mut command = self.command(home);
         command.args(arguments);
+        Self::ended(command).await
+    }
+
+    /// The same as an ordinary user, whose own folder `own` is.
+    pub async fn run_as_user(&self, own: &Path, arguments: &[&str]) -> Said {
+        let mut command = match &self.user {
+            None => Command::new(self.path("hardshell")),
+            Some(user) => {
+                let mut command = Command::new("setpriv");
+                let ids = [format!("--reuid={}", user.user), format!("--regid={}", user.group)];
+                command.args(ids).arg("--clear-groups").arg(self.path("hardshell"));
+                command
+            }
+        };
+        command.current_dir(self.folder.path()).env_clear().env("HOME", own).args(arguments);
+        command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        Self::ended(command).await
+    }
+
+    async fn ended(mut command: Command) -> Said {
         let output = tokio::task::spawn_blocking(move || command.output());
         let output = tokio::time::timeout(PATIENCE, output).await.unwrap().unwrap().unwrap();
         Said {
@@ -113,17 +173,37 @@ impl Place {
 
     /// Starts `hardshell up` on a home; it takes messages when this returns.
     pub async fn up(&self, home: &Path) -> Up {
+        self.up_with(home, &[], &[]).await
+    }
+
+    /// The same, with the clock of the machine at another time.
+    pub async fn up_at(&self, home: &Path, clock: &str) -> Up {
+        let library = fs::read_dir("/usr/lib").unwrap().flatten();
+        let mut library = library.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"));
+        let library = library.find(|path| path.exists()).expect("libfaketime is installed");
+        let variables = [
+            ("LD_PRELOAD", library.to_str().unwrap()),
+            ("FAKETIME", clock),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
+        self.up_with(home, &variables, &[]).await
+    }
+
+    /// The same, with more in its environment and on its command line.
+    pub async fn up_with(&self, home: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Up {
         let log = fs::File::options().create(true).append(true).open(home.with_extension("log")).unwrap();
         let home_text = home.to_str().unwrap();
-        let mut child = self
-            .command(home)
+        let mut command = self.command(home);
+        command.envs(variables.iter().copied());
+        let mut child = command
             .args(["up", "--home", home_text, "--port", "0", "--json"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut up = Up { child, address: String::new(), client: Client::of(home) };
+        let mut up = Up { child, address: String::new(), link: None, client: Client::of(home) };
         let first = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
             out.read_line(&mut line).map(|_bytes| line)
@@ -133,6 +213,7 @@ impl Place {
         let started: serde_json::Value = serde_json::from_str(&line)
             .unwrap_or_else(|_nothing| panic!("hardshell did not start: {}", said()));
         up.address = started["address"].as_str().unwrap().to_string();
+        up.link = started["link"].as_str().map(str::to_string);
         up
     }
 }
@@ -154,6 +235,7 @@ fn service_user() -> User {
 pub struct Up {
     child: Child,
     pub address: String,
+    pub link: Option<String>,
     pub client: Client,
 }
 

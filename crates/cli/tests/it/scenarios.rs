@@ -1,5 +1,5 @@
 //! What goes wrong most, each with its message and its exit code.
-#![expect(clippy::disallowed_methods, reason = "a taken port needs somebody who has it")]
+#![expect(clippy::disallowed_methods, reason = "a taken port needs somebody who has it, a pipe a shell")]
 
 use crate::place::{Place, Said};
 use serde_json::Value;
@@ -63,6 +63,37 @@ async fn a_slip_in_the_configuration_is_named_with_line_and_column() {
         (said.code, said.out),
         (Some(0), format!("{} is good\n", good.join("hardshell.toml").display()))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn config_check_names_everything_that_up_refuses_and_up_refuses_it() {
+    let place = Place::new();
+    let config = "[network]\nprivate_hosts = [\"localhost\"]\n[[models]]\nname = \"m\"\nkind = \"openai\"\nmodel = \"x\"\nurl = \"ftp://x\"\n";
+    let home = place.home("home", Some(config));
+    let said = place.run(&home, &["config", "check", "--json"]).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let report: Value = serde_json::from_str(&said.out).unwrap();
+    let found = report["findings"].as_array().unwrap();
+    let places: Vec<_> = found.iter().map(|finding| (&finding["key"], &finding["place"]["line"])).collect();
+    assert_eq!(
+        places,
+        [(&"models.m.url".into(), &7.into()), (&"network.private_hosts".into(), &2.into())],
+        "{report}"
+    );
+    let said = place.run(&home, &["config", "check"]).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.ends_with("2 things for which `hardshell up` would refuse to start.\n"), "{said:?}");
+    let said = place.run(&home, &["up", "--port", "0"]).await;
+    failed_with(&said, 1, &["could not start Hardshell: ", "`m`", "hint: hardshell config check"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_went_away_ends_a_command_in_peace() {
+    let place = Place::new();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "\"$0\" config schema | head -c 1"]).arg(place.path("hardshell"));
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"{"[..], &b""[..]), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

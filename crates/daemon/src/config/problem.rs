@@ -41,10 +41,12 @@ pub enum ConfigProblem {
         meant: Option<String>,
     },
     /// A value has the right shape and means nothing.
-    #[error("{}: `{key}`: {reason}", path.display())]
+    #[error("{}{}: `{key}`: {reason}", path.display(), place.map(|place| format!(":{place}")).unwrap_or_default())]
     Meaningless {
         /// The file.
         path: PathBuf,
+        /// Where, when that can be told.
+        place: Option<Place>,
         /// The key, with its section.
         key: String,
         /// What is wrong with it.
@@ -53,7 +55,7 @@ pub enum ConfigProblem {
 }
 
 /// A place in a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Place {
     /// From 1.
     pub line: usize,
@@ -68,7 +70,7 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    fn of(text: &str, at: usize) -> Self {
+    pub(super) fn of(text: &str, at: usize) -> Self {
         let before = text.get(..at).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
         let column = before.get(line_start..).unwrap_or_default().chars().count();

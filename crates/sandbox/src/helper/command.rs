@@ -101,7 +101,9 @@ fn open_program(program: &Program) -> io::Result<OwnedFd> {
 /// Limits of each process; those of all together are the control group's or the watcher's.
 fn set_limits(limits: &LimitsRequest, level: Level) -> io::Result<()> {
     // 1 and not 0: a core dump that is piped to a program of the host is given up only then (core(5)).
-    kernel::set_limit(libc::RLIMIT_CORE, 1)?;
+    // Where it may not be raised that far, whoever started this already forbade them.
+    let core = rustix::process::getrlimit(rustix::process::Resource::Core).maximum.unwrap_or(1).min(1);
+    kernel::set_limit(libc::RLIMIT_CORE, core)?;
     kernel::set_limit(libc::RLIMIT_NOFILE, limits.files.into())?;
     kernel::set_limit(libc::RLIMIT_FSIZE, limits.file_bytes)?;
     kernel::set_limit(libc::RLIMIT_MSGQUEUE, 0)?;

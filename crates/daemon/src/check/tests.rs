@@ -1,0 +1,129 @@
+use super::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// What is said of a home with this configuration and these rule files, without the home's own path.
+fn said(config: &str, rules: &[(&str, &str)]) -> Vec<(String, Weight)> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("policy")).unwrap();
+    fs::write(folder.path().join(config::FILE), config).unwrap();
+    for (name, text) in rules {
+        fs::write(folder.path().join("policy").join(name), text).unwrap();
+    }
+    let findings = check_home(folder.path()).unwrap();
+    let here = format!("{}/", folder.path().display());
+    findings.iter().map(|finding| (finding.to_string().replace(&here, ""), finding.weight)).collect()
+}
+
+#[test]
+fn everything_that_a_start_would_refuse_is_named_with_its_place() {
+    for (config, expected) in [
+        ("model = \"x\"", "hardshell.toml:1:9: `model`: no `[[models]]` entry is called `x`"),
+        (
+            "[[models]]\nname = \"m\"\nkind = \"openai\"\nmodel = \"x\"\nurl = \"ftp://x\"",
+            "hardshell.toml:5:7: `models.m.url`: starts with https:// or http://",
+        ),
+        ("[[models]]\nname = \"m\"\nkind = \"openai\"", "hardshell.toml:1:1: `models.m.model`: is missing"),
+        (
+            "[[models]]\nname = \"m\"\nkind = \"anthropic\"\nmodel = \"x\"\nkey = \"sk-123\"",
+            "hardshell.toml:5:7: `models.m.key`: is a reference to the vault",
+        ),
+        (
+            "[[models]]\nname = \"m\"\nkind = \"ollama\"\nmodel = \"x\"\nfallback = [\"n\"]",
+            "hardshell.toml:5:12: `models.m.fallback`: names `n`, which is not configured",
+        ),
+        (
+            "[[models]]\nname = \"m\"\nkind = \"script\"\nscript = \"/no/such/file\"",
+            "hardshell.toml:4:10: `models.m.script`: ",
+        ),
+        (
+            "[[mailboxes]]\nname = \"post\"\nmaildir = \"/no/such/folder\"",
+            "hardshell.toml:3:11: `mailboxes.post.maildir`: ",
+        ),
+        (
+            "[[mailboxes]]\nname = \"post\"\nimap = \"pop3://me@example.org\"\npassword = \"secret://x\"",
+            "hardshell.toml:3:8: `mailboxes.post.imap`: `pop3://me@example.org` is not a mail server",
+        ),
+        (
+            "[[mailboxes]]\nname = \"post\"\nimap = \"imaps://me@example.org\"",
+            "hardshell.toml:3:8: `mailboxes.post.imap`: the mailbox `post` has no `password",
+        ),
+        ("[smtp]\nurl = \"smtps://example.org\"\nfrom = \"me at home\"", "hardshell.toml:3:8: `smtp.from`: "),
+        (
+            "[smtp]\nurl = \"http://example.org\"\nfrom = \"me@example.org\"",
+            "hardshell.toml:2:7: `smtp.url`: `http://example.org` is not a mail server",
+        ),
+        (
+            "[files]\nallowed_paths = [\"~/a\", \"~/b[\"]",
+            "hardshell.toml:2:25: `files.allowed_paths`: `~/b[` ",
+        ),
+        (
+            "[network]\nprivate_hosts = [\"localhost:1\", \"localhost\"]",
+            "hardshell.toml:2:33: `network.private_hosts`: `localhost` is not HOST:PORT",
+        ),
+        (
+            "[gateway.tls]\ncertificate = \"/no/such.pem\"\nkey = \"/no/such.key\"",
+            "hardshell.toml:2:15: `gateway.tls.certificate`: cannot use the TLS file `/no/such.pem`",
+        ),
+        (
+            "[gateway]\nnames = [\"a.example.org\", \"not a host\"]",
+            "hardshell.toml:2:27: `gateway.names`: `not a host` is not a host name",
+        ),
+    ] {
+        let found = said(config, &[]);
+        assert!(
+            found.iter().any(|(text, weight)| text.starts_with(expected) && *weight == Weight::Refused),
+            "{expected} is not in {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn rule_files_are_read_each_and_together() {
+    let rule = |id: &str| format!("@id(\"{id}\") @why(\"because\") forbid(principal, action, resource);");
+    assert_eq!(said("", &[("good.cedar", &rule("mine"))]), []);
+    for (files, expected) in [
+        (vec![("broken.cedar", "forbid(".to_string())], "policy/broken.cedar: rule file `broken.cedar`: "),
+        (
+            vec![("open.cedar", rule("x").replace("forbid", "permit"))],
+            "policy/open.cedar: rule file `open.cedar` permits something",
+        ),
+        (
+            vec![("a.cedar", rule("same")), ("b.cedar", rule("same"))],
+            "policy: rule file `b.cedar`: the id `same` is taken",
+        ),
+    ] {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let found = said("", &files);
+        assert!(found.iter().any(|(text, _)| text.starts_with(expected)), "{expected}: {found:#?}");
+    }
+}
+
+#[test]
+fn what_has_no_effect_yet_is_said_and_refuses_nothing() {
+    let config = "[tiers.hosts]\n\"x.example\" = \"high\"\n[sources]\ninternal_tools = [\"wiki.read\"]\n[agent]\nplan = false\n";
+    let found = said(config, &[]);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    for (at, start) in [
+        "hardshell.toml:1:",
+        "hardshell.toml:4:18: `sources.internal_tools`",
+        "hardshell.toml:6:8: `agent.plan`",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert!(found[at].0.starts_with(start) && found[at].0.contains("has no effect yet"), "{found:#?}");
+        assert_eq!(found[at].1, Weight::WithoutEffect);
+    }
+}
+
+#[test]
+fn checking_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(check_home(folder.path()).is_err(), "there is no configuration");
+    fs::write(folder.path().join(config::FILE), config::FIRST).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
+    assert_eq!(check_home(folder.path()).unwrap(), []);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}

@@ -1,0 +1,104 @@
+//! What a configuration of the right shape may say that means nothing, and what it says without effect.
+
+use super::locate::Step;
+use super::{Config, Exposure};
+
+/// One thing that is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// The key, with its section, as messages name it.
+    pub(crate) key: String,
+    /// The way to it in the file.
+    pub(crate) way: Vec<Step>,
+    /// What is wrong.
+    pub(crate) reason: String,
+    /// What helps, where the reason does not say it.
+    pub(crate) hint: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn new(key: &str, reason: impl Into<String>) -> Self {
+        let way = key.split('.').map(Step::from).collect();
+        Self { key: key.to_string(), way, reason: reason.into(), hint: None }
+    }
+
+    /// Of the key `field` of the list entry number `at`, which calls itself `name`.
+    pub(crate) fn of_entry(list: &str, at: usize, name: &str, field: &str, reason: String) -> Self {
+        let name = if name.is_empty() { format!("[{at}]") } else { format!(".{name}") };
+        let way = vec![list.into(), at.into(), field.into()];
+        Self { key: format!("{list}{name}.{field}"), way, reason, hint: None }
+    }
+
+    pub(crate) fn with_hint(self, hint: &str) -> Self {
+        Self { hint: Some(hint.to_string()), ..self }
+    }
+}
+
+impl Config {
+    /// What refers to nothing or contradicts itself, all of it.
+    pub(crate) fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Some(model) = &self.model
+            && model != "builtin"
+            && !self.models.iter().any(|known| known.name == *model)
+        {
+            faults.push(
+                Fault::new("model", format!("no `[[models]]` entry is called `{model}`"))
+                    .with_hint("hardshell model list"),
+            );
+        }
+        for (at, mailbox) in self.mailboxes.iter().enumerate() {
+            if mailbox.maildir.is_some() == mailbox.imap.is_some() {
+                let reason = "it needs either `maildir` or `imap`".to_string();
+                faults.push(Fault::of_entry("mailboxes", at, &mailbox.name, "name", reason));
+            }
+        }
+        for (at, name) in self.gateway.names.iter().enumerate() {
+            if name.parse::<domain::Host>().is_err() {
+                let mut fault = Fault::new("gateway.names", format!("`{name}` is not a host name"));
+                fault.way.push(at.into());
+                faults.push(fault);
+            }
+        }
+        if !self.gateway.address.is_loopback() {
+            let public = self.gateway.exposure == Exposure::Public && self.gateway.tls.is_some();
+            if !public {
+                faults.push(Fault::new(
+                    "gateway.address",
+                    "an address beyond this machine needs `tls` and `exposure = \"public\"`; an SSH tunnel, which `hardshell sign-in` prints, is the better way",
+                ));
+            } else if self.gateway.names.is_empty() {
+                faults.push(Fault::new(
+                    "gateway.address",
+                    "an address beyond this machine needs a name in `gateway.names`, by which browsers reach it",
+                ));
+            }
+        }
+        faults
+    }
+
+    /// What it says that changes nothing yet. A setting that is off must look off.
+    pub(crate) fn without_effect(&self) -> Vec<Fault> {
+        let mut found = Vec::new();
+        let mut say = |key: &str, set: bool, meanwhile: &str| {
+            if set {
+                found.push(Fault::new(key, format!("is accepted and has no effect yet: {meanwhile}")));
+            }
+        };
+        let tiers = &self.tiers;
+        let unraised = "nothing that is read is raised by it";
+        say("tiers.folders", !tiers.folders.is_empty(), unraised);
+        say("tiers.senders", !tiers.senders.is_empty(), unraised);
+        say("tiers.hosts", !tiers.hosts.is_empty(), unraised);
+        say("tiers.tools", !tiers.tools.is_empty(), unraised);
+        let untrusted = "what comes from there stays untrusted";
+        say("sources.internal_tools", !self.sources.internal_tools.is_empty(), untrusted);
+        say("sources.internal_senders", !self.sources.internal_senders.is_empty(), untrusted);
+        say("agent.plan", !self.agent.plan, "no plan is asked for, whatever it says");
+        for (at, mailbox) in self.mailboxes.iter().enumerate().filter(|(_, mailbox)| mailbox.tier.is_some()) {
+            let reason = "is accepted and has no effect yet: mail is `medium`".to_string();
+            found.push(Fault::of_entry("mailboxes", at, &mailbox.name, "tier", reason));
+        }
+        found
+    }
+}

@@ -1,5 +1,5 @@
 //! What a sandboxed `true` costs: this sandbox, `bwrap --unshare-all` with equal mounts, and plain start, in turns of one
-//! run. Prints a table; `start_cost [COUNT] [AT_ONCE]`.
+//! run. Prints a table; `start_cost [COUNT] [AT_ONCE]`, after `cargo build --release -p sandbox --bins`.
 #![expect(clippy::print_stdout, reason = "its table is what it is for")]
 
 use std::error::Error;
@@ -71,9 +71,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let count: usize = arguments.next().map_or(Ok(200), |text| text.parse())?;
     let at_once: usize = arguments.next().map_or(Ok(1), |text| text.parse())?;
-    let best = Sandbox::probe().await?;
-    let soft =
-        Sandbox::probe_with(Helper::find()?, Caps { level: Level::FullSoft, ..Caps::default() }).await?;
+    let helper = helper()?;
+    let best = Sandbox::probe_with(helper.clone(), Caps::default()).await?;
+    let soft = Sandbox::probe_with(helper, Caps { level: Level::FullSoft, ..Caps::default() }).await?;
     println!("{:?}; {count} starts, {at_once} at once", best.isolation());
     let pooled = best.clone().with_pool(at_once);
     let mut times: [Vec<Duration>; 5] = Default::default();
@@ -108,6 +108,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{name:<24} {:>10.2} {:>10.2}", at(50), at(99));
     }
     Ok(())
+}
+
+/// This crate's own helper, which is built into the folder above the examples.
+fn helper() -> Result<Helper, Box<dyn Error>> {
+    let own = std::env::current_exe()?;
+    let folder =
+        own.parent().and_then(std::path::Path::parent).ok_or("no folder to look for the helper in")?;
+    Ok(Helper::at(&folder.join("sandbox-helper")))
 }
 
 async fn several(sandbox: &Sandbox, at_once: usize, times: &mut Vec<Duration>) -> Result<(), Box<dyn Error>> {

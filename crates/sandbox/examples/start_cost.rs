@@ -110,12 +110,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// This crate's own helper, which is built into the folder above the examples.
+/// This crate's own helper, which is built into the folder above the examples, else the one that ships.
 fn helper() -> Result<Helper, Box<dyn Error>> {
     let own = std::env::current_exe()?;
     let folder =
         own.parent().and_then(std::path::Path::parent).ok_or("no folder to look for the helper in")?;
-    Ok(Helper::at(&folder.join("sandbox-helper")))
+    let own = folder.join("sandbox-helper");
+    Ok(if own.exists() { Helper::at(&own) } else { Helper::find()? })
 }
 
 async fn several(sandbox: &Sandbox, at_once: usize, times: &mut Vec<Duration>) -> Result<(), Box<dyn Error>> {

@@ -165,5 +165,5 @@ fn child_finds_the_disk_read_only() {
 
 #[test]
 fn a_read_only_disk_is_said_so() {
-    on_small_disk("full::child_finds_the_disk_read_only", "12m", "mount -o remount,ro \"$1\";");
+    on_small_disk("full::child_finds_the_disk_read_only", "12m", "mount -o remount,bind,ro \"$1\";");
 }

@@ -52,11 +52,10 @@ impl Deed {
                 for argument in &call.arguments {
                     match argument.role {
                         ArgumentRole::Authority => {
-                            argument
-                                .value
-                                .leaves()
-                                .into_iter()
-                                .for_each(|value| add_value(&mut targets, value));
+                            for value in argument.value.leaves() {
+                                add_value(&mut targets, value);
+                                contents.extend(query_of(&argument.name, value, key));
+                            }
                         }
                         ArgumentRole::Payload => {
                             contents.push(Content::of(
@@ -99,7 +98,7 @@ fn add_value(targets: &mut Vec<Target>, value: &Value) {
             if let Some(host) = host_of(url) {
                 add(targets, Target::new(TargetKind::Host, host));
             }
-            TargetKind::Url
+            return add(targets, Target::new(TargetKind::Url, &without_query(url)));
         }
         Value::Host(_) => TargetKind::Host,
         Value::Id { .. } => TargetKind::Id,
@@ -112,6 +111,17 @@ fn add_value(targets: &mut Vec<Target>, value: &Value) {
         | Value::List(_) => TargetKind::Other,
     };
     add(targets, Target::new(kind, &value.canonical()));
+}
+
+/// Where a URL leads. What stands behind `?` or `#` is where data goes out: it is kept as a digest, not in words.
+fn without_query(url: &str) -> String {
+    url.find(['?', '#']).map_or_else(|| url.to_string(), |at| format!("{}?…", url.split_at(at).0))
+}
+
+fn query_of(argument: &str, value: &Value, key: &ContentKey) -> Option<Content> {
+    let Value::Url(url) = value else { return None };
+    let (_place, query) = url.split_once(['?', '#'])?;
+    Some(Content::of(&format!("query of {argument}"), query.as_bytes(), key))
 }
 
 fn add_resolved(targets: &mut Vec<Target>, target: &domain::Target) {

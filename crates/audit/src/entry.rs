@@ -173,6 +173,8 @@ pub enum Event {
     },
     /// A connection outwards, when it ends or is refused.
     Connection {
+        /// For whom: `web.fetch`, `model openai`, `command KEY`.
+        by: String,
         /// Where to: a name, or the address that was asked for in place of one.
         host: String,
         /// The port.

@@ -194,6 +194,7 @@ impl Broker {
             Done::Answered(mut turn) => {
                 turn.text = self.clean(&turn.text);
                 for call in &mut turn.calls {
+                    call.tool = self.clean(&call.tool);
                     call.arguments = self.clean(&call.arguments);
                 }
                 Done::Answered(turn)
@@ -201,14 +202,24 @@ impl Broker {
             Done::Ran(mut output) => {
                 output.text = self.clean(&output.text);
                 for field in &mut output.fields {
-                    if let domain::Value::Text(text) = &mut field.value {
-                        *text = self.clean(text);
-                    }
+                    self.clean_value(&mut field.value);
                 }
                 Done::Ran(output)
             }
             Done::Delivered => Done::Delivered,
         })
+    }
+
+    /// An address, a link or an id with a secret in it is a text from here on, and grounds nothing.
+    fn clean_value(&self, value: &mut domain::Value) {
+        if let domain::Value::List(values) = value {
+            return values.iter_mut().for_each(|value| self.clean_value(value));
+        }
+        let text = value.canonical();
+        let clean = self.clean(&text);
+        if clean != text {
+            *value = domain::Value::Text(clean);
+        }
     }
 
     fn summary_of(

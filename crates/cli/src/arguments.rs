@@ -2,6 +2,9 @@
 
 mod install;
 pub mod sandbox;
+mod secret;
+
+pub use secret::{KeyWord, SecretCommand};
 
 pub use install::Install;
 
@@ -80,6 +83,9 @@ pub enum Command {
     /// Try every control now, and say how each came out.
     #[command(after_help = "Example:\n  hardshell prove")]
     Prove,
+    /// Look for what is not as it should be: file modes, keys in the clear, secrets that are due. Changes nothing.
+    #[command(after_help = "Examples:\n  hardshell doctor\n  hardshell doctor --json")]
+    Doctor,
     /// The stop switch: nothing more is done while it is on.
     #[command(after_help = "Examples:\n  hardshell lockdown on\n  hardshell lockdown status")]
     Lockdown {
@@ -98,7 +104,7 @@ pub enum Command {
     },
     /// Keys and passwords, kept in the vault. No command prints one.
     #[command(
-        after_help = "Examples:\n  hardshell secret set anthropic --host api.anthropic.com\n  hardshell secret list"
+        after_help = "Examples:\n  hardshell secret set anthropic --host api.anthropic.com\n  hardshell secret list\n  hardshell secret rotate anthropic\n  hardshell secret import .env"
     )]
     Secret {
         /// What to do.
@@ -171,29 +177,6 @@ pub enum SessionCommand {
     Show {
         /// The session.
         id: String,
-    },
-}
-
-/// What can be done with secrets.
-#[derive(Debug, Subcommand)]
-pub enum SecretCommand {
-    /// Keep one, read from a hidden prompt or from stdin.
-    Set {
-        /// What it is called here.
-        name: String,
-        /// A host it may go to; can be given several times.
-        #[arg(long, required = true, value_name = "HOST")]
-        host: Vec<String>,
-        /// What it is for.
-        #[arg(long)]
-        note: Option<String>,
-    },
-    /// List their names, hosts and ages.
-    List,
-    /// Remove one.
-    Remove {
-        /// Its name.
-        name: String,
     },
 }
 

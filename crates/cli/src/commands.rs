@@ -6,6 +6,7 @@ pub mod chat;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod install;
 pub mod lockdown;
 pub mod model;

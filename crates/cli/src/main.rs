@@ -5,6 +5,7 @@ mod arguments;
 mod client;
 mod commands;
 mod exit;
+mod hidden;
 mod problem;
 mod root;
 mod show;
@@ -60,7 +61,8 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Prove => commands::prove::run(&common).await,
         Command::Lockdown { command } => commands::lockdown::run(&common, command),
         Command::Session { command } => commands::session::run(&common, &command).await,
-        Command::Secret { command } => commands::secret::run(&common, &command),
+        Command::Doctor => commands::doctor::run(&common).await,
+        Command::Secret { command } => commands::secret::run(&common, &command).await,
         Command::Model { command } => commands::model::run(&common, &command).await,
         Command::Demo(demo) => commands::demo::run(&common, &demo).await,
         Command::Sandbox { command } => commands::sandbox::run(&common, &command).await,

@@ -5,6 +5,7 @@ use crate::host::HostError;
 use crate::mail::MailError;
 use crate::memory::NotesError;
 use crate::shell::ShellError;
+use crate::way_out::WayOutError;
 use crate::web::WebError;
 use domain::{Blame, Failure, Label};
 
@@ -78,7 +79,11 @@ impl Error {
             Self::Notes(NotesError::NotText { .. } | NotesError::TooLong { .. }) => Blame::Owner,
             Self::Notes(NotesError::Path { .. }) => Blame::Us,
             Self::Shell(
-                ShellError::Folder(_) | ShellError::Sandbox(_) | ShellError::Pipe(_) | ShellError::Changes(_),
+                ShellError::Folder(_)
+                | ShellError::Sandbox(_)
+                | ShellError::Pipe(_)
+                | ShellError::Changes(_)
+                | ShellError::WayOut(_),
             )
             | Self::Host(HostError::Read { .. } | HostError::Form { .. })
             | Self::Remember(_)
@@ -97,6 +102,8 @@ impl Error {
             Self::Mail(error) => error.may_have_happened(),
             // A sandbox whose answer was lost may have run the program; a thread that broke may have written.
             Self::Shell(ShellError::Sandbox(error)) => sandbox_may_have_run(error),
+            // Another program of the line may have run before this one was refused its way out.
+            Self::Shell(ShellError::WayOut(error)) => !matches!(error, WayOutError::Walls { .. }),
             Self::Shell(ShellError::Stopped | ShellError::Changes(_)) | Self::Broken | Self::Remember(_) => {
                 true
             }

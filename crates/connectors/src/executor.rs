@@ -298,7 +298,7 @@ impl Connectors {
     }
 
     fn targets(&self, call: &Call) -> Result<Vec<Target>, Error> {
-        targets::of(call, &self.parts.files, self.parts.mail.smtp())
+        targets::of(call, &self.parts.files, &self.parts.shell, self.parts.mail.smtp())
     }
 }
 

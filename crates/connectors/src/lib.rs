@@ -19,9 +19,11 @@ pub mod mail;
 pub mod memory;
 mod moment;
 pub mod remember;
+pub mod secrets;
 pub mod shell;
 mod stop;
 mod targets;
+pub mod way_out;
 pub mod web;
 
 pub use error::Error;

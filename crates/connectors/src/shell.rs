@@ -1,22 +1,24 @@
 //! Programs, each in a sandbox of its own, without a shell where the line needs none.
 
 mod changes;
+mod programs;
 mod total;
+mod wait;
 
 pub use changes::{ChangeSets, Changes};
 
 use crate::Finding;
+use crate::way_out::{WayOut, WayOutError};
 use changes::Held;
-use domain::{CommandForm, CommandLine, Connector, Pipeline, Target};
-use sandbox::{
-    Access, Grant, Input, Level, Limits, Program, Report, Running, Sandbox, Spec, Stream, Workspace,
-};
-use std::io::Write as _;
-use std::os::fd::OwnedFd;
+use domain::{CommandForm, CommandLine, Connector, Host, Pipeline, Target};
+use egress::proxy::Run;
+use programs::{checked, names, told_apart};
+use sandbox::{Access, Grant, Input, Level, Limits, Program, Report, Sandbox, Spec, Workspace};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{OnceCell, watch};
 use total::Total;
+use wait::wait;
 
 /// The exit code of a line whose program ended well and whose changes were not taken over.
 const CODE_DROPPED: i32 = 1;
@@ -48,6 +50,9 @@ pub enum ShellError {
     /// The changes of a command could not be kept apart, looked at or taken over.
     #[error("what it changed: {0}")]
     Changes(#[from] sandbox::TransactionError),
+    /// It cannot be given its way out.
+    #[error(transparent)]
+    WayOut(#[from] WayOutError),
     /// The work was stopped.
     #[error("it was stopped")]
     Stopped,
@@ -86,13 +91,34 @@ pub struct Shell {
     settings: ShellSettings,
     /// Why changes cannot be held apart on this machine, once that was tried.
     directly: OnceCell<Option<String>>,
+    way_out: Option<WayOut>,
+}
+
+/// One line that runs: its own name, what it reaches, and who hears it.
+struct Line {
+    name: String,
+    hosts: Vec<(Host, u16)>,
+    stopping: watch::Receiver<bool>,
+    heard: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Shell {
-    /// Runs programs in `sandbox`.
+    /// Runs programs in `sandbox`, without a network.
     #[must_use]
     pub fn new(sandbox: Arc<Sandbox>, settings: ShellSettings) -> Self {
-        Self { sandbox, settings, directly: OnceCell::new() }
+        Self { sandbox, settings, directly: OnceCell::new(), way_out: None }
+    }
+
+    /// The same, where a call that names hosts reaches them.
+    #[must_use]
+    pub fn reaching(self, way_out: WayOut) -> Self {
+        Self { way_out: Some(way_out), ..self }
+    }
+
+    /// The ports of `host` that a command reaches when its call names it; none without a way out.
+    #[must_use]
+    pub fn ports(&self, host: &Host) -> Vec<u16> {
+        self.way_out.as_ref().map(|way_out| way_out.ports(host)).unwrap_or_default()
     }
 
     /// The programs that `command` starts, in order, as an approval binds them.
@@ -114,12 +140,12 @@ impl Shell {
         named.collect()
     }
 
-    /// Runs `command`. `stop` ends it when it resolves; `heard` sees output as it comes; `name` is of this run alone, and
+    /// Runs `command`. `targets` are its programs and the hosts it reaches; `stop` ends it when it resolves; `heard` sees output as it comes; `name` is of this run alone, and
     /// names its change sets.
     ///
     /// # Errors
     ///
-    /// [`ShellError`]; [`Running`] programs are gone then.
+    /// [`ShellError`]; running programs are gone then.
     pub async fn run(
         &self,
         command: &CommandLine,
@@ -129,7 +155,9 @@ impl Shell {
         heard: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Result<Ran, ShellError> {
         let (stopped, stopping) = watch::channel(false);
-        let line = self.line(command, targets, name, stopping, heard);
+        let (programs, hosts) = told_apart(targets);
+        let line = Line { name: name.to_string(), hosts, stopping, heard };
+        let line = self.line(command, &programs, &line);
         tokio::pin!(line, stop);
         let total = tokio::select! {
             total = &mut line => total?,
@@ -146,14 +174,12 @@ impl Shell {
     async fn line(
         &self,
         command: &CommandLine,
-        targets: &[Target],
-        name: &str,
-        stopping: watch::Receiver<bool>,
-        heard: Arc<dyn Fn(&str) + Send + Sync>,
+        programs: &[&Target],
+        line: &Line,
     ) -> Result<Total, ShellError> {
         let mut total = Total::default();
         let sets = self.change_sets(&mut total).await?;
-        let mut programs = checked(command, targets)?.into_iter();
+        let mut programs = checked(command, programs)?.into_iter();
         let under_shell;
         let pipelines = match &command.form {
             CommandForm::Plain(pipelines) => pipelines,
@@ -173,16 +199,18 @@ impl Shell {
             if !runs {
                 continue;
             }
-            if *stopping.borrow() {
+            if *line.stopping.borrow() {
                 total.notes.push("It was stopped.".to_string());
                 total.code = CODE_STOPPED;
                 break;
             }
             let held = match sets {
-                Some(sets) => sets.hold(&self.settings.workspace, name, place, pipeline.commands.len())?,
+                Some(sets) => {
+                    sets.hold(&self.settings.workspace, &line.name, place, pipeline.commands.len())?
+                }
                 None => Held::default(),
             };
-            let reports = self.pipeline(pipeline, mine, &held, &stopping, &heard).await?;
+            let reports = self.pipeline(pipeline, mine, &held, line).await?;
             total.add(&pipeline.commands, reports);
             let Some(sets) = sets.cloned() else { continue };
             let settled = tokio::task::spawn_blocking(move || sets.settle(held));
@@ -205,8 +233,7 @@ impl Shell {
         pipeline: &Pipeline,
         programs: Vec<Program>,
         held: &Held,
-        stopping: &watch::Receiver<bool>,
-        heard: &Arc<dyn Fn(&str) + Send + Sync>,
+        line: &Line,
     ) -> Result<Vec<Report>, ShellError> {
         let mut input = Input::Empty;
         let mut started = Vec::new();
@@ -221,14 +248,25 @@ impl Shell {
                 input = Input::Descriptor(read);
                 next = Some(write);
             }
-            started.push((self.sandbox.start(spec).await?, next));
+            let run = self.outside(&mut spec, line)?;
+            let mut running = self.sandbox.start(spec).await?;
+            let proxy = match (run, running.listener()) {
+                (Some((way_out, run)), Some(listener)) => Some(way_out.serve(listener, run)?),
+                (Some(_), None) | (None, Some(_) | None) => None,
+            };
+            started.push((running, next, proxy));
         }
         let waiting: Vec<_> = started
             .into_iter()
-            .map(|(running, next)| {
-                let (stopping, heard) = (stopping.clone(), Arc::clone(heard));
+            .map(|(running, next, proxy)| {
+                let (stopping, heard) = (line.stopping.clone(), Arc::clone(&line.heard));
                 let runtime = tokio::runtime::Handle::current();
-                tokio::task::spawn_blocking(move || runtime.block_on(wait(running, next, stopping, heard)))
+                tokio::task::spawn_blocking(move || {
+                    let report = runtime.block_on(wait(running, next, stopping, heard));
+                    // Its way out is closed with it.
+                    drop(proxy);
+                    report
+                })
             })
             .collect();
         let mut reports = Vec::new();
@@ -236,6 +274,26 @@ impl Shell {
             reports.push(one.await.map_err(|_gone| ShellError::Stopped)??);
         }
         Ok(reports)
+    }
+
+    /// Gives one program its way out, when its line names hosts.
+    fn outside(&self, spec: &mut Spec, line: &Line) -> Result<Option<(&WayOut, Run)>, ShellError> {
+        if line.hosts.is_empty() {
+            return Ok(None);
+        }
+        let level = self.sandbox.isolation().level;
+        let way_out = match (&self.way_out, level) {
+            (Some(way_out), Level::Full | Level::FullSoft) => way_out,
+            (None, _) | (Some(_), Level::Landlock | Level::None) => {
+                let hosts =
+                    line.hosts.iter().map(|(host, _port)| host.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(WayOutError::Walls { hosts, level }.into());
+            }
+        };
+        // The name of a run is a moment and the key of its effect.
+        let who = format!("command {}", line.name.split_once('-').map_or(line.name.as_str(), |(_, key)| key));
+        let run = way_out.prepare(spec, &who, &line.hosts)?;
+        Ok(Some((way_out, run)))
     }
 
     /// Where changes are held apart; `None` where they are made directly, which `total` then says.
@@ -290,80 +348,4 @@ impl Shell {
         spec.floor = self.settings.floor;
         Ok(spec)
     }
-}
-
-/// Waits for one program and hands its output on. When the next program no longer takes it, this one is ended, as a
-/// broken pipe would end it.
-async fn wait(
-    running: Running,
-    next: Option<OwnedFd>,
-    mut stopping: watch::Receiver<bool>,
-    heard: Arc<dyn Fn(&str) + Send + Sync>,
-) -> Result<Report, ShellError> {
-    let (broke, mut broken) = watch::channel(false);
-    let mut next = next.map(std::fs::File::from);
-    let piped = next.is_some();
-    let ended = async {
-        tokio::select! {
-            () = said(&mut stopping) => {}
-            () = said(&mut broken) => {}
-        }
-    };
-    let mut on_output = |stream: Stream, bytes: &[u8]| match (stream, &mut next) {
-        (Stream::Stdout, Some(pipe)) => {
-            if pipe.write_all(bytes).is_err() {
-                next = None;
-                broke.send_replace(true);
-            }
-        }
-        (Stream::Stdout, None) if piped => {}
-        (Stream::Stdout | Stream::Stderr, _) => heard(&String::from_utf8_lossy(bytes)),
-    };
-    Ok(running.finish(ended, &mut on_output).await?)
-}
-
-/// Returns when the other side says yes; never when it is gone without a word.
-async fn said(yes: &mut watch::Receiver<bool>) {
-    let heard = yes.wait_for(|yes| *yes).await.is_ok();
-    if !heard {
-        std::future::pending().await
-    }
-}
-
-/// The names of the programs that a line starts, in order.
-fn names(command: &CommandLine) -> Vec<String> {
-    match &command.form {
-        CommandForm::Plain(pipelines) => pipelines
-            .iter()
-            .flat_map(|pipeline| &pipeline.commands)
-            .filter_map(|argv| argv.first().cloned())
-            .collect(),
-        CommandForm::Unfamiliar { .. } => vec!["sh".to_string()],
-    }
-}
-
-/// The programs, found again, when they are those that the permit was given for.
-fn checked(command: &CommandLine, targets: &[Target]) -> Result<Vec<Program>, ShellError> {
-    let names = names(command);
-    let changed = |name: &str| ShellError::Changed { name: name.to_string() };
-    if names.len() != targets.len() {
-        return Err(changed(names.first().map_or("sh", String::as_str)));
-    }
-    let each = names.into_iter().zip(targets).map(|(name, target)| {
-        let program = sandbox::resolve_program(&name)?;
-        match target {
-            Target::Program { name: known, path, device, inode, digest }
-                if *known == name
-                    && *path == program.path
-                    && (*device, *inode) == (program.identity.device, program.identity.inode)
-                    && *digest == program.blake3 =>
-            {
-                Ok(program)
-            }
-            Target::Program { .. } | Target::File { .. } | Target::NewFile { .. } | Target::Host { .. } => {
-                Err(changed(&name))
-            }
-        }
-    });
-    each.collect()
 }

@@ -7,20 +7,26 @@ use crate::shell::Shell;
 use domain::{Call, Host, Target, Value};
 
 /// The targets of `call`, in the order of its arguments: files, programs, hosts; a mail leads to the server that sends.
-pub(crate) fn of(call: &Call, files: &Files, smtp: Option<&SmtpServer>) -> Result<Vec<Target>, Error> {
+pub(crate) fn of(
+    call: &Call,
+    files: &Files,
+    shell: &Shell,
+    smtp: Option<&SmtpServer>,
+) -> Result<Vec<Target>, Error> {
     let mut targets = Vec::new();
     for value in call.arguments.iter().flat_map(|argument| argument.value.leaves()) {
         match value {
             Value::Path(path) => targets.push(files.target(path)?),
             Value::Command(command) => targets.extend(Shell::targets(command)?),
             Value::Url(url) => targets.extend(host_of(url)),
+            Value::Host(host) => targets
+                .extend(shell.ports(host).into_iter().map(|port| Target::Host { host: host.clone(), port })),
             Value::Text(_)
             | Value::Address(_)
             | Value::Id { .. }
             | Value::Amount(_)
             | Value::Number(_)
             | Value::Date(_)
-            | Value::Host(_)
             | Value::Boolean(_)
             | Value::Json(_)
             | Value::List(_) => {}

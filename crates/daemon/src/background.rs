@@ -6,6 +6,7 @@ use crate::tasks::Tasks;
 use audit::Log;
 use broker::Broker;
 use std::sync::Arc;
+use vault::Vault;
 
 /// Passes the log's records on to the screens that may see them.
 pub(crate) async fn publish_log(log: Arc<Log>, screens: Arc<Screens>) {
@@ -30,6 +31,30 @@ pub(crate) async fn watch_switch(switch: Switch, tasks: Arc<Tasks>) {
         if switch.is_on() {
             tasks.stop_all();
         }
+    }
+}
+
+/// Writes down now and then when each secret was last used, and by whom.
+pub(crate) async fn remember_uses(vault: Arc<Vault>) {
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(300);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        flush(&vault).await;
+    }
+}
+
+/// Keeps the secrets that are kept elsewhere fresh.
+pub(crate) async fn keep_elsewhere(keeper: connectors::secrets::Keeper) {
+    keeper.keep(|error| tracing::error!("could not {}", crate::chain(error))).await;
+}
+
+/// Writes the uses of secrets down now.
+pub(crate) async fn flush(vault: &Arc<Vault>) {
+    let vault = Arc::clone(vault);
+    match tokio::task::spawn_blocking(move || vault.flush()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "could not write down when secrets were used"),
+        Err(error) => tracing::error!(%error, "could not write down when secrets were used"),
     }
 }
 

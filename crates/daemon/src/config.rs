@@ -1,11 +1,16 @@
 //! `hardshell.toml`: read once, checked whole, with line and column for whatever is wrong.
 
 pub(crate) mod faults;
+mod hosts;
 pub(crate) mod locate;
 mod problem;
+mod secrets;
 
+pub use hosts::{HostProtocol, SandboxHost};
 pub use problem::{ConfigProblem, Place};
+pub use secrets::{HashicorpSection, ProgramSection, SecretSection, SecretStores};
 
+use crate::keys::VaultSection;
 use models::ModelConfig;
 use policy::{Actions, Files, Limits, Mail, Models, Settings, Shell, Sources, TierWord, Tiers, Web};
 use schemars::JsonSchema;
@@ -56,6 +61,12 @@ pub struct Config {
     pub limits: Limits,
     /// The walls around commands.
     pub sandbox: SandboxSection,
+    /// What opens the vault.
+    pub vault: VaultSection,
+    /// Secrets that are kept elsewhere.
+    pub secrets: Vec<SecretSection>,
+    /// Where they are kept.
+    pub secret_stores: SecretStores,
     /// Where else it may go on this machine or the private network.
     pub network: NetworkSection,
 }
@@ -202,6 +213,9 @@ pub struct SandboxSection {
     pub changes: Changes,
     /// Names of files that run code later and that a command may make all the same: `.git`, `.envrc`.
     pub accept: Vec<String>,
+    /// What commands may say to the hosts that their calls name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<SandboxHost>,
 }
 
 impl Default for SandboxSection {
@@ -220,6 +234,7 @@ impl Default for SandboxSection {
             disk_mib: 2048,
             changes: Changes::Judged,
             accept: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }

@@ -1,68 +1,238 @@
-//! Every connection outwards, into the audit log.
+//! Every connection outwards, every secret that went along, every stand-in in a wrong place: into the audit log.
 
-use audit::{Entry, Event, Log, Subject};
-use domain::{RuleHit, Verdict};
+use audit::{Entry, Event, Log, ProofState, SecretAct, Subject};
+use domain::{EffectKey, Host, RuleHit, SecretName, TaskId, Verdict};
 use egress::{Observer, Record, Stage};
+use futures_util::future::join_all;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, oneshot};
 
-/// How many records may wait for the log. Beyond it they are counted and the count is logged.
-const WAITING_MAX: usize = 4_096;
+/// How many records may wait for the log. Those beyond it are counted, and the count is put on record.
+const WAITING_MAX: usize = 16_384;
+/// How many are written at a time.
+const TOGETHER_MAX: usize = 256;
+/// The control that fails when connections were not recorded one by one.
+const CONTROL: &str = "egress.record";
+/// What a command's connections are for, before its key.
+const COMMAND: &str = "command ";
+
+/// What waits for the log.
+enum Waiting {
+    Record(Box<Record>),
+    /// Somebody wants to know when everything before this is written.
+    Drained(oneshot::Sender<()>),
+}
 
 /// Writes what egress reports into the audit log.
 pub struct Connections {
-    queue: mpsc::Sender<Record>,
+    queue: mpsc::Sender<Waiting>,
+    missed: Arc<AtomicU64>,
 }
 
 impl Connections {
     /// Into `log`, at the time of `clock`. Must be made within a runtime.
     #[must_use]
     pub fn into(log: Arc<Log>, clock: gateway::Clock) -> Self {
-        let (queue, mut waiting) = mpsc::channel::<Record>(WAITING_MAX);
-        tokio::spawn(async move {
-            while let Some(record) = waiting.recv().await {
-                let Some(entry) = entry(&record) else { continue };
-                if let Err(error) = log.note(entry, clock()).await {
-                    tracing::error!(%error, host = record.destination, "could not record a connection");
-                }
-            }
-        });
-        Self { queue }
+        let (queue, waiting) = mpsc::channel(WAITING_MAX);
+        let missed = Arc::new(AtomicU64::new(0));
+        tokio::spawn(write(log, clock, waiting, Arc::clone(&missed)));
+        Self { queue, missed }
+    }
+
+    /// Returns when everything that was reported so far is on record.
+    pub async fn drain(&self) {
+        let (done, written) = oneshot::channel();
+        if self.queue.send(Waiting::Drained(done)).await.is_ok() {
+            // Without an answer there is no writer any more, and nothing to wait for.
+            let _gone = written.await;
+        }
     }
 }
 
 impl Observer for Connections {
     fn observe(&self, record: &Record) {
-        if self.queue.try_send(record.clone()).is_err() {
+        if !entries(record).is_empty()
+            && self.queue.try_send(Waiting::Record(Box::new(record.clone()))).is_err()
+        {
+            self.missed.fetch_add(1, Ordering::Relaxed);
             tracing::error!(
                 host = record.destination,
-                "too many connections to record; this one is only in this line"
+                by = record.who,
+                "too many connections to record one by one"
             );
         }
     }
 }
 
-/// A connection is recorded when it is refused and when it is over.
-fn entry(record: &Record) -> Option<Entry> {
-    let (verdict, rules) = match &record.stage {
-        Stage::Refused { rule, why } => {
-            let hit = RuleHit { verdict: Verdict::Deny, id: (*rule).to_string(), why: why.clone() };
-            (Verdict::Deny, vec![hit])
+async fn write(
+    log: Arc<Log>,
+    clock: gateway::Clock,
+    mut waiting: mpsc::Receiver<Waiting>,
+    missed: Arc<AtomicU64>,
+) {
+    let mut batch = Vec::new();
+    while waiting.recv_many(&mut batch, TOGETHER_MAX).await > 0 {
+        // Together they share the disk's time; the log keeps their order.
+        let mut asked = Vec::new();
+        let mut all = Vec::new();
+        for waiting in batch.drain(..) {
+            match waiting {
+                Waiting::Record(record) => all.extend(entries(&record)),
+                Waiting::Drained(done) => asked.push(done),
+            }
         }
-        Stage::Closed { .. } | Stage::Failed { .. } => (Verdict::Allow, Vec::new()),
-        Stage::Connecting | Stage::Misplaced { .. } => return None,
-    };
+        let noted = all.into_iter().map(|entry| log.note(entry, clock()));
+        for error in join_all(noted).await.into_iter().filter_map(Result::err) {
+            tracing::error!(%error, "could not record a connection");
+            missed.fetch_add(1, Ordering::Relaxed);
+        }
+        // The gap stands in the log beside what came before it, and the control counts as failed.
+        let gap = missed.swap(0, Ordering::Relaxed);
+        if gap > 0 {
+            let detail = format!(
+                "{gap} connections came faster than the log could take them, or it could not be written: they are counted, not listed"
+            );
+            let event = Event::Proof { name: CONTROL.to_string(), state: ProofState::Failed, detail };
+            if log.note(Entry { subject: Subject::default(), event }, clock()).await.is_err() {
+                missed.fetch_add(gap, Ordering::Relaxed);
+            }
+        }
+        for done in asked {
+            // Whoever asked may be gone.
+            let _gone = done.send(());
+        }
+    }
+}
+
+/// What the log is told: a connection when it is refused and when it is over, a secret when it goes along, a stand-in
+/// that was sent where it is worth nothing.
+fn entries(record: &Record) -> Vec<Entry> {
+    let subject = subject(&record.who);
+    let of = |event| Entry { subject: subject.clone(), event };
+    match &record.stage {
+        Stage::Refused { rule, why } => vec![of(connection(record, Some(denied(rule, why))))],
+        Stage::Misplaced { secret } => {
+            let why = format!("the stand-in of the secret `{secret}` was sent where it is good for nothing");
+            vec![of(connection(record, Some(denied("egress.placeholder", &why))))]
+        }
+        Stage::Connecting => record.secrets.iter().map(|secret| of(lent(record, secret))).collect(),
+        Stage::Closed { .. } | Stage::Failed { .. } => {
+            // A login in another protocol than HTTP comes after the connection was made.
+            let later = record.secrets.iter().filter(|_secret| record.method.is_none());
+            let mut all: Vec<Entry> = later.map(|secret| of(lent(record, secret))).collect();
+            all.push(of(connection(record, None)));
+            all
+        }
+    }
+}
+
+fn denied(rule: &str, why: &str) -> RuleHit {
+    RuleHit { verdict: Verdict::Deny, id: rule.to_string(), why: why.to_string() }
+}
+
+fn lent(record: &Record, secret: &SecretName) -> Event {
+    let host = record.destination.parse::<Host>().ok();
+    Event::Secret { secret: secret.clone(), act: SecretAct::Lent, host }
+}
+
+fn connection(record: &Record, denied: Option<RuleHit>) -> Event {
     let request =
         record.method.as_ref().map(|method| format!("{method} {}", record.path.as_deref().unwrap_or("/")));
-    let event = Event::Connection {
+    Event::Connection {
+        by: record.who.clone(),
         host: record.destination.clone(),
         port: record.port,
         address: record.address,
-        verdict,
-        rules,
+        verdict: denied.as_ref().map_or(Verdict::Allow, |hit| hit.verdict),
+        rules: denied.into_iter().collect(),
         request,
         bytes_out: record.sent_bytes,
         bytes_in: record.received_bytes,
-    };
-    Some(Entry { subject: Subject::default(), event })
+    }
+}
+
+/// The effect that a command's connections belong to.
+fn subject(who: &str) -> Subject {
+    let key: Option<EffectKey> = who.strip_prefix(COMMAND).and_then(|key| key.parse().ok());
+    let task: Option<TaskId> =
+        key.as_ref().and_then(|key| key.as_str().split('.').next().and_then(|task| task.parse().ok()));
+    Subject { key, task, ..Subject::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(who: &str, stage: Stage, secrets: &[&str], method: Option<egress::Method>) -> Record {
+        Record {
+            number: 1,
+            who: who.to_string(),
+            destination: "api.example".to_string(),
+            port: 443,
+            address: None,
+            method,
+            path: None,
+            secrets: secrets.iter().map(|name| name.parse().unwrap()).collect(),
+            sent_bytes: 1,
+            received_bytes: 2,
+            stage,
+        }
+    }
+
+    #[test]
+    fn a_secret_is_on_record_when_it_goes_along_and_a_stand_in_when_it_is_misplaced() {
+        let get = || Some(egress::Method::GET);
+        let kinds =
+            |record: &Record| entries(record).iter().map(|entry| entry.event.kind()).collect::<Vec<_>>();
+        let closed = || Stage::Closed { status: None };
+        assert_eq!(kinds(&record("model a", Stage::Connecting, &["a"], get())), [audit::Kind::Secret]);
+        assert_eq!(kinds(&record("model a", closed(), &["a"], get())), [audit::Kind::Connection]);
+        assert_eq!(
+            kinds(&record("mail", closed(), &["m"], None)),
+            [audit::Kind::Secret, audit::Kind::Connection]
+        );
+        assert_eq!(kinds(&record("mail", Stage::Connecting, &[], None)), []);
+        let misplaced = Stage::Misplaced { secret: "a".parse().unwrap() };
+        let found = entries(&record("command t-1.2.0", misplaced, &[], get()));
+        let [Entry { subject, event: Event::Connection { by, verdict, rules, .. } }] = found.as_slice()
+        else {
+            panic!("{found:?}")
+        };
+        assert_eq!((by.as_str(), *verdict), ("command t-1.2.0", Verdict::Deny));
+        assert_eq!(rules[0].id, "egress.placeholder");
+        assert_eq!(subject.key.as_ref().unwrap().as_str(), "t-1.2.0");
+        assert_eq!(subject.task.as_ref().unwrap().as_str(), "t-1");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_the_queue_is_counted_on_record() {
+        struct Plain;
+        impl audit::Redact for Plain {
+            fn redact<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
+                std::borrow::Cow::Borrowed(text)
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let home = crate::Home::prepare(&folder.path().join("home")).unwrap();
+        let key = audit::KeySource::File(home.path("audit.key"));
+        let clock = gateway::clock();
+        let (log, _) = Log::open(&home.path("audit"), &key, Arc::new(Plain), clock()).unwrap();
+        let log = Arc::new(log);
+        let connections = Connections::into(Arc::clone(&log), Arc::clone(&clock));
+        // One thread: the writer gets its turn only after all of these.
+        let refused = Stage::Refused { rule: "egress.host", why: "no rule".to_string() };
+        for _ in 0..WAITING_MAX + 3 {
+            connections.observe(&record("web.fetch", refused.clone(), &[], None));
+        }
+        let mut tail = log.tail();
+        let found = loop {
+            let record = tail.next().await.unwrap().unwrap();
+            if let Ok(Some(Entry { event: Event::Proof { name, detail, .. }, .. })) = record.entry() {
+                break (name, detail);
+            }
+        };
+        assert_eq!(found.0, CONTROL);
+        assert!(found.1.starts_with("3 connections"), "{}", found.1);
+    }
 }

@@ -20,7 +20,7 @@ pub struct Screens {
     followers: broadcast::Sender<Happened>,
     redactor: Box<dyn Fn() -> Redactor + Send + Sync>,
     catalog: Arc<Catalog>,
-    drafts: Mutex<BTreeMap<(TaskId, u32), Draft>>,
+    drafts: Mutex<BTreeMap<(TaskId, String), Draft>>,
 }
 
 /// A draft on its way out.
@@ -67,15 +67,15 @@ impl Screens {
         self.followers.subscribe()
     }
 
-    /// A piece of a draft without what must not be shown; a secret may stand across pieces, so some text waits for the
+    /// A piece of a draft, or of what a command prints, without what must not be shown; a secret may stand across pieces, so some text waits for the
     /// next piece.
-    fn redacted_draft(&self, task: &TaskId, step: u32, text: &str) -> String {
+    fn redacted(&self, task: &TaskId, of: String, text: &str) -> String {
         let mut drafts = self.drafts.lock().unwrap_or_else(PoisonError::into_inner);
         if drafts.len() >= DRAFTS_MAX {
             drafts.pop_first();
         }
         let fresh = || Draft { stream: (self.redactor)().stream(), tail: Vec::new() };
-        drafts.entry((task.clone(), step)).or_insert_with(fresh).push(text)
+        drafts.entry((task.clone(), of)).or_insert_with(fresh).push(text)
     }
 
     fn forget_drafts(&self, task: &TaskId) {
@@ -87,7 +87,13 @@ impl Screens {
 impl Watch for Screens {
     fn happened(&self, mut happened: Happened) {
         if let What::Draft { step, text } = &mut happened.what {
-            *text = self.redacted_draft(&happened.task, *step, text);
+            *text = self.redacted(&happened.task, format!("draft {step}"), text);
+            if text.is_empty() {
+                return;
+            }
+        }
+        if let What::Progress { call_id, text, percent: _ } = &mut happened.what {
+            *text = self.redacted(&happened.task, format!("progress {call_id}"), text);
             if text.is_empty() {
                 return;
             }

@@ -10,6 +10,7 @@ use connectors::host::Machine;
 use connectors::mail::{ImapServer, MailBoxes, MailPlace, Mailbox, SmtpServer};
 use connectors::memory::Notes;
 use connectors::shell::{ChangeSets, Changes, Shell, ShellSettings};
+use connectors::way_out::WayOut;
 use connectors::web::Web;
 use connectors::{Connectors, Parts, Shared};
 use domain::{Address, SecretName, Timestamp};
@@ -65,10 +66,14 @@ impl Hands {
         let owner: Vec<Address> = smtp.iter().map(|server| server.from.clone()).collect();
         let mail =
             MailBoxes::open(&mailboxes, smtp, Arc::clone(around.egress)).map_err(|error| hands(&error))?;
+        let private = private_hosts(config)?;
+        let open_hosts = config.sandbox.hosts.iter().map(|host| host.open(&private));
+        let open_hosts = open_hosts.collect::<Result<Vec<_>, _>>()?;
+        let way_out = WayOut::new(Arc::clone(around.egress), open_hosts, home.path("run/trusted.pem"));
         let tools = Connectors::new(Parts {
             catalog: Arc::clone(around.catalog),
             files: Arc::new(files),
-            shell: Shell::new(Arc::clone(around.sandbox), shell),
+            shell: Shell::new(Arc::clone(around.sandbox), shell).reaching(way_out),
             web: Web::new(Arc::clone(around.egress), Arc::new(web_rules(config)?)),
             mail,
             machine: Machine::here(),
@@ -108,6 +113,12 @@ pub(crate) fn private_place(place: &str) -> Result<(Destination, u16), StartErro
     let (host, port) = place.rsplit_once(':').ok_or_else(bad)?;
     let destination: Destination = host.parse().map_err(|_not_a_host| bad())?;
     Ok((destination, port.parse().map_err(|_not_a_port| bad())?))
+}
+
+/// All of them, by host and port.
+pub(crate) fn private_hosts(config: &Config) -> Result<Vec<(String, u16)>, StartError> {
+    let each = config.network.private_hosts.iter();
+    each.map(|place| private_place(place).map(|(host, port)| (host.to_string(), port))).collect()
 }
 
 fn hands(error: &dyn std::error::Error) -> StartError {
@@ -217,7 +228,7 @@ pub(crate) fn mailbox(section: &MailboxSection) -> Result<Mailbox, StartError> {
     Ok(Mailbox { name: section.name.clone(), place })
 }
 
-fn secret(reference: &str) -> Result<SecretName, StartError> {
+pub(crate) fn secret(reference: &str) -> Result<SecretName, StartError> {
     let name = reference.strip_prefix("secret://").ok_or_else(|| StartError::Hands {
         why: "a password is written as `secret://NAME`, and kept by `hardshell secret set NAME --host HOST`"
             .to_string(),

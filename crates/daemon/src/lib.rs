@@ -9,17 +9,22 @@ mod chat;
 mod check;
 pub mod config;
 mod connections;
+mod doctor;
+mod elsewhere;
 mod events;
 mod hands;
 mod home;
 mod house;
 mod inside;
+mod keys;
+mod listening;
 mod lockdown;
 mod look;
 mod memory;
 mod proofs;
 mod redaction;
 mod rules;
+mod secrets;
 mod sign_ins;
 mod stage;
 mod start_error;
@@ -30,14 +35,25 @@ mod up;
 
 pub use agent::printable;
 pub use check::{Finding, Weight, check_home};
+pub use doctor::Examined;
 pub use home::{Home, HomeError};
+pub use keys::{Ask, Asking, KeyKind, VaultSection, ask_nobody};
 pub use lockdown::Switch;
 pub use look::{LogReport, verify_log};
+pub use posture::doctor::{Ailment, Weight as AilmentWeight};
+pub use posture::{FoundKey, KeysError, read_keys};
 pub use proofs::prove_home;
 pub use rules::{policy_of, sign as sign_rules};
+pub use secrets::{NotProved, TestCall};
 pub use start_error::StartError;
 pub use tasks::error_chain;
 pub use up::{Options, Running, Theatre};
+
+/// An error and what caused it, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    tasks::error_chain(error)
+}
 
 /// The time of this machine.
 #[must_use]

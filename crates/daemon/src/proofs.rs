@@ -10,6 +10,7 @@ use posture::{Cache, Proof, State};
 use sandbox::Sandbox;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
+use vault::Vault;
 
 /// Where what the canaries did without walls is kept, below the home.
 const CACHE: &str = "run/canaries.json";
@@ -18,6 +19,7 @@ const CACHE: &str = "run/canaries.json";
 pub(crate) struct Prover {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) egress: Arc<Egress>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) log: Arc<Log>,
     pub(crate) clock: broker::Clock,
 }
@@ -26,7 +28,8 @@ impl Prover {
     /// Makes every proof, puts it on record and into `state`.
     pub(crate) async fn prove(&self, state: &HouseState, policy: &Policy) {
         let cache = Cache::at(state.home.join(CACHE));
-        let proofs = prove(&self.sandbox, &self.egress, policy, Some(&cache), (self.clock)()).await;
+        let proofs =
+            prove(&self.sandbox, &self.egress, &self.vault, policy, Some(&cache), (self.clock)()).await;
         let now = (self.clock)();
         let mut shown = Vec::new();
         for proof in proofs {
@@ -61,6 +64,7 @@ fn record_of(proof: Proof) -> Event {
 async fn prove(
     sandbox: &Sandbox,
     egress: &Egress,
+    vault: &Vault,
     policy: &Policy,
     cache: Option<&Cache>,
     now: Timestamp,
@@ -70,6 +74,7 @@ async fn prove(
     let mut proofs = walls;
     proofs.extend(way_out);
     proofs.extend(posture::the_process_is_closed());
+    proofs.push(posture::the_secrets_are_fresh(vault, now));
     match "proof".parse::<SessionId>() {
         Ok(session) => proofs.extend(posture::the_policy_asks(policy, &session, now)),
         Err(error) => tracing::error!(%error, "the proof's session has no name"),
@@ -82,15 +87,15 @@ async fn prove(
 /// # Errors
 ///
 /// [`crate::StartError`] when the home cannot be used.
-pub async fn prove_home(root: &Path) -> Result<Vec<wire::Proof>, crate::StartError> {
+pub async fn prove_home(root: &Path, ask: crate::keys::Ask) -> Result<Vec<wire::Proof>, crate::StartError> {
     let home = crate::Home::prepare(root)?;
     let config = crate::config::Config::load(&home.path(crate::config::FILE))?;
-    let vault = Arc::new(vault::Vault::open(home.root(), &vault::KeySource::File)?);
-    let egress = Egress::new(vault, egress::Settings::default(), Arc::new(egress::Unobserved))?;
+    let vault = Arc::new(config.vault.open(home.root(), ask)?);
+    let egress = Egress::new(Arc::clone(&vault), egress::Settings::default(), Arc::new(egress::Unobserved))?;
     let sandbox = Sandbox::probe().await?;
     let policy = crate::rules::load_policy(home.root(), &config)?;
     let clock = gateway::clock();
     let now = clock();
-    let proofs = prove(&sandbox, &egress, &policy, None, now).await;
+    let proofs = prove(&sandbox, &egress, &vault, &policy, None, now).await;
     Ok(proofs.iter().map(|proof| wire_proof(proof, now)).collect())
 }

@@ -26,6 +26,12 @@ pub enum StartError {
     /// The vault cannot be opened.
     #[error("the vault cannot be opened")]
     Vault(#[from] vault::Error),
+    /// The vault's key cannot be had.
+    #[error("the vault cannot be opened")]
+    VaultKey {
+        /// Why.
+        source: io::Error,
+    },
     /// The way out cannot be set up.
     #[error("the way out to the network cannot be set up")]
     Egress(#[from] egress::Error),
@@ -106,6 +112,7 @@ impl StartError {
             | Self::Audit(_)
             | Self::Store(_)
             | Self::Vault(_)
+            | Self::VaultKey { .. }
             | Self::Egress(_)
             | Self::Sandbox(_)
             | Self::Tools(_)

@@ -1,7 +1,7 @@
 //! From a home to a running house, and back.
 
-use crate::background::{lapse, publish_log, watch_switch};
-use crate::config::{self, Config, Exposure, Floor};
+use crate::background::{flush, keep_elsewhere, lapse, publish_log, remember_uses, watch_switch};
+use crate::config::{self, Config, Floor};
 use crate::connections::Connections;
 use crate::events::Screens;
 use crate::hands::{Hands, Surroundings};
@@ -59,6 +59,8 @@ pub struct Running {
     draw: Arc<dyn Fn() -> String + Send + Sync>,
     state: Arc<HouseState>,
     log: Arc<Log>,
+    vault: Arc<vault::Vault>,
+    connections: Arc<Connections>,
     pub(crate) door: Arc<FrontDoor>,
     background: Vec<JoinHandle<()>>,
 }
@@ -70,6 +72,15 @@ impl Running {
     ///
     /// [`StartError`]: nothing runs then, and nothing of the home is lost.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        Self::start_asking(options, crate::keys::ask_nobody).await
+    }
+
+    /// The same, where `ask` asks a person for the vault's passphrase when the configuration says that it has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Running::start`].
+    pub async fn start_asking(options: Options, ask: crate::keys::Ask) -> Result<Self, StartError> {
         if sandbox::is_root() {
             return Err(StartError::Root);
         }
@@ -81,13 +92,25 @@ impl Running {
             tracing::warn!("{}: {idle}", config::FILE);
         }
         let now = clock();
-        let foundation = Foundation::lay(&home, &config, now).await?;
+        let foundation = Foundation::lay(&home, &config, ask, now).await?;
         let draw = drawer(&random)?;
         let for_tests = Arc::clone(&draw);
         let policy = load_policy(home.root(), &config)?;
         let delimiters = delimiters(&random)?;
-        let Foundation { log, store, redact, registry, catalog, state, executors, resolve, prover } =
-            foundation;
+        let Foundation {
+            log,
+            store,
+            vault,
+            keeper,
+            connections,
+            redact,
+            registry,
+            catalog,
+            state,
+            executors,
+            resolve,
+            prover,
+        } = foundation;
         let events = Events::new(now);
         let redactor = Arc::clone(&redact);
         let screens = Arc::new(Screens::new(events, Arc::clone(&catalog), move || redactor.current()));
@@ -144,15 +167,18 @@ impl Running {
             registry: Metrics::default(),
             version: state.version.to_string(),
         };
-        let handle = Gateway::start(gateway_config(&home, &config, options.port), parts).await?;
+        let handle =
+            Gateway::start(crate::listening::gateway_config(&home, &config, options.port), parts).await?;
         let background = vec![
             tokio::spawn(publish_log(Arc::clone(&log), Arc::clone(&screens))),
             tokio::spawn(lapse(Arc::clone(&broker), Arc::clone(&tasks))),
             tokio::spawn(watch_switch(state.lockdown.clone(), Arc::clone(&tasks))),
+            tokio::spawn(remember_uses(Arc::clone(&vault))),
+            tokio::spawn(keep_elsewhere(keeper)),
         ];
         prover.prove(&state, &broker.policy()).await;
         tasks.resume().await?;
-        Ok(Self { handle, broker, draw: for_tests, state, log, door, background })
+        Ok(Self { handle, broker, draw: for_tests, state, log, vault, connections, door, background })
     }
 
     /// A fresh one-time link.
@@ -238,6 +264,8 @@ impl Running {
         for task in self.background {
             task.abort();
         }
+        flush(&self.vault).await;
+        self.connections.drain().await;
         self.log.close();
     }
 }
@@ -246,6 +274,9 @@ impl Running {
 struct Foundation {
     log: Arc<Log>,
     store: Store,
+    vault: Arc<vault::Vault>,
+    keeper: connectors::secrets::Keeper,
+    connections: Arc<Connections>,
     redact: Arc<crate::redaction::Redaction>,
     registry: Arc<Registry>,
     catalog: Arc<tools::Catalog>,
@@ -256,8 +287,13 @@ struct Foundation {
 }
 
 impl Foundation {
-    async fn lay(home: &Home, config: &Config, now: Timestamp) -> Result<Self, StartError> {
-        let vault = Arc::new(vault::Vault::open(home.root(), &vault::KeySource::File)?);
+    async fn lay(
+        home: &Home,
+        config: &Config,
+        ask: crate::keys::Ask,
+        now: Timestamp,
+    ) -> Result<Self, StartError> {
+        let vault = Arc::new(config.vault.open(home.root(), ask)?);
         let redact = Arc::new(crate::redaction::Redaction::of(Arc::clone(&vault))?);
         let key = KeySource::File(home.path(AUDIT_KEY));
         let for_log = Arc::clone(&redact) as Arc<dyn audit::Redact>;
@@ -275,9 +311,16 @@ impl Foundation {
         let log = Arc::new(log);
         let (store, _) = Store::open(home.root(), now)?;
         let observer = Arc::new(Connections::into(Arc::clone(&log), gateway::clock()));
-        let egress =
-            Arc::new(egress::Egress::new(Arc::clone(&vault), egress::Settings::default(), observer)?);
+        let egress = Arc::new(egress::Egress::new(
+            Arc::clone(&vault),
+            egress::Settings::default(),
+            Arc::clone(&observer) as Arc<dyn egress::Observer>,
+        )?);
         let sandbox = Arc::new(sandbox::Sandbox::probe().await?.with_pool(HELPERS_READY));
+        let keeper = crate::elsewhere::keeper(config, &vault, &egress, &sandbox)?;
+        if let Err(error) = keeper.fetch().await {
+            tracing::error!("could not {}", crate::chain(&error));
+        }
         let registry = Arc::new(Registry::new(&config.models, Arc::clone(&egress))?);
         let catalog = Arc::new(tools::Catalog::builtin()?);
         let model = config.model.as_deref().unwrap_or(models::BUILTIN).parse()?;
@@ -303,10 +346,19 @@ impl Foundation {
             reply: Arc::new(channels::Screens),
             tools: hands.executors(),
         };
-        let prover = Prover { sandbox, egress, log: Arc::clone(&log), clock: gateway::clock() };
+        let prover = Prover {
+            sandbox,
+            egress,
+            vault: Arc::clone(&vault),
+            log: Arc::clone(&log),
+            clock: gateway::clock(),
+        };
         Ok(Self {
             log,
             store,
+            vault,
+            keeper,
+            connections: observer,
             redact,
             registry,
             catalog,
@@ -338,19 +390,4 @@ impl From<Floor> for IsolationLevel {
 pub(crate) fn tls_files(config: &Config) -> Option<gateway::TlsFiles> {
     let tls = config.gateway.tls.as_ref()?;
     Some(gateway::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() })
-}
-
-fn gateway_config(home: &Home, config: &Config, port: Option<u16>) -> gateway::Config {
-    let section = &config.gateway;
-    gateway::Config {
-        address: SocketAddr::new(section.address, port.unwrap_or(section.port)),
-        exposure: match section.exposure {
-            Exposure::Loopback => gateway::Exposure::Loopback,
-            Exposure::Public => gateway::Exposure::Public,
-        },
-        tls: tls_files(config),
-        public_names: config.public_names(),
-        socket: Some(home.path("run/hardshell.sock")),
-        limits: gateway::Limits::default(),
-    }
 }

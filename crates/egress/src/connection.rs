@@ -156,6 +156,7 @@ impl Connection {
             return Err(failed("a secret would travel in the clear; speak TLS first"));
         }
         let line = self.vault.with(secret, host, &self.who, |text| login.line(text))?.map_err(failed)?;
+        self.ending.0.lent(secret);
         let sent = async {
             self.socket.write_all(&line).await?;
             self.socket.flush().await

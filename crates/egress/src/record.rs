@@ -129,6 +129,11 @@ impl Trace {
         self.record.secrets = secrets;
     }
 
+    /// A secret went along after the connection was made.
+    pub(crate) fn lent(&mut self, secret: &SecretName) {
+        self.record.secrets.push(secret.clone());
+    }
+
     pub(crate) fn counts(&self) -> Arc<Counts> {
         Arc::clone(&self.counts)
     }

@@ -4,7 +4,7 @@ use crate::command::{self, CommandMatch, Programs};
 use crate::facts::Facts;
 use crate::places::{PathMatch, Patterns};
 use crate::settings::Settings;
-use domain::{Action, Call, Effect, Target, Value};
+use domain::{Action, Call, Effect, Target, Tier, Value};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
@@ -31,6 +31,8 @@ pub(crate) struct Cases {
     pub command: CommandMatch,
     pub in_workspace: bool,
     pub recipients: Vec<(String, BTreeSet<String>)>,
+    /// Of a command that reaches hosts: how confidential the files are that it could carry there.
+    pub carries_out: Option<Tier>,
 }
 
 pub(crate) fn of(
@@ -46,6 +48,7 @@ pub(crate) fn of(
             command: CommandMatch::none(),
             in_workspace: false,
             recipients: Vec::new(),
+            carries_out: None,
         },
         Action::Call(call) => of_call(call, facts, patterns, programs, settings),
     }
@@ -106,7 +109,9 @@ fn of_call(
     if cases.is_empty() {
         cases.push(Case::default());
     }
-    Cases { cases, command, in_workspace, recipients }
+    let reaches_out = call.effect == Effect::Execute && cases.iter().any(|case| case.host.is_some());
+    let carries_out = reaches_out.then(|| patterns.tier_of_opened());
+    Cases { cases, command, in_workspace, recipients, carries_out }
 }
 
 /// Whom a call writes to: the values of every argument that its manifest names as a sink, and without a manifest every

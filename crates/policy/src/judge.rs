@@ -84,6 +84,7 @@ fn judge_call(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) ->
     let undoable = manifest.is_some_and(|manifest| manifest.undo() == Undo::Possible);
     let consequential = is_consequential(call, facts, cases);
     let (clearance, public_sink, sink) = clearance(call, facts, cases, granted);
+    let carried = carried(call, facts, covering.map(|(_place, grant)| grant), carries_data);
     Judged {
         typed,
         grant: covering.map(|(place, _grant)| place),
@@ -93,7 +94,7 @@ fn judge_call(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) ->
         consequential,
         carries_data,
         undoable,
-        carried: carried(call, facts, covering.map(|(_place, grant)| grant), carries_data),
+        carried: carried.max(cases.carries_out.unwrap_or(Tier::Low)),
         clearance,
         result_tier: result_tier(call, facts, cases, settings),
         public_sink,
@@ -155,7 +156,7 @@ fn is_consequential(call: &Call, facts: &Facts, cases: &Cases) -> bool {
         // What a fetch names in the owner's own words carries nobody else's data.
         Effect::Fetch => !names_known_page(call, &facts.provenance),
         Effect::Write => !cases.in_workspace,
-        Effect::Execute => !cases.command.only_looks(),
+        Effect::Execute => !cases.command.only_looks() || cases.carries_out.is_some(),
         Effect::Delete | Effect::Send | Effect::Spend | Effect::Configure => true,
     }
 }
@@ -214,8 +215,10 @@ fn clearance(call: &Call, facts: &Facts, cases: &Cases, granted: bool) -> (Tier,
         Sink::Owner => (owner(), false, "owner"),
         Sink::Model => (facts.model_clearance, false, "model"),
         Sink::Service(_) => (Tier::Medium, false, "service"),
-        // An address argument that was left out receives nothing.
-        Sink::Argument(name) if call.value(name).is_none_or(is_empty) => (Tier::High, false, "machine"),
+        // An argument that was left out receives nothing.
+        Sink::Argument(name) | Sink::HostOf(name) if call.value(name).is_none_or(is_empty) => {
+            (Tier::High, false, "machine")
+        }
         Sink::Argument(_) => (of_recipients(), false, "recipients"),
         Sink::HostOf(_) if granted => (Tier::Medium, false, "host"),
         Sink::HostOf(_) => (Tier::Low, true, "host"),

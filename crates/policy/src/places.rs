@@ -200,6 +200,15 @@ impl Patterns {
         named.unwrap_or(Tier::Medium)
     }
 
+    /// How confidential the files are that a command may read: the workspace, and what `[files]` opens.
+    pub(crate) fn tier_of_opened(&self) -> Tier {
+        let files = &self.settings.files;
+        let opened = files.allowed_paths.iter().chain(&files.readable_paths);
+        let folder = |glob: &Glob| self.absolute(glob.trim_end_matches(['*', '/']));
+        let tiers = opened.map(|glob| folder(glob).map_or(Tier::High, |path| self.tier_of_path(&path)));
+        tiers.max().unwrap_or(Tier::Medium).max(Tier::Medium)
+    }
+
     /// Which lists of `[web]` name `host`.
     pub(crate) fn host(&self, host: &str) -> BTreeSet<String> {
         let web = &self.settings.web;

@@ -83,6 +83,14 @@ impl KeySource {
         }
     }
 
+    /// What a vault that is made now with it stretches it by.
+    pub(crate) fn fresh_stretch(&self) -> Result<Option<Stretch>, Error> {
+        match self {
+            Self::Passphrase(_) => Stretch::fresh().map(Some),
+            Self::File | Self::Credential(_) => Ok(None),
+        }
+    }
+
     /// The key of a vault whose header says `stretch`.
     pub(crate) fn key(
         &self,
@@ -102,6 +110,17 @@ impl KeySource {
             }
         }
     }
+}
+
+/// Overwrites and removes the key file, once no vault is opened with it.
+pub(crate) fn forget_file(home: &Path) -> Result<(), Error> {
+    let path = home.join(KEY_FILE);
+    if !files::is_there(&path)? {
+        return Ok(());
+    }
+    let file = files::open_for_scrub(&path)?;
+    std::fs::remove_file(&path).map_err(|source| files::failed("remove", &path, source))?;
+    files::scrub(&file, &path)
 }
 
 fn key_file(path: &Path, first_run: FirstRun) -> Result<Key, Error> {

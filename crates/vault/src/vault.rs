@@ -1,6 +1,7 @@
 //! The vault: what it holds, who may have what, and when each secret was used.
 
 mod entry;
+mod rekey;
 mod state;
 
 pub use entry::{About, Entry, Known, Warning};
@@ -57,10 +58,7 @@ impl Vault {
         let lock = home.join(LOCK_FILE);
         let _held = files::lock(&lock)?;
         if !files::is_there(&path)? {
-            let stretch = match source {
-                KeySource::Passphrase(_) => Some(Stretch::fresh()?),
-                KeySource::File | KeySource::Credential(_) => None,
-            };
+            let stretch = source.fresh_stretch()?;
             let key = source.key(home, stretch.as_ref(), FirstRun::Yes)?;
             files::create_private(&path, &codec::seal(&Contents::default(), &key, stretch.as_ref())?)?;
         }

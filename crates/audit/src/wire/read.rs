@@ -130,6 +130,8 @@ impl Fields {
 
     fn connection(&self) -> Result<Event, Malformed> {
         Ok(Event::Connection {
+            // Older records do not say.
+            by: self.name.clone().unwrap_or_default(),
             host: self.host.clone().ok_or(Malformed { part: "host" })?,
             port: self.port.ok_or(Malformed { part: "port" })?,
             address: optional(self.address.as_deref(), "address")?,

@@ -139,10 +139,12 @@ impl Fields {
     }
 
     fn put_connection(&mut self, event: &Event, texts: &mut Texts<'_>) {
-        let Event::Connection { host, port, address, verdict, rules, request, bytes_out, bytes_in } = event
+        let Event::Connection { by, host, port, address, verdict, rules, request, bytes_out, bytes_in } =
+            event
         else {
             return;
         };
+        self.name = (!by.is_empty()).then(|| texts.text(by));
         self.host = Some(texts.text(host));
         self.port = Some(*port);
         self.address = address.map(|address| address.to_string());

@@ -81,6 +81,7 @@ fn events(log: &Log) -> Vec<Event> {
         Event::Lockdown { act: LockdownAct::On, why: "a proof failed".into() },
         Event::Backup { act: BackupAct::Made, path: "/b/1.age".into(), content, detail: "".into() },
         Event::Connection {
+            by: "command t1.1.0".into(),
             host: "example.org".into(),
             port: 443,
             address: Some("192.0.2.7".parse().unwrap()),
@@ -294,7 +295,7 @@ fn a_deed_names_what_is_reached_and_only_digests_what_is_said() {
     let expected = [
         "to:a@example.org",
         "host:example.org",
-        "url:https://u:p@example.org/x?y",
+        "url:https://u:p@example.org/x?…",
         "program:df",
         "program:sort",
         "command:df -h | sort",
@@ -303,7 +304,7 @@ fn a_deed_names_what_is_reached_and_only_digests_what_is_said() {
     assert_eq!(targets, expected);
     assert_eq!(
         deed.contents.iter().map(|content| (content.name.as_str(), content.bytes)).collect::<Vec<_>>(),
-        [("body", 20)]
+        [("query of url", 1), ("body", 20)]
     );
     assert!(!format!("{deed:?}").contains("words"));
     assert_ne!(

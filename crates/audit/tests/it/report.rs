@@ -24,6 +24,7 @@ fn deed(name: &str, effect: Effect, targets: &[(TargetKind, &str)]) -> Event {
 
 fn connection(host: &str, verdict: Verdict) -> Event {
     Event::Connection {
+        by: "web.fetch".into(),
         host: host.into(),
         port: 443,
         address: None,

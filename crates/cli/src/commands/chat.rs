@@ -19,7 +19,11 @@ pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
     } else {
         root::leave(&home)?;
         show::note("Hardshell is not running: starting it for this chat");
-        Some(Running::start(Options { home, port: Some(0), theatre: None }).await.map_err(Box::new)?)
+        Some(
+            Running::start_asking(Options { home, port: Some(0), theatre: None }, crate::hidden::passphrase)
+                .await
+                .map_err(Box::new)?,
+        )
     };
     let result = talk(common, arguments, &client).await;
     if let Some(running) = own {

@@ -113,9 +113,12 @@ fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem>
 }
 
 async fn test(common: &Common, home: &Path, name: &str) -> Result<Exit, Problem> {
-    let running = Running::start(Options { home: home.to_path_buf(), port: Some(0), theatre: None })
-        .await
-        .map_err(Box::new)?;
+    let running = Running::start_asking(
+        Options { home: home.to_path_buf(), port: Some(0), theatre: None },
+        crate::hidden::passphrase,
+    )
+    .await
+    .map_err(Box::new)?;
     show::note(&format!("asking `{name}`, through the same door as always"));
     let answer = running.test_model(name).await;
     running.stop().await;

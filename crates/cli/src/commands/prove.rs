@@ -11,7 +11,7 @@ pub async fn run(common: &Common) -> Result<Exit, Problem> {
     let home = show::home(common)?;
     root::leave(&home)?;
     show::note("trying every control; each canary is also let loose once without the wall it tests");
-    let proofs = daemon::prove_home(&home).await.map_err(Box::new)?;
+    let proofs = daemon::prove_home(&home, crate::hidden::passphrase).await.map_err(Box::new)?;
     if common.json {
         show::json(&proofs);
     } else {

@@ -1,98 +1,122 @@
 //! `hardshell secret`: keys, kept in the vault. No command prints one.
 
-use crate::arguments::{Common, SecretCommand};
+mod import;
+mod list;
+mod rotate;
+
+use crate::arguments::{Common, KeyWord, SecretCommand};
 use crate::exit::Exit;
+use crate::hidden;
 use crate::problem::Problem;
 use crate::{root, show};
-use domain::{Host, SecretName};
-use std::io::{IsTerminal as _, Read as _};
-use vault::{About, KeySource, SecretText, Vault};
+use daemon::config::{Config, FILE};
+use daemon::{Asking, Home, KeyKind};
+use domain::{Host, SecretName, Timestamp};
+use std::sync::Arc;
+use vault::{About, SecretText, Vault};
 
-/// Sets, lists or removes.
-pub fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Problem> {
+/// What every one of these commands works with.
+struct Opened {
+    home: Home,
+    config: Config,
+    vault: Arc<Vault>,
+}
+
+/// Does what was typed.
+pub async fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Problem> {
     let root = show::home(common)?;
     root::leave(&root)?;
-    let home = daemon::Home::prepare(&root)?;
-    let vault = Vault::open(home.root(), &KeySource::File).map_err(failed)?;
-    let now = (gateway::clock())();
+    let home = Home::prepare(&root)?;
+    let config = Config::load(&home.path(FILE))?;
+    let vault = config.vault.open(home.root(), hidden::passphrase).map_err(Box::new)?;
+    let opened = Opened { home, config, vault: Arc::new(vault) };
     match command {
-        SecretCommand::Set { name, host, note } => {
+        SecretCommand::Set { name, host, note, expires } => {
             let name: SecretName = name.parse().map_err(failed)?;
-            let hosts = host
-                .iter()
-                .map(|host| host.parse::<Host>())
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(failed)?;
-            let about = About { hosts, note: note.clone().unwrap_or_default(), expires: None };
-            vault.set(&name, read_secret()?, about).map_err(failed)?;
+            let about = About {
+                hosts: hosts(host)?,
+                note: note.clone().unwrap_or_default(),
+                expires: expires.as_deref().map(day).transpose()?,
+            };
+            let text = read("secret (not shown): ")?;
+            opened.vault.set(&name, text, about).map_err(failed)?;
             done(
                 common,
                 &format!("{name} is in the vault. Write it in the configuration as `secret://{name}`."),
             );
         }
-        SecretCommand::List => {
-            let entries = vault.list().map_err(failed)?;
-            if common.json {
-                let shown: Vec<_> = entries
-                    .iter()
-                    .map(|entry| {
-                        serde_json::json!({
-                            "name": entry.name.as_str(),
-                            "hosts": entry.about.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                            "note": entry.about.note,
-                            "created": entry.created.0,
-                        })
-                    })
-                    .collect();
-                show::json(&shown);
-            } else if entries.is_empty() {
-                show::line("The vault is empty. `hardshell secret set NAME --host HOST` keeps a key.");
-            } else {
-                for entry in entries {
-                    let hosts: Vec<String> = entry.about.hosts.iter().map(ToString::to_string).collect();
-                    let days = now.since(entry.created).as_secs() / 86_400;
-                    let line = format!(
-                        "{:<24} for {:<32} {days} day(s) old  {}",
-                        entry.name,
-                        hosts.join(" "),
-                        entry.about.note
-                    );
-                    show::line(&show::printable(&line));
-                }
-            }
+        SecretCommand::List => list::run(common, &opened)?,
+        SecretCommand::Rotate { name, test, place, untested } => {
+            let proof = match (test, untested) {
+                (Some(url), _) => rotate::Proof::By { url, place },
+                (None, true) => rotate::Proof::Untested,
+                (None, false) => rotate::Proof::Known,
+            };
+            rotate::run(common, &opened, name, &proof).await?;
+        }
+        SecretCommand::Import { path, only, host, dry_run, shred } => {
+            let wishes = import::Wishes { only, hosts: hosts(host)?, dry_run: *dry_run, shred: *shred };
+            import::run(common, &opened, path, &wishes)?;
         }
         SecretCommand::Remove { name } => {
             let name: SecretName = name.parse().map_err(failed)?;
-            vault.remove(&name).map_err(failed)?;
-            done(common, &format!("{name} is gone from the vault."));
+            opened.vault.remove(&name).map_err(failed)?;
+            done(common, &format!("{name} is gone from the vault, and what held it is overwritten."));
         }
+        SecretCommand::Key { kind } => rekey(common, opened, *kind)?,
     }
     Ok(Exit::Done)
 }
 
-/// From a terminal without showing it, or from what is piped in. Never from an argument, which others could see.
-fn read_secret() -> Result<SecretText, Problem> {
-    let io = |source| Problem::Io { step: "read the secret".to_string(), source };
-    let stdin = std::io::stdin();
-    let mut text = String::new();
-    if stdin.is_terminal() {
-        show::piece("secret (not shown): ");
-        let before = rustix::termios::tcgetattr(&stdin).map_err(|errno| io(errno.into()))?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(rustix::termios::LocalModes::ECHO);
-        rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &quiet)
-            .map_err(|errno| io(errno.into()))?;
-        let read = stdin.read_line(&mut text);
-        let restored = rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &before);
-        show::line("");
-        read.map_err(io)?;
-        restored.map_err(|errno| io(errno.into()))?;
-    } else {
-        let limit = u64::try_from(vault::SECRET_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(2);
-        stdin.lock().take(limit).read_to_string(&mut text).map_err(io)?;
-    }
-    let trimmed = text.trim_end_matches(['\n', '\r']).to_string();
-    SecretText::new(trimmed).map_err(failed)
+fn rekey(common: &Common, opened: Opened, kind: KeyWord) -> Result<(), Problem> {
+    let kind = match kind {
+        KeyWord::File => KeyKind::File,
+        KeyWord::Passphrase => KeyKind::Passphrase,
+        KeyWord::Credential => KeyKind::Credential,
+    };
+    let source = kind.source(Asking::New, hidden::passphrase).map_err(Box::new)?;
+    let Opened { home, config: _, vault } = opened;
+    let vault = Arc::try_unwrap(vault).map_err(|_shared| Problem::Other {
+        what: "change the key: the vault is in use by this command".to_string(),
+        hint: None,
+    })?;
+    vault.rekey(home.root(), &source).map_err(failed)?;
+    let word = match kind {
+        KeyKind::File => "file",
+        KeyKind::Passphrase => "passphrase",
+        KeyKind::Credential => "credential",
+    };
+    done(
+        common,
+        &format!(
+            "The vault has another key. Write `key = \"{word}\"` under `[vault]` in {}, and start again.\nMind that {}.",
+            home.path(FILE).display(),
+            kind.caveat()
+        ),
+    );
+    Ok(())
+}
+
+fn hosts(texts: &[String]) -> Result<Vec<Host>, Problem> {
+    texts.iter().map(|text| text.parse::<Host>()).collect::<Result<_, _>>().map_err(failed)
+}
+
+/// The end of a day, in UTC.
+fn day(text: &str) -> Result<Timestamp, Problem> {
+    let wrong = || Problem::Other {
+        what: format!("read the day `{text}`: write YYYY-MM-DD"),
+        hint: Some("hardshell secret set NAME --host HOST --expires 2027-03-01".to_string()),
+    };
+    let day: jiff::civil::Date = text.parse().map_err(|_bad: jiff::Error| wrong())?;
+    let end = day.at(23, 59, 59, 0).to_zoned(jiff::tz::TimeZone::UTC).map_err(|_bad| wrong())?;
+    let milliseconds = u64::try_from(end.timestamp().as_millisecond()).map_err(|_past| wrong())?;
+    Ok(Timestamp(milliseconds))
+}
+
+fn read(prompt: &str) -> Result<SecretText, Problem> {
+    let text = hidden::secret(prompt)
+        .map_err(|source| Problem::Io { step: "read the secret".to_string(), source })?;
+    SecretText::new(text).map_err(failed)
 }
 
 fn done(common: &Common, text: &str) {

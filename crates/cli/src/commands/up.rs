@@ -23,7 +23,7 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
     root::leave(&home)?;
     let theatre = Some(crate::theatre::theatre());
     let options = Options { home, port: arguments.port, theatre };
-    let running = Running::start(options).await.map_err(Box::new)?;
+    let running = Running::start_asking(options, crate::hidden::passphrase).await.map_err(Box::new)?;
     let link = match arguments.no_link {
         true => None,
         false => Some(running.sign_in_link().await.map_err(Box::new)?),

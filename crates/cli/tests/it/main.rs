@@ -11,6 +11,8 @@ mod crash;
 #[cfg(test)]
 mod crash_check;
 #[cfg(test)]
+mod dice;
+#[cfg(test)]
 mod install;
 #[cfg(test)]
 mod judge;
@@ -22,3 +24,5 @@ mod place;
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod secrets;

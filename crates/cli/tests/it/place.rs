@@ -7,7 +7,7 @@
 use crate::client::Client;
 use sandbox::process::{User, find_user};
 use std::fs::{self, Permissions};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -169,6 +169,33 @@ impl Place {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// Runs `hardshell` with `arguments` to its end, with `input` piped in.
+    pub async fn run_with(&self, home: &Path, arguments: &[&str], input: &str) -> Said {
+        let mut command = self.command(home);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_string());
+        let output = tokio::task::spawn_blocking(move || {
+            // A program that needs no input closes its end.
+            let _ = stdin.write_all(input.as_bytes());
+            drop(stdin);
+            child.wait_with_output()
+        });
+        let output = tokio::time::timeout(PATIENCE, output).await.unwrap().unwrap().unwrap();
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Writes a private file that belongs to whoever the program runs as.
+    pub fn plant(&self, path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        self.give(path);
     }
 
     /// Starts `hardshell up` on a home; it takes messages when this returns.

@@ -15,6 +15,10 @@ mod mail;
 #[cfg(test)]
 mod maildir;
 #[cfg(test)]
+mod secret_stores;
+#[cfg(test)]
 mod shell;
+#[cfg(test)]
+mod way_out;
 #[cfg(test)]
 mod web;

@@ -95,8 +95,8 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         name: "/run",
-        arguments: "COMMAND",
-        about: "Run a command line in the sandbox.",
+        arguments: "[--host HOST]… COMMAND",
+        about: "Run a command line in the sandbox, without network or with these hosts alone.",
         phrase: "run ls -l",
     },
     Command {
@@ -185,12 +185,24 @@ impl Wish {
             Self::Mail(Mail::All) => one("mail.list", json!({"limit": MAILS})),
             Self::Mail(Mail::One(id)) => one("mail.read", json!({"id": id})),
             Self::Mail(Mail::Search(words)) => one("mail.search", json!({"query": words, "limit": MAILS})),
-            Self::Run(command) => one("shell.run", json!({"command": command})),
+            Self::Run(command) => one("shell.run", run(command)),
             Self::Remember(text) => one("memory.note", json!({"text": text})),
             Self::Recall(words) => one("memory.search", json!({"query": words})),
             Self::Help(_) => Vec::new(),
         }
     }
+}
+
+/// `--host github.com git fetch` is a command that may reach that host; without hosts it reaches none.
+fn run(line: &str) -> Value {
+    let (mut hosts, mut command) = (Vec::new(), line.trim());
+    while let Some((host, after)) =
+        command.strip_prefix("--host ").and_then(|after| after.trim().split_once(' '))
+    {
+        hosts.push(host.to_lowercase());
+        command = after.trim();
+    }
+    if hosts.is_empty() { json!({"command": command}) } else { json!({"command": command, "hosts": hosts}) }
 }
 
 /// Reads `text` as a slash command. A command is one line; what follows on further lines belongs to its argument.

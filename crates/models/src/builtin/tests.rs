@@ -86,6 +86,10 @@ fn every_command_becomes_a_call() {
         ),
         ("/run df -h | sort", one("shell.run", json!({"command": "df -h | sort"}))),
         (
+            "/run --host GitHub.com --host pypi.org git fetch",
+            one("shell.run", json!({"command": "git fetch", "hosts": ["github.com", "pypi.org"]})),
+        ),
+        (
             "/remember the key is under the mat",
             one("memory.note", json!({"text": "the key is under the mat"})),
         ),
@@ -246,7 +250,7 @@ fn a_command_that_is_not_one_says_so() {
         ("/dsik", "Did you mean `/disk`?"),
         ("/frobnicate", "There is no such command. `/help`"),
         ("/uptime", "`/uptime URL`: Whether"),
-        ("/run   ", "`/run COMMAND`: Run"),
+        ("/run   ", "`/run [--host HOST]… COMMAND`: Run"),
         ("/disk now", "`/disk`: How full"),
         ("/help mail", "`/mail [all | ID | search WORDS]`: Unread"),
         ("/help", "| `/mail [all \\| ID \\| search WORDS]` |"),

@@ -18,7 +18,7 @@ pub fn grants_of_typed(line: &str) -> Vec<Grant> {
     let looking =
         |tools: &[&str]| tools.iter().filter_map(|tool| grant(tool, &[], LOOKS_MAX, line)).collect();
     match (word, rest.is_empty()) {
-        ("/run", false) => exactly("shell.run", "command").into_iter().collect(),
+        ("/run", false) => run(rest, line).into_iter().collect(),
         ("/read", false) => exactly("files.read", "path").into_iter().collect(),
         ("/fetch", false) => exactly("web.fetch", "url").into_iter().collect(),
         ("/uptime", false) => exactly("host.uptime", "url").into_iter().collect(),
@@ -28,6 +28,22 @@ pub fn grants_of_typed(line: &str) -> Vec<Grant> {
         ("/brief", true) => looking(&["mail.list", "host.disk", "host.load", "host.services"]),
         _ => Vec::new(),
     }
+}
+
+/// `/run git fetch`, or `/run --host github.com git fetch` for a command that may reach a host.
+fn run(rest: &str, line: &str) -> Option<Grant> {
+    let (mut hosts, mut command) = (Vec::new(), rest);
+    while let Some((host, after)) =
+        command.strip_prefix("--host ").and_then(|after| after.trim().split_once(' '))
+    {
+        hosts.push(host.to_lowercase());
+        command = after.trim();
+    }
+    let mut granted = grant("shell.run", &[("command", command)], 1, line)?;
+    if !hosts.is_empty() {
+        granted.arguments.insert("hosts".to_string(), Constraint::Is(hosts));
+    }
+    Some(granted)
 }
 
 fn grant(tool: &str, constants: &[(&str, &str)], times: u32, line: &str) -> Option<Grant> {

@@ -350,3 +350,19 @@ fn the_first_format_is_still_read() {
     let vault = Vault::open(home.path(), &KeySource::File).unwrap();
     assert_eq!(read_out(&vault, "mail", "imap.example.org").unwrap(), "correct horse battery");
 }
+
+#[test]
+fn another_key_opens_the_same_secrets_and_the_old_one_nothing() {
+    let home = home();
+    let vault = Vault::open(home.path(), &KeySource::File).unwrap();
+    vault.set(&name("a"), secret("correct horse"), about(&["a.example"])).unwrap();
+    let passphrase = || KeySource::Passphrase(secret("a long passphrase"));
+    vault.rekey(home.path(), &passphrase()).unwrap();
+    assert!(!home.path().join("vault.key").exists());
+    assert!(matches!(Vault::open(home.path(), &KeySource::File), Err(Error::KeyKind { .. })));
+    let vault = Vault::open(home.path(), &passphrase()).unwrap();
+    assert_eq!(read_out(&vault, "a", "a.example").unwrap(), "correct horse");
+    vault.rekey(home.path(), &KeySource::File).unwrap();
+    assert!(matches!(Vault::open(home.path(), &passphrase()), Err(Error::KeyKind { .. })));
+    assert_eq!(Vault::open(home.path(), &KeySource::File).unwrap().list().unwrap().len(), 1);
+}

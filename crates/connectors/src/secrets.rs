@@ -1,0 +1,150 @@
+//! Secrets that are kept elsewhere: read from their stores and lent to the vault of this process, under names of ours.
+
+mod hashicorp;
+mod program;
+
+pub use hashicorp::{Hashicorp, HashicorpLogin};
+pub use program::Programs;
+
+use domain::SecretName;
+use std::sync::Arc;
+use std::time::Duration;
+use vault::{About, SecretRef, SecretText, Vault};
+
+/// How often what is kept elsewhere is read again when its store names no time.
+const REFRESH: Duration = Duration::from_secs(15 * 60);
+/// How soon it is tried again when a store did not answer.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// A secret that is kept elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is called here.
+    pub name: SecretName,
+    /// Where it is.
+    pub from: SecretRef,
+    /// Where it may go, and what it is for.
+    pub about: About,
+}
+
+/// A secret cannot be read from where it is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The vault refused.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The store could not be reached.
+    #[error("read `{from}`")]
+    Egress {
+        /// Where the secret is.
+        from: SecretRef,
+        /// What happened.
+        source: Box<egress::Error>,
+    },
+    /// The store answered, and not with the secret. What it said is not repeated: it may be the secret.
+    #[error("read `{from}`: {reason}")]
+    Store {
+        /// Where the secret is.
+        from: SecretRef,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The stores that are configured.
+#[derive(Debug, Default)]
+pub struct Stores {
+    /// A `HashiCorp` Vault or `OpenBao`.
+    pub hashicorp: Option<Hashicorp>,
+    /// Programs that print secrets.
+    pub programs: Programs,
+}
+
+/// Reads secrets from their stores, and again before they grow old.
+#[derive(Debug)]
+pub struct Keeper {
+    vault: Arc<Vault>,
+    stores: Stores,
+    kept: Vec<Kept>,
+}
+
+impl Keeper {
+    /// Keeps `kept` fresh in `vault`.
+    #[must_use]
+    pub fn new(vault: Arc<Vault>, stores: Stores, kept: Vec<Kept>) -> Self {
+        Self { vault, stores, kept }
+    }
+
+    /// Reads every secret once. From here on each is redacted, and lent to its hosts.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretsError`] of the first that cannot be read; those before it are attached.
+    pub async fn fetch(&self) -> Result<(), SecretsError> {
+        for kept in &self.kept {
+            let Kept { name, from, about } = kept;
+            match from {
+                SecretRef::Environment(_) | SecretRef::File(_) => {
+                    self.vault.attach(name, from, about.clone())?
+                }
+                SecretRef::Vault(_)
+                | SecretRef::HashicorpVault { .. }
+                | SecretRef::AwsSecretsManager { .. }
+                | SecretRef::Program(_) => {
+                    let value = self.read(from).await?;
+                    self.vault.attach_fetched(name, from, value, about.clone())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads them again and again, and renews what the stores lent only for a time. `failed` hears of what could not
+    /// be read; what was read last stays in use. Never returns while there is anything to keep.
+    pub async fn keep(&self, failed: impl Fn(&SecretsError)) {
+        let remote = self.kept.iter().any(|kept| !matches!(kept.from, SecretRef::Environment(_)));
+        if !remote {
+            return;
+        }
+        let mut wait = self.patience();
+        loop {
+            tokio::time::sleep(wait).await;
+            if let Some(hashicorp) = &self.stores.hashicorp {
+                hashicorp.renew().await;
+            }
+            wait = match self.fetch().await {
+                Ok(()) => self.patience(),
+                Err(error) => {
+                    failed(&error);
+                    RETRY
+                }
+            };
+        }
+    }
+
+    /// Half of the shortest lease, so that one failure costs nothing.
+    fn patience(&self) -> Duration {
+        let lease = self.stores.hashicorp.as_ref().and_then(Hashicorp::lease);
+        lease.map_or(REFRESH, |lease| (lease / 2).clamp(Duration::from_secs(1), REFRESH))
+    }
+
+    async fn read(&self, from: &SecretRef) -> Result<SecretText, SecretsError> {
+        let none = |store: &str| SecretsError::Store {
+            from: from.clone(),
+            reason: format!("`[secret_stores]` names no {store}"),
+        };
+        match from {
+            SecretRef::HashicorpVault { mount, path, field } => {
+                let store = self.stores.hashicorp.as_ref().ok_or_else(|| none("`hashicorp`"))?;
+                store.read(from, mount, path, field).await
+            }
+            SecretRef::Program(name) => self.stores.programs.read(from, name).await,
+            SecretRef::Vault(_)
+            | SecretRef::Environment(_)
+            | SecretRef::File(_)
+            | SecretRef::AwsSecretsManager { .. } => {
+                Err(SecretsError::Store { from: from.clone(), reason: "nothing here reads it".to_string() })
+            }
+        }
+    }
+}

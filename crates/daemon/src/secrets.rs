@@ -1,0 +1,120 @@
+//! Proves a new secret by a call with it, before it takes the place of the old one.
+
+use crate::config::Config;
+use domain::{Host, SecretName};
+use egress::{Credential, Egress, HeaderName, HeaderValue, Limits, Place, Request, Rule, Rules, Scope, Url};
+use posture::Service;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use vault::{About, SecretRef, SecretText, Vault};
+
+/// How long the call may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request that only a good secret answers with 2xx.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestCall {
+    /// What is asked.
+    pub url: String,
+    /// Where the secret goes: `bearer`, `basic:USER`, `header:NAME`, `header:NAME PREFIX`.
+    pub place: String,
+    /// What else the request says.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A new secret was not proved; the old one still stands.
+#[derive(Debug, thiserror::Error)]
+pub enum NotProved {
+    /// The call is not one.
+    #[error("make the call: {reason}")]
+    Call {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The vault refused.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The call could not be made.
+    #[error("make the call")]
+    Egress(#[from] egress::Error),
+    /// The service did not take it.
+    #[error("use it: the service answered {status}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+impl TestCall {
+    /// The call that is known for a secret of these hosts.
+    #[must_use]
+    pub fn known(hosts: &[Host]) -> Option<Self> {
+        let service = Service::tested_at(hosts)?;
+        let (url, place) = (service.test.clone()?, service.place.clone()?);
+        Some(Self { url, place, headers: service.headers.clone() })
+    }
+
+    fn place(&self) -> Result<Place, NotProved> {
+        let wrong = || NotProved::Call {
+            reason: format!("`{}` is no place; say `bearer`, `basic:USER` or `header:NAME`", self.place),
+        };
+        let header = |text: &str| text.parse::<HeaderName>().map_err(|_bad| wrong());
+        match self.place.split_once(':') {
+            None if self.place == "bearer" => Ok(Place::Bearer),
+            Some(("basic", user)) => Ok(Place::Basic { user: user.to_string() }),
+            Some(("header", text)) => Ok(match text.split_once(' ') {
+                None => Place::Header { name: header(text)?, prefix: String::new() },
+                Some((name, prefix)) => Place::Header { name: header(name)?, prefix: format!("{prefix} ") },
+            }),
+            Some(_) | None => Err(wrong()),
+        }
+    }
+
+    /// Calls with `value` as the new value of `name`. It is known to the vault of this process alone, and written
+    /// nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`NotProved`], which never repeats the secret.
+    pub async fn proves(
+        &self,
+        vault: &Arc<Vault>,
+        name: &SecretName,
+        value: SecretText,
+        config: &Config,
+    ) -> Result<u16, NotProved> {
+        let bad = |reason: String| NotProved::Call { reason };
+        let url: Url = self.url.parse().map_err(|error: egress::UrlError| bad(error.to_string()))?;
+        let host =
+            url.destination.name().ok_or_else(|| bad("a secret goes to a host with a name".to_string()))?;
+        vault.allows(name, host)?;
+        let fresh: SecretName =
+            format!("{name}.new").parse().map_err(|error: domain::IdError| bad(error.to_string()))?;
+        let about = About { hosts: vec![host.clone()], ..About::default() };
+        vault.attach_fetched(&fresh, &SecretRef::Vault(name.clone()), value, about)?;
+        let named = format!("{host}:{}", url.port);
+        let rule = if config.network.private_hosts.contains(&named) {
+            Rule::private(url.destination.clone(), url.port)
+        } else {
+            Rule::host(url.destination.clone(), url.port)
+        };
+        let limits = Limits { total_timeout: PATIENCE, redirects_max: 0, ..Limits::default() };
+        let scope =
+            Scope { who: "secret rotate".to_string(), rules: Arc::new(Rules::new().with(rule)), limits };
+        let mut request = Request::get(url).credential(Credential { secret: fresh, place: self.place()? });
+        for (name, value) in &self.headers {
+            let wrong = || bad(format!("the header `{name}` is none"));
+            let value = HeaderValue::from_str(value).map_err(|_bad| wrong())?;
+            request = request.header(name.parse().map_err(|_bad| wrong())?, value);
+        }
+        let egress =
+            Egress::new(Arc::clone(vault), egress::Settings::default(), Arc::new(egress::Unobserved))?;
+        let status = egress.request(request, &scope).await?.status;
+        if status.is_success() {
+            Ok(status.as_u16())
+        } else {
+            Err(NotProved::Refused { status: status.as_u16() })
+        }
+    }
+}

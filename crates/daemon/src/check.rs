@@ -160,9 +160,21 @@ fn settings(root: &Path, config: &Config) -> Option<Fault> {
     let policy::Error::Setting { key, value, reason } = error else {
         return Some(Fault::new("", error.to_string()));
     };
+    let key =
+        section_of(config, &key, &value).map_or_else(|| key.clone(), |section| format!("{section}.{key}"));
     let mut fault = Fault::new(&key, format!("`{value}` {reason}"));
     fault.way.extend(position(config, &fault.way, &value));
     Some(fault)
+}
+
+/// The section whose list `key` holds `value`: the policy names some keys without theirs.
+fn section_of(config: &Config, key: &str, value: &str) -> Option<String> {
+    let whole = serde_json::to_value(config).ok()?;
+    let has = |table: &serde_json::Value| {
+        let list = table.get(key).and_then(serde_json::Value::as_array);
+        list.is_some_and(|list| list.iter().any(|found| found == value))
+    };
+    whole.as_object()?.iter().find(|(_, table)| has(table)).map(|(name, _)| name.clone())
 }
 
 /// Which of the list at `way` is `value`.

@@ -26,3 +26,5 @@ mod sandbox;
 mod scenarios;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod walls;

@@ -20,6 +20,7 @@ pub fn messages(items: &[Item], settings: &Settings) -> Vec<Message> {
             | ItemBody::Answered { .. }
             | ItemBody::Result { .. }
             | ItemBody::Asked { .. }
+            | ItemBody::Planned { .. }
             | ItemBody::Replied { .. }
             | ItemBody::Ended { .. },
             _,
@@ -65,6 +66,7 @@ fn push_item(messages: &mut Vec<Message>, item: &Item, items: &[Item], settings:
         }
         // A result stands behind its call; a reply repeats the answer before it; a summary stands at the front.
         ItemBody::Result { .. }
+        | ItemBody::Planned { .. }
         | ItemBody::Replied { .. }
         | ItemBody::Asked { .. }
         | ItemBody::Summary { .. } => {}
@@ -88,6 +90,7 @@ fn result_of(call: &ProposedCall, answer: &Item, items: &[Item], settings: &Sett
             | ItemBody::Answered { .. }
             | ItemBody::Result { .. }
             | ItemBody::Asked { .. }
+            | ItemBody::Planned { .. }
             | ItemBody::Replied { .. }
             | ItemBody::Summary { .. }
             | ItemBody::Ended { .. } => {}

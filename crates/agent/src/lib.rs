@@ -10,5 +10,5 @@ mod step;
 mod wrap;
 
 pub use context::{estimate_tokens, messages};
-pub use step::{Limits, PendingCall, Settings, Spent, Step, next};
+pub use step::{Limits, PendingCall, Planning, Settings, Spent, Step, next};
 pub use wrap::{Delimiter, DelimiterError, printable, wrap_untrusted};

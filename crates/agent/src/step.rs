@@ -33,6 +33,18 @@ pub struct Settings {
     pub delimiter: Delimiter,
     /// How far one task may go.
     pub limits: Limits,
+    /// Whether a plan comes first.
+    pub planning: Planning,
+}
+
+/// Whether a task begins with a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Planning {
+    /// It does, when the owner asks in words.
+    First,
+    /// It does not: what has consequences asks.
+    #[default]
+    Never,
 }
 
 /// How far one task may go before it is ended.
@@ -60,6 +72,8 @@ pub struct Spent {
 /// What to do next about a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Have a plan written from the owner's words alone; it becomes an [`ItemBody::Planned`].
+    Plan,
     /// Put this to the model; its answer becomes an [`ItemBody::Answered`].
     Ask {
         /// The effect's step.
@@ -120,6 +134,7 @@ pub fn next(items: &[Item], task: &TaskId, settings: &Settings, spent: Spent) ->
     let bodies: Vec<&Item> = items.iter().filter(|item| item.task == *task).collect();
     let mut answers: u32 = 0;
     let mut last: Option<(&str, &[ProposedCall])> = None;
+    let (mut owner_asked, mut planned) = (false, false);
     let mut since: Vec<&ItemBody> = Vec::new();
     for item in bodies {
         let body = item.body_ref();
@@ -131,8 +146,15 @@ pub fn next(items: &[Item], task: &TaskId, settings: &Settings, spent: Spent) ->
                 since.clear();
             }
             ItemBody::Result { .. } | ItemBody::Asked { .. } => since.push(body),
-            ItemBody::Said { .. } | ItemBody::Summary { .. } => {}
+            ItemBody::Said { by, text, quoted: _ } => {
+                owner_asked |= by == "owner" && !text.starts_with('/');
+            }
+            ItemBody::Planned { .. } => planned = true,
+            ItemBody::Summary { .. } => {}
         }
+    }
+    if settings.planning == Planning::First && last.is_none() && owner_asked && !planned {
+        return Step::Plan;
     }
     let Some((text, calls)) = last else { return ask(items, answers, settings, spent) };
     if calls.is_empty() {
@@ -220,6 +242,7 @@ fn summarize(items: &[Item], settings: &Settings, room: usize) -> Step {
     let done = items.iter().filter_map(|item| match item.body_ref() {
         ItemBody::Summary { up_to, .. } => Some(*up_to),
         ItemBody::Said { .. }
+        | ItemBody::Planned { .. }
         | ItemBody::Answered { .. }
         | ItemBody::Result { .. }
         | ItemBody::Asked { .. }
@@ -279,7 +302,7 @@ fn digest_of(items: &[Item], bytes_max: usize) -> String {
             }
             ItemBody::Summary { text, .. } => ("earlier", text.clone()),
             ItemBody::Ended { why, .. } => ("ended", why.clone()),
-            ItemBody::Asked { .. } | ItemBody::Replied { .. } => continue,
+            ItemBody::Asked { .. } | ItemBody::Replied { .. } | ItemBody::Planned { .. } => continue,
         };
         let cut: String = text.chars().take(SUMMARY_ITEM_BYTES_MAX).collect();
         let more = if cut.len() < text.len() { " […]" } else { "" };

@@ -31,6 +31,8 @@ pub struct Parts {
     pub redact: Arc<dyn Redact>,
     /// What carries effects out.
     pub executors: Executors,
+    /// Looks for signs of an attack in what strangers wrote.
+    pub scan: Box<dyn Scan>,
     /// Finds what an action leads to on this machine.
     pub resolve: Box<dyn Resolve>,
     /// Follows what happens.
@@ -51,6 +53,12 @@ pub struct Executors {
     pub reply: Arc<dyn Executor>,
     /// Runs tools, by what stands before the first dot of their name.
     pub tools: BTreeMap<String, Arc<dyn Executor>>,
+}
+
+/// Looks for signs of an attack. It can only make the policy ask more.
+pub trait Scan: Send + Sync {
+    /// Whether a stranger's `text` looks as if it wanted to steer a model.
+    fn is_suspicious(&self, text: &str) -> bool;
 }
 
 /// Finds what an action leads to on this machine.
@@ -120,6 +128,7 @@ pub struct Broker {
     pub(crate) store: Store,
     pub(crate) redact: Arc<dyn Redact>,
     pub(crate) executors: Executors,
+    pub(crate) scan: Box<dyn Scan>,
     pub(crate) resolve: Box<dyn Resolve>,
     pub(crate) watch: Arc<dyn Watch>,
     pub(crate) clock: Clock,
@@ -139,6 +148,7 @@ impl Broker {
             store: parts.store,
             redact: parts.redact,
             executors: parts.executors,
+            scan: parts.scan,
             resolve: parts.resolve,
             watch: parts.watch,
             clock: parts.clock,

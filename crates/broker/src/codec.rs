@@ -30,6 +30,8 @@ struct LedgerWire {
     notes: Vec<NoteWire>,
     mandate: String,
     typed: Option<String>,
+    #[serde(default)]
+    suspicious: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,6 +66,7 @@ pub(crate) fn write_ledger(ledger: &Ledger) -> String {
         notes: ledger.notes.iter().map(note_to_wire).collect(),
         mandate: mandate_to_json(&ledger.mandate),
         typed: ledger.typed.clone(),
+        suspicious: ledger.suspicious,
     };
     // These types have no maps, so writing them cannot fail; an empty text would be refused when it is read.
     serde_json::to_string(&wire).unwrap_or_default()
@@ -82,6 +85,7 @@ pub(crate) fn read_ledger(text: &str, catalog: &Catalog) -> Result<Ledger, Ledge
     ledger.mandate =
         mandate_from_json(&wire.mandate).map_err(|_malformed| LedgerCodecError::Part("mandate"))?;
     ledger.typed = wire.typed;
+    ledger.suspicious = wire.suspicious;
     Ok(ledger)
 }
 

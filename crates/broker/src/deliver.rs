@@ -90,6 +90,8 @@ impl Broker {
         let mut ledger = self.ledger(&who.session).await?;
         self.give_leave(&mut ledger, &inbound, &words);
         ledger.read(&label);
+        let strange = inbound.quoted.iter().chain((!words.is_clean()).then_some(&inbound.text));
+        ledger.suspicious |= strange.into_iter().any(|text| self.scan.is_suspicious(text));
         let body =
             ItemBody::Said { by: who.principal.to_string(), text: inbound.text, quoted: inbound.quoted };
         self.append(who, ledger, vec![Labelled::new(body, label)], None).await

@@ -1,6 +1,7 @@
 //! What the broker tells whoever watches: screens follow a task by these.
 
 use crate::Progress;
+use crate::plan::PLAN_STEP;
 use domain::{
     Argument, Call, Effect, Label, QuestionId, RuleHit, SessionId, TaskId, TaskState, Timestamp, Verdict,
 };
@@ -29,6 +30,13 @@ pub enum What {
         by: String,
         /// The text.
         text: String,
+    },
+    /// A plan was written, or none could be.
+    Planned {
+        /// What may be done without a question, in plain language, a line a grant.
+        grants: Vec<String>,
+        /// Why there is no plan; empty when there is one.
+        why: String,
     },
     /// A piece of a model's answer, not yet a reply.
     Draft {
@@ -152,6 +160,10 @@ impl Passing<'_> {
 
 impl Progress for Passing<'_> {
     fn draft(&self, text: &str) {
+        // A plan is told whole, when it is understood.
+        if self.step == PLAN_STEP {
+            return;
+        }
         self.pass(What::Draft { step: self.step, text: text.to_string() });
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     pub(crate) mandate: Mandate,
     /// The slash command that the running task is, word for word.
     pub(crate) typed: Option<String>,
+    /// Whether anything read looked like an attack; never taken back.
+    pub(crate) suspicious: bool,
 }
 
 /// One thing that may ground values.
@@ -54,6 +56,7 @@ impl Ledger {
             provenance: Provenance::default(),
             mandate: Mandate::default(),
             typed: None,
+            suspicious: false,
         }
     }
 

@@ -16,13 +16,14 @@ mod happened;
 mod intent;
 mod keep;
 mod ledger;
+mod plan;
 mod rates;
 mod recover;
 mod standing;
 mod steps;
 mod submit;
 
-pub use broker::{Broker, Clock, Executors, House, Parts, Resolve, Speaker};
+pub use broker::{Broker, Clock, Executors, House, Parts, Resolve, Scan, Speaker};
 pub use deliver::Taken;
 pub use error::Error;
 pub use executor::{Cancel, Carried, Context, Executor, Progress, Silent};

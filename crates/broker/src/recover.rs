@@ -83,6 +83,7 @@ impl Broker {
                 let calls = items.iter().rev().find_map(|item| match item.body_ref() {
                     ItemBody::Answered { calls, .. } => Some(calls.clone()),
                     ItemBody::Said { .. }
+                    | ItemBody::Planned { .. }
                     | ItemBody::Result { .. }
                     | ItemBody::Asked { .. }
                     | ItemBody::Replied { .. }

@@ -123,6 +123,7 @@ impl Broker {
         let answer = items.iter().rev().find_map(|item| match item.body_ref() {
             ItemBody::Answered { text, calls: _ } => Some(text.clone()),
             ItemBody::Said { .. }
+            | ItemBody::Planned { .. }
             | ItemBody::Result { .. }
             | ItemBody::Asked { .. }
             | ItemBody::Replied { .. }
@@ -171,6 +172,7 @@ impl Broker {
                     }
                 };
                 let text = output.text.clone();
+                ledger.suspicious |= !label.is_clean() && self.scan.is_suspicious(&text);
                 let note = Note::Result {
                     tool: proposed.tool.clone(),
                     arguments: proposed.arguments.clone(),

@@ -9,7 +9,7 @@ use domain::{
     Action, Blame, Call, Done, EffectKey, Failure, Label, Labelled, QuestionId, RuleHit, Tier, Timestamp,
     Verdict,
 };
-use policy::{Decision, Facts, Lockdown, Question, StandingRule};
+use policy::{Decision, Facts, Lockdown, Question, StandingRule, Suspicion};
 use std::time::Duration;
 
 /// How long a question waits for its answer.
@@ -132,6 +132,7 @@ impl Broker {
             };
             executor.carry_out(recorded, context).await
         };
+        let carried = carried.map(|done| self.as_configured(call, done));
         self.close(submission, &deed, seq, started, carried, hits, facts).await
     }
 
@@ -187,6 +188,18 @@ impl Broker {
                 Submitted::Failed { failure: Failure { text: self.clean(&failure.text), ..failure }, rules }
             }
         })
+    }
+
+    /// What a tool gave back, labelled as the owner's configuration says of where it came from.
+    fn as_configured(&self, call: Option<&Call>, done: Labelled<Done>) -> Labelled<Done> {
+        match (call, done.into_parts()) {
+            (Some(call), (Done::Ran(output), _)) => {
+                let output = self.policy().as_configured(call, output);
+                let label = output.label.clone();
+                Labelled::new(Done::Ran(output), label)
+            }
+            (_, (done, label)) => Labelled::new(done, label),
+        }
     }
 
     fn redacted(&self, done: Labelled<Done>) -> Labelled<Done> {
@@ -336,7 +349,7 @@ impl Broker {
             isolation: self.house.isolation(),
             isolation_floor: self.house.isolation_floor(),
             counters: kept.counters,
-            suspicion: policy::Suspicion::Quiet,
+            suspicion: if ledger.suspicious { Suspicion::Raised } else { Suspicion::Quiet },
             lockdown: self.house.lockdown(),
         })
     }

@@ -148,6 +148,7 @@ impl Following {
             }
             What::Ended { state: TaskState::Running | TaskState::Waiting, why: _ }
             | What::Accepted { .. }
+            | What::Planned { .. }
             | What::Called { .. }
             | What::Decided { .. }
             | What::Progress { .. }

@@ -338,13 +338,20 @@ impl Config {
     /// The part that the policy reads.
     #[must_use]
     pub fn policy(&self) -> Settings {
+        let mut tiers = self.tiers.clone();
+        // A mailbox is a folder of its own name to the rules.
+        for mailbox in &self.mailboxes {
+            if let Some(tier) = mailbox.tier {
+                tiers.folders.insert(mailbox.name.clone(), tier);
+            }
+        }
         Settings {
             shell: self.shell.clone(),
             files: self.files.clone(),
             mail: self.mail.clone(),
             web: self.web.clone(),
             actions: self.actions.clone(),
-            tiers: self.tiers.clone(),
+            tiers,
             sources: self.sources.clone(),
             models: Models::default(),
             limits: self.limits.clone(),

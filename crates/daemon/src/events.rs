@@ -113,6 +113,7 @@ fn event(happened: &Happened, catalog: &Catalog) -> Option<wire::Event> {
     let (session, task) = (happened.session.to_string(), happened.task.to_string());
     Some(match happened.what.clone() {
         What::Accepted { message, by, text } => wire::Event::Accepted { session, task, message, by, text },
+        What::Planned { grants, why } => wire::Event::Planned { session, task, grants, why },
         What::Draft { step, text } => wire::Event::Draft { session, task, step, text },
         What::Called { call_id, tool, effect, arguments } => {
             let arguments = arguments.iter().map(shown_argument).collect();

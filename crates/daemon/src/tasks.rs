@@ -18,12 +18,15 @@ const QUEUE_MAX: usize = 100;
 
 /// Gives the settings of a turn: the model and its limits may have changed since the last one.
 pub type TurnSettings = Box<dyn Fn(&SessionId) -> Settings + Send + Sync>;
+/// Says the date and time in words, for a planner.
+pub type Today = Box<dyn Fn() -> String + Send + Sync>;
 
 /// The tasks that run.
 pub struct Tasks {
     broker: Arc<Broker>,
     store: Store,
     settings: TurnSettings,
+    today: Today,
     sessions: Mutex<BTreeMap<SessionId, Line>>,
     places: Arc<Semaphore>,
 }
@@ -42,9 +45,9 @@ pub struct Crowded;
 impl Tasks {
     /// Nothing runs yet.
     #[must_use]
-    pub fn new(broker: Arc<Broker>, store: Store, settings: TurnSettings) -> Arc<Self> {
+    pub fn new(broker: Arc<Broker>, store: Store, settings: TurnSettings, today: Today) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(SESSIONS_AT_ONCE));
-        Arc::new(Self { broker, store, settings, sessions: Mutex::new(BTreeMap::new()), places })
+        Arc::new(Self { broker, store, settings, today, sessions: Mutex::new(BTreeMap::new()), places })
     }
 
     /// Whether the session takes another task now.
@@ -204,6 +207,10 @@ impl Tasks {
             let items = self.items(&who.session).await?;
             let spent = Spent { tokens, working: started.elapsed() };
             let went = match agent::next(&items, &who.task, &settings, spent) {
+                Step::Plan => {
+                    let (model, most) = (settings.model.clone(), settings.answer_tokens_max);
+                    self.broker.plan(who, model, most, &(self.today)(), cancel).await?
+                }
                 Step::Ask { step, ask } => self.broker.ask_model(who, step, ask, cancel).await?,
                 Step::Summarize { step, ask, up_to, label: _ } => {
                     self.broker.summarize(who, step, ask, up_to, cancel).await?

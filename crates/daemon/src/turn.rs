@@ -4,7 +4,7 @@ use crate::home::{AGENTS, Home, SOUL};
 use crate::start_error::StartError;
 use crate::state::HouseState;
 use agent::Delimiter;
-use domain::SessionId;
+use domain::{SessionId, Timestamp};
 use models::Registry;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub(crate) struct TurnParts {
     pub(crate) state: Arc<HouseState>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: agent::Limits,
+    /// Whether `[agent]` asks for plans.
+    pub(crate) plan: bool,
     pub(crate) delimiters: Delimiters,
 }
 
@@ -33,12 +35,24 @@ impl TurnParts {
             answer_tokens_max: model.map_or(0, models::Model::answer_tokens),
             delimiter: (self.delimiters)(session),
             limits: self.limits,
+            planning: if self.plan && self.registry.plans(&self.state.model) {
+                agent::Planning::First
+            } else {
+                agent::Planning::Never
+            },
         }
     }
 }
 
 pub(crate) fn standing_text(home: &Home) -> Result<String, StartError> {
     Ok(format!("{}\n\n{}", home.standing_text(SOUL)?, home.standing_text(AGENTS)?))
+}
+
+/// The date and time of this machine, in words.
+pub(crate) fn today(now: Timestamp) -> String {
+    let zone = jiff::tz::TimeZone::system();
+    let shown = i64::try_from(now.0).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+    shown.map_or_else(String::new, |at| at.to_zoned(zone).strftime("%A, %Y-%m-%d %H:%M %Z").to_string())
 }
 
 /// Draws 16 hexadecimal digits at a time.

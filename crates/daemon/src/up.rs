@@ -15,7 +15,7 @@ use crate::sign_ins::KeptSignIns;
 use crate::start_error::StartError;
 use crate::state::{HouseState, Seen};
 use crate::tasks::Tasks;
-use crate::turn::{TurnParts, delimiters, drawer, standing_text};
+use crate::turn::{TurnParts, delimiters, drawer, standing_text, today};
 use audit::{KeySource, Log};
 use broker::{Broker, Executors, Parts};
 use domain::{SessionId, Timestamp};
@@ -121,6 +121,7 @@ impl Running {
             store: store.clone(),
             redact,
             executors,
+            scan: Box::new(Guard),
             resolve,
             watch: Arc::clone(&screens) as Arc<dyn broker::Watch>,
             clock: Arc::clone(&clock),
@@ -142,10 +143,12 @@ impl Running {
             state: Arc::clone(&state),
             registry,
             limits,
+            plan: config.agent.plan,
             delimiters,
         };
-        let tasks =
-            Tasks::new(Arc::clone(&broker), store.clone(), Box::new(move |session| turn.settings(session)));
+        let of_turn = Box::new(move |session: &SessionId| turn.settings(session));
+        let at = Arc::clone(&clock);
+        let tasks = Tasks::new(Arc::clone(&broker), store.clone(), of_turn, Box::new(move || today(at())));
         let door = Arc::new(FrontDoor {
             broker: Arc::clone(&broker),
             store: store.clone(),
@@ -267,6 +270,15 @@ impl Running {
         flush(&self.vault).await;
         self.connections.drain().await;
         self.log.close();
+    }
+}
+
+/// The content guard, at the door.
+struct Guard;
+
+impl broker::Scan for Guard {
+    fn is_suspicious(&self, text: &str) -> bool {
+        guard::look(text).is_suspicious()
     }
 }
 

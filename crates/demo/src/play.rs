@@ -178,6 +178,7 @@ async fn follow(
             }
             What::Ended { state: _, why } => return Err(DemoError::Lost { why: stage.masked(&why) }),
             What::Accepted { .. }
+            | What::Planned { .. }
             | What::Draft { .. }
             | What::Progress { .. }
             | What::Answered { .. }
@@ -190,6 +191,7 @@ fn result_text(item: &Item) -> Option<&str> {
     match item.body_ref() {
         ItemBody::Result { text, .. } => Some(text),
         ItemBody::Said { .. }
+        | ItemBody::Planned { .. }
         | ItemBody::Answered { .. }
         | ItemBody::Asked { .. }
         | ItemBody::Replied { .. }
@@ -212,6 +214,7 @@ impl Measured<'_> {
         self.items.iter().flat_map(|item| match item.body_ref() {
             ItemBody::Answered { calls, .. } => calls.as_slice(),
             ItemBody::Said { .. }
+            | ItemBody::Planned { .. }
             | ItemBody::Result { .. }
             | ItemBody::Asked { .. }
             | ItemBody::Replied { .. }
@@ -273,6 +276,7 @@ impl Measured<'_> {
         self.items.iter().find(|item| result(item)).map_or(("", true), |item| match item.body_ref() {
             ItemBody::Result { text, failed, .. } => (text.as_str(), *failed),
             ItemBody::Said { .. }
+            | ItemBody::Planned { .. }
             | ItemBody::Answered { .. }
             | ItemBody::Asked { .. }
             | ItemBody::Replied { .. }

@@ -76,6 +76,13 @@ pub enum ItemBody {
         /// What came quoted, forwarded or attached.
         quoted: Option<String>,
     },
+    /// What the task may do without a question, written from the owner's words before their answer is worked on.
+    Planned {
+        /// In plain language, a line a grant.
+        grants: Vec<String>,
+        /// Why there is no plan; empty when there is one.
+        why: String,
+    },
     /// A model's answer.
     Answered {
         /// What it said.

@@ -110,6 +110,7 @@ fn audience(event: &Event) -> (Audience, Option<SessionId>) {
         Event::Status { .. } => return (Audience::Readers, None),
         Event::Asked { question, .. } => &question.session,
         Event::Accepted { session, .. }
+        | Event::Planned { session, .. }
         | Event::Draft { session, .. }
         | Event::Call { session, .. }
         | Event::Decided { session, .. }

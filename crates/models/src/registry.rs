@@ -150,6 +150,16 @@ impl Registry {
         self.models.get(name).map(|entry| &entry.model)
     }
 
+    /// Whether `name` can write a plan: a language model can, the builtin kind cannot, a script when it holds one.
+    #[must_use]
+    pub fn plans(&self, name: &ModelName) -> bool {
+        self.models.get(name).is_some_and(|entry| match &entry.way {
+            Way::Http(_) => true,
+            Way::Script(script) => script.plans(),
+            Way::Builtin => false,
+        })
+    }
+
     /// A question that shows whether `name` works, tools included, and carries nothing of the owner's. It is an action
     /// like any other, to be put to the broker.
     ///

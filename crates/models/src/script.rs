@@ -4,7 +4,7 @@
 //! right place after a restart.
 
 use crate::trouble::Trouble;
-use domain::{AskModel, Message, ModelTurn, ProposedCall, StopReason, Usage};
+use domain::{AskModel, Message, ModelTurn, ProposedCall, Purpose, StopReason, Usage};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -51,6 +51,7 @@ pub enum ScriptError {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Script {
     answers: Vec<Line>,
+    plan: Option<Value>,
 }
 
 /// One line: version 1 of the format, which is a contract.
@@ -61,6 +62,9 @@ struct Line {
     text: String,
     #[serde(default)]
     calls: Vec<ScriptedCall>,
+    /// The answer to a planner's prompt, on a line of its own; such a line is no turn.
+    #[serde(default)]
+    plan: Option<Value>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -97,7 +101,10 @@ impl Script {
         let answer = |(line, text): (usize, &str)| {
             serde_json::from_str(text).map_err(|error| ScriptError::Line { line, why: error.to_string() })
         };
-        Ok(Self { answers: counted.map(answer).collect::<Result<_, _>>()? })
+        let lines: Vec<Line> = counted.map(answer).collect::<Result<_, _>>()?;
+        let (plans, answers): (Vec<Line>, Vec<Line>) =
+            lines.into_iter().partition(|line| line.plan.is_some());
+        Ok(Self { answers, plan: plans.into_iter().find_map(|line| line.plan) })
     }
 
     /// How many answers it has.
@@ -112,12 +119,28 @@ impl Script {
         self.answers.is_empty()
     }
 
-    /// The answer to `ask`: the line after as many as there are answers in the prompt.
+    /// Whether it has a plan.
+    #[must_use]
+    pub fn plans(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// The answer to `ask`: a planner's prompt gets the plan, any other the line after as many as there are answers in the prompt.
     ///
     /// # Errors
     ///
     /// [`Trouble::ScriptOver`] when there is none.
     pub fn answer(&self, ask: &AskModel) -> Result<ModelTurn, Trouble> {
+        if let (Purpose::Plan, Some(plan)) = (ask.purpose, &self.plan) {
+            return Ok(ModelTurn {
+                // A plan that is a text stands for whatever a model may say instead of one.
+                text: plan.as_str().map_or_else(|| plan.to_string(), str::to_string),
+                calls: Vec::new(),
+                stop: StopReason::Finished,
+                usage: Usage::default(),
+                answered_by: ask.model.to_string(),
+            });
+        }
         let position =
             ask.messages.iter().filter(|message| matches!(message, Message::Assistant { .. })).count();
         let line = self.answers.get(position).ok_or(Trouble::ScriptOver { lines: self.answers.len() })?;
@@ -190,7 +213,6 @@ fn fill_value(value: &Value, filled: &dyn Fn(&str) -> String) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::Purpose;
 
     const SCRIPT: &str = r#"
 # the first look
@@ -243,6 +265,17 @@ mod tests {
             "{}\n{\"calls\": [{\"tool\": \"web.fetch\", \"args\": {\"url\": \"http://x.org/?q=$QUERY\"}}]}";
         let turn = Script::parse(script).unwrap().answer(&ask(after(1))).unwrap();
         assert_eq!(turn.calls[0].arguments, r#"{"url":"http://x.org/?q=result+0"}"#);
+    }
+
+    #[test]
+    fn a_plan_answers_a_planner_and_is_no_turn() {
+        let script = Script::parse("{\"plan\": {\"version\": 1}}\n{\"text\": \"hello\"}").unwrap();
+        assert!(script.plans() && script.len() == 1);
+        let mut asked = ask(after(0));
+        assert_eq!(script.answer(&asked).unwrap().text, "hello");
+        asked.purpose = Purpose::Plan;
+        assert_eq!(script.answer(&asked).unwrap().text, "{\"version\":1}");
+        assert!(!Script::parse(SCRIPT).unwrap().plans());
     }
 
     #[test]

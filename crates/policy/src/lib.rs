@@ -11,6 +11,7 @@
 mod cases;
 mod check;
 mod command;
+mod configured;
 mod decide;
 mod decision;
 mod facts;

@@ -20,6 +20,11 @@ enum WireBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         quoted: Option<String>,
     },
+    Planned {
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        grants: Vec<String>,
+        why: String,
+    },
     Answered {
         text: String,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +86,7 @@ impl From<WireCall> for ProposedCall {
 pub(crate) fn write_body(body: ItemBody) -> String {
     let wire = match body {
         ItemBody::Said { by, text, quoted } => WireBody::Said { by, text, quoted },
+        ItemBody::Planned { grants, why } => WireBody::Planned { grants, why },
         ItemBody::Answered { text, calls } => {
             WireBody::Answered { text, calls: calls.into_iter().map(WireCall::from).collect() }
         }
@@ -101,6 +107,7 @@ pub(crate) fn read_body(version: u32, text: &str) -> Option<ItemBody> {
     }
     Some(match serde_json::from_str(text).ok()? {
         WireBody::Said { by, text, quoted } => ItemBody::Said { by, text, quoted },
+        WireBody::Planned { grants, why } => ItemBody::Planned { grants, why },
         WireBody::Answered { text, calls } => {
             ItemBody::Answered { text, calls: calls.into_iter().map(ProposedCall::from).collect() }
         }

@@ -16,6 +16,7 @@ fn settings() -> Settings {
             tokens_max: 10_000,
             working_time_max: Duration::from_secs(60),
         },
+        planning: Planning::Never,
     }
 }
 
@@ -63,6 +64,7 @@ fn step(bodies: Vec<ItemBody>) -> Step {
 
 fn shape(step: &Step) -> String {
     match step {
+        Step::Plan => "plan".into(),
         Step::Ask { step, .. } => format!("ask {step}"),
         Step::Summarize { step, up_to, .. } => format!("summarize {step} up to {up_to}"),
         Step::Call { step, calls } => {
@@ -225,4 +227,23 @@ fn results_stand_right_behind_their_calls_whatever_came_between() {
         })
         .collect();
     assert_eq!(shape, ["system", "go", "", "a=late", "b=x", "something else", "sure"]);
+}
+
+#[test]
+fn a_plan_comes_first_where_the_owner_asks_in_words_and_only_once() {
+    let none = ItemBody::Planned { grants: vec![], why: "no".into() };
+    let guest = ItemBody::Said { by: "guest:x".into(), text: "hi".into(), quoted: None };
+    for (bodies, planning, expected) in [
+        (vec![said("hi")], Planning::First, "plan"),
+        (vec![said("hi")], Planning::Never, "ask 0"),
+        (vec![said("/disk")], Planning::First, "ask 0"),
+        (vec![guest], Planning::First, "ask 0"),
+        (vec![said("hi"), none.clone()], Planning::First, "ask 0"),
+        (vec![said("hi"), none, answered("hello", &[])], Planning::First, "reply 3 hello"),
+        (vec![said("hi"), answered("hello", &[])], Planning::First, "reply 3 hello"),
+    ] {
+        let settings = Settings { planning, ..settings() };
+        let next = next(&transcript(bodies), &"t-1".parse().unwrap(), &settings, Spent::default());
+        assert_eq!(shape(&next), expected);
+    }
 }

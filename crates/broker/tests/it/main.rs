@@ -1,7 +1,9 @@
 //! The door with real parts: policy, tools, audit log and store. Only the far side of an effect is a recorder.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its house up has failed")]
 
+mod approvals;
 mod house;
+mod planner;
 
 use broker::{Answer, Cancel, Error, Went};
 use domain::{Channel, ItemBody, Principal, ProposedCall, Role, TaskState};

@@ -118,6 +118,7 @@ async fn say(
                 });
             }
             Event::Accepted { .. }
+            | Event::Planned { .. }
             | Event::Draft { .. }
             | Event::Call { .. }
             | Event::Decided { .. }
@@ -177,6 +178,7 @@ async fn next_of(following: &mut Following, task: &str) -> Result<Option<Event>,
         let ServerFrame::Event(numbered) = frame else { continue };
         let of = match &numbered.event {
             Event::Accepted { task, .. }
+            | Event::Planned { task, .. }
             | Event::Draft { task, .. }
             | Event::Call { task, .. }
             | Event::Decided { task, .. }
@@ -199,6 +201,11 @@ async fn next_of(following: &mut Following, task: &str) -> Result<Option<Event>,
 /// Prints an event as a card.
 fn card(event: &Event) {
     match event {
+        Event::Planned { grants, .. } => {
+            for grant in grants {
+                show::note(&show::printable(&format!("  · may do unasked: {grant}")));
+            }
+        }
         Event::Call { tool, arguments, .. } => {
             let arguments: Vec<String> =
                 arguments.iter().map(|argument| format!("{}={}", argument.name, argument.value)).collect();

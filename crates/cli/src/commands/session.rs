@@ -40,6 +40,8 @@ pub async fn run(common: &Common, command: &SessionCommand) -> Result<Exit, Prob
 fn print(body: &ItemBody) {
     let line = match body {
         ItemBody::Said { by, text, .. } => format!("{by}: {text}"),
+        ItemBody::Planned { grants, .. } if grants.is_empty() => return,
+        ItemBody::Planned { grants, .. } => format!("  may do unasked: {}", grants.join("; ")),
         ItemBody::Answered { calls, .. } if !calls.is_empty() => {
             let calls: Vec<String> =
                 calls.iter().map(|call| format!("{} {}", call.tool, call.arguments)).collect();

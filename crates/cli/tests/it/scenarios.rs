@@ -170,6 +170,28 @@ async fn a_command_nobody_asked_for_waits_with_exit_code_4_and_approve_runs_it()
     assert!(changed.out.starts_with("The log is NOT intact after "), "{changed:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_from_the_owners_words_runs_unasked_and_one_that_they_do_not_name_asks() {
+    let place = Place::new();
+    let script = place.path("script.jsonl");
+    let plan = "{\"plan\": {\"version\": 1, \"grants\": [{\"tool\": \"shell.run\", \"why\": \"as asked\", \"arguments\": {\"command\": {\"is\": \"touch made.txt\"}}}]}}\n";
+    let answers = "{\"calls\": [{\"tool\": \"shell.run\", \"args\": {\"command\": \"touch made.txt\"}}]}\n{\"text\": \"made\"}\n";
+    fs::write(&script, format!("{plan}{answers}")).unwrap();
+    let config = format!(
+        "model = \"s\"\n[[models]]\nname = \"s\"\nkind = \"script\"\nscript = \"{}\"\n[actions]\nprofile = \"unless-granted\"\n",
+        text(&script)
+    );
+    let home = place.home("home", Some(&config));
+    let up = place.up(&home).await;
+    let asked = place.run(&home, &["chat", "-m", "tidy up"]).await;
+    assert_eq!(asked.code, Some(4), "a grant that the words do not name is of no use: {asked:?}");
+    let done = place.run(&home, &["chat", "-m", "run `touch made.txt` for me"]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("may do unasked: shell.run once, where command is touch made.txt"), "{done:?}");
+    assert!(home.join("workspace/made.txt").exists());
+    up.stop().await;
+}
+
 /// Turns a bit in the middle of a file.
 fn change_a_byte(path: &Path) {
     let mut file = fs::File::options().read(true).write(true).open(path).unwrap();

@@ -147,6 +147,17 @@ pub enum Event {
         /// What was said.
         text: String,
     },
+    /// A plan was written from the owner's words alone, or none could be.
+    Planned {
+        /// The session.
+        session: String,
+        /// The task.
+        task: String,
+        /// What the task may do without a question, in plain language, a line a grant.
+        grants: Vec<String>,
+        /// Why there is no plan; empty when there is one.
+        why: String,
+    },
     /// More of an answer that is being written; not yet a reply. `text` is appended to what came before it in the
     /// same task and step.
     Draft {

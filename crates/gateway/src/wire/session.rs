@@ -88,6 +88,13 @@ pub enum ItemBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         quoted: Option<String>,
     },
+    /// What the task may do without a question, written from the owner's words alone.
+    Planned {
+        /// In plain language, a line a grant.
+        grants: Vec<String>,
+        /// Why there is no plan; empty when there is one.
+        why: String,
+    },
     /// A model's answer.
     Answered {
         /// What it said.
@@ -227,6 +234,7 @@ impl From<domain::ItemBody> for ItemBody {
     fn from(body: domain::ItemBody) -> Self {
         match body {
             domain::ItemBody::Said { by, text, quoted } => Self::Said { by, text, quoted },
+            domain::ItemBody::Planned { grants, why } => Self::Planned { grants, why },
             domain::ItemBody::Answered { text, calls } => {
                 Self::Answered { text, calls: calls.iter().map(Into::into).collect() }
             }

@@ -73,6 +73,7 @@ fn the_answers_of_version_1() {
         {"number": 5, "task": "t1", "time": 1, "label": label(), "kind": "summary", "text": "s", "up_to": 4},
         {"number": 6, "task": "t1", "time": 1, "label": label(), "kind": "replied", "text": "done"},
         {"number": 7, "task": "t2", "time": 1, "label": label(), "kind": "ended", "state": "cancelled", "why": "you said so"},
+        {"number": 8, "task": "t2", "time": 1, "label": label(), "kind": "planned", "grants": [], "why": "no model"},
     ]);
     check::<Transcript>(json!({"session": session(), "label": label(), "items": items, "seq": 9}));
 }
@@ -81,6 +82,7 @@ fn the_answers_of_version_1() {
 fn the_events_of_version_1() {
     for event in [
         json!({"kind": "accepted", "session": "s", "task": "t", "message": "m", "by": "owner", "text": "x"}),
+        json!({"kind": "planned", "session": "s", "task": "t", "grants": ["mail.send once"], "why": ""}),
         json!({"kind": "draft", "session": "s", "task": "t", "step": 0, "text": "x"}),
         json!({"kind": "call", "session": "s", "task": "t", "call_id": "c", "tool": "host.disk", "arguments": [], "effect": "read"}),
         json!({"kind": "decided", "session": "s", "task": "t", "call_id": "c", "verdict": "deny", "rules": [rule()], "label": label()}),

@@ -36,10 +36,6 @@ async fn goes_out(house: &House, who: &Speaker, answered: &store::Question) -> b
     house.hand.done().contains(&"mail.send".to_string())
 }
 
-fn file(inode: u64) -> Target {
-    Target::File { path: "/home/owner/notes/a".into(), device: 1, inode }
-}
-
 fn program(byte: u8) -> Target {
     let path = "/usr/bin/mail".into();
     Target::Program { name: "mail".into(), path, device: 1, inode: 7, digest: [byte; 32] }
@@ -61,13 +57,8 @@ async fn another_policy_makes_an_approval_worthless() {
 }
 
 #[tokio::test]
-async fn a_file_link_or_address_that_was_swapped_makes_an_approval_worthless() {
-    for (before, after) in [
-        (file(7), file(8)),
-        (file(7), Target::File { path: "/home/owner/.ssh/id".into(), device: 1, inode: 7 }),
-        (program(1), program(2)),
-        (host("example.org"), host("evil.example")),
-    ] {
+async fn a_program_or_host_that_was_swapped_makes_an_approval_worthless() {
+    for (before, after) in [(program(1), program(2)), (host("example.org"), host("evil.example"))] {
         let (house, who, _unused) = asked().await;
         house.leads_to(vec![before.clone()]);
         let question = again(&house, &who).await;

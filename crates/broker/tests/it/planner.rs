@@ -67,18 +67,19 @@ async fn a_planner_that_was_hijacked_grants_nothing_that_the_owner_did_not_name(
 
 #[tokio::test]
 async fn what_is_no_plan_grants_nothing_and_says_why() {
-    let house = House::with(UNLESS_GRANTED).await;
-    let who = house.say("m-1", "write to anna@example.org").await;
     for bad in [
         "I would rather not.",
         "{\"version\": 2}",
         "{\"version\": 1, \"grants\": [{\"tool\": \"mail.send\"}]}",
     ] {
-        let ItemBody::Planned { grants, why } = plan(&house, &who, bad).await else { panic!("{bad}") };
+        let house = House::with(UNLESS_GRANTED).await;
+        let who = house.say("m-1", "write to anna@example.org").await;
+        let planned = plan(&house, &who, bad).await;
+        let ItemBody::Planned { grants, why } = planned else { unreachable!("{bad}") };
         assert!(grants.is_empty() && !why.is_empty(), "{bad}: {why}");
+        read_hostile_mail(&house, &who).await;
+        assert!(!is_done(&house, &who, 5, &send("a", "anna@example.org")).await);
     }
-    read_hostile_mail(&house, &who).await;
-    assert!(!is_done(&house, &who, 5, &send("a", "anna@example.org")).await);
 }
 
 #[tokio::test]

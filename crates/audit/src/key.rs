@@ -136,12 +136,32 @@ impl PublicKey {
         Ok(Keys::load(source, IfMissing::Refuse)?.public())
     }
 
+    /// Whether `statement` was signed with [`sign_statement`] by this key.
+    #[must_use]
+    pub fn vouches_for(&self, statement: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(&statement_message(statement), &Signature::from_bytes(signature)).is_ok()
+    }
+
     /// Whether `checkpoint` was signed by this key.
     #[must_use]
     pub fn signed(&self, checkpoint: &Checkpoint) -> bool {
         let signature = Signature::from_bytes(&checkpoint.signature);
         self.0.verify_strict(&checkpoint.message(), &signature).is_ok()
     }
+}
+
+/// Signs something that is handed on with the log, such as a list of files and their digests. A statement can never be
+/// taken for a checkpoint.
+///
+/// # Errors
+///
+/// As [`PublicKey::of`].
+pub fn sign_statement(source: &KeySource, statement: &[u8]) -> Result<[u8; 64], Error> {
+    Ok(Keys::load(source, IfMissing::Refuse)?.sign(&statement_message(statement)))
+}
+
+fn statement_message(statement: &[u8]) -> Vec<u8> {
+    [b"hardshell statement v1\n".as_slice(), statement].concat()
 }
 
 /// The text is not a public key.

@@ -12,7 +12,6 @@ mod chain;
 mod deed;
 mod entry;
 mod error;
-mod export;
 mod folder;
 mod heads;
 mod key;
@@ -21,7 +20,6 @@ mod log;
 mod pack;
 mod query;
 mod recover;
-mod report;
 mod segment;
 mod tidy;
 mod verify;
@@ -33,15 +31,10 @@ pub use chain::{Checkpoint, CheckpointError, Void};
 pub use deed::{Content, ContentKey, Deed, Target};
 pub use entry::{Ending, Entry, Event, Subject};
 pub use error::{Error, WriteFailure};
-pub use export::{Format, export};
-pub use key::{KeySource, PublicKey, PublicKeyError};
+pub use key::{KeySource, PublicKey, PublicKeyError, sign_statement};
 pub use line::{Hash, Malformed, Record, Seq};
 pub use log::{Log, Missed, NothingSecret, Opened, Recordable, Recorded, Redact, State, Tail};
 pub use query::{Filter, Found, Order, RECORDS_MAX, query, visit};
-pub use report::{
-    BURST_COUNT, BURST_WITHIN, Counts, HISTORY, NIGHT_ENDS_HOUR, RATE_FACTOR, RATE_MIN, Summary, Unusual,
-    UnusualRule, Window, report,
-};
 pub use tidy::{Retention, Tidied};
 pub use verify::{Against, Fault, Go, Progress, Report, Wrong, verify};
 pub use words::{

@@ -64,9 +64,26 @@ impl Broker {
     /// [`Error::Audit`], [`Error::Store`].
     pub async fn lapse_questions(&self) -> Result<Vec<Question>, Error> {
         let now = self.now();
+        self.close_questions(now, |question| now > question.expires).await
+    }
+
+    /// Closes every open question, whether it lapsed or not: for a lockdown.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Audit`], [`Error::Store`].
+    pub async fn withdraw_questions(&self) -> Result<Vec<Question>, Error> {
+        self.close_questions(self.now(), |_| true).await
+    }
+
+    async fn close_questions(
+        &self,
+        now: domain::Timestamp,
+        which: impl Fn(&Question) -> bool,
+    ) -> Result<Vec<Question>, Error> {
         let open = self.store.run(|tx| tx.questions_open()).await?;
         let mut lapsed = Vec::new();
-        for question in open.into_iter().filter(|question| now > question.expires) {
+        for question in open.into_iter().filter(|question| which(question)) {
             let who = self.speaker(&question, Principal::house(), Channel::Clock);
             let event = Event::Answer {
                 question: question.id.clone(),

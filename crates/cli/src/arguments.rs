@@ -1,6 +1,8 @@
 //! What can be typed.
 
 mod install;
+pub mod keeping;
+pub mod looking;
 pub mod sandbox;
 mod secret;
 
@@ -69,9 +71,9 @@ pub enum Command {
     Approvals(Approvals),
     /// What it did: the tamper-evident log.
     #[command(
-        after_help = "Examples:\n  hardshell audit verify\n  hardshell audit tail\n  hardshell audit query --kind refusal --limit 20"
+        after_help = "Examples:\n  hardshell audit verify\n  hardshell audit tail\n  hardshell audit query --kind refusal --since 24h\n  hardshell audit report --period week --html week.html"
     )]
-    Audit(Audit),
+    Audit(looking::Audit),
     /// The configuration.
     #[command(
         after_help = "Examples:\n  hardshell config check\n  hardshell config schema > hardshell.schema.json"
@@ -93,9 +95,27 @@ pub enum Command {
         #[command(subcommand)]
         command: LockdownCommand,
     },
+    /// A copy of everything that only you can open, and back.
+    #[command(
+        after_help = "Examples:\n  hardshell backup key --out /media/stick/backup-key.txt\n  hardshell backup create --recipient age1…\n  hardshell backup verify FILE --identity /media/stick/backup-key.txt\n  hardshell backup restore --before 2026-11-26 --identity /media/stick/backup-key.txt"
+    )]
+    Backup {
+        /// What to do.
+        #[command(subcommand)]
+        command: keeping::BackupCommand,
+    },
+    /// When something happened: what it was, what it reached, what to do.
+    #[command(
+        after_help = "Examples:\n  hardshell incident report --since 24h --out incident.zip\n  hardshell incident verify incident.zip\n  hardshell incident drill"
+    )]
+    Incident {
+        /// What to do.
+        #[command(subcommand)]
+        command: looking::IncidentCommand,
+    },
     /// Conversations.
     #[command(
-        after_help = "Examples:\n  hardshell session list\n  hardshell session show s-0123456789abcdef"
+        after_help = "Examples:\n  hardshell session list\n  hardshell session show s-0123456789abcdef\n  hardshell session revoke s-0123456789abcdef"
     )]
     Session {
         /// What to do.
@@ -175,6 +195,11 @@ pub enum SessionCommand {
     List,
     /// Show one whole.
     Show {
+        /// The session.
+        id: String,
+    },
+    /// Take one back: what it does is stopped at once, and nothing more happens in it.
+    Revoke {
         /// The session.
         id: String,
     },
@@ -275,45 +300,6 @@ pub enum ApprovalsCommand {
     },
     /// Wait for questions and answer them here.
     Watch,
-}
-
-/// `audit`.
-#[derive(Debug, Args)]
-pub struct Audit {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: AuditCommand,
-}
-
-/// What can be done with the log.
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Check the whole chain; names the first bad record.
-    Verify,
-    /// Follow it live.
-    Tail,
-    /// Look into it.
-    Query(Query),
-}
-
-/// What `audit query` looks for.
-#[derive(Debug, Args)]
-pub struct Query {
-    /// Only this kind: intent, outcome, refusal, question, answer, inbound, `sign_in`, …
-    #[arg(long)]
-    pub kind: Option<String>,
-    /// Only this session.
-    #[arg(long)]
-    pub session: Option<String>,
-    /// Only this tool.
-    #[arg(long)]
-    pub tool: Option<String>,
-    /// Only records after this number.
-    #[arg(long, value_name = "SEQ")]
-    pub after: Option<u64>,
-    /// At most so many.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub limit: u32,
 }
 
 /// `config`.

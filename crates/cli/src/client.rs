@@ -54,6 +54,11 @@ impl Client {
         self.ask("POST", path, Some(body)).await
     }
 
+    /// Deletes `path`.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Problem> {
+        self.ask("DELETE", path, None).await
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: &str,

@@ -2,11 +2,13 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod backup;
 pub mod chat;
 pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod incident;
 pub mod install;
 pub mod lockdown;
 pub mod model;

@@ -6,8 +6,11 @@ mod client;
 mod commands;
 mod exit;
 mod hidden;
+mod keeper;
+mod moment;
 mod problem;
 mod root;
+mod scratch;
 mod show;
 mod theatre;
 
@@ -59,7 +62,9 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Config(config) => commands::config::run(&common, &config),
         Command::Status => commands::status::run(&common).await,
         Command::Prove => commands::prove::run(&common).await,
-        Command::Lockdown { command } => commands::lockdown::run(&common, command),
+        Command::Lockdown { command } => commands::lockdown::run(&common, command).await,
+        Command::Backup { command } => commands::backup::run(&common, &command).await,
+        Command::Incident { command } => commands::incident::run(&common, &command).await,
         Command::Session { command } => commands::session::run(&common, &command).await,
         Command::Doctor => commands::doctor::run(&common).await,
         Command::Secret { command } => commands::secret::run(&common, &command).await,

@@ -1,7 +1,6 @@
 //! What goes on beside the tasks: records on their way to screens, questions that lapse, the stop switch.
 
 use crate::events::Screens;
-use crate::lockdown::Switch;
 use crate::tasks::Tasks;
 use audit::Log;
 use broker::Broker;
@@ -19,17 +18,6 @@ pub(crate) async fn publish_log(log: Arc<Log>, screens: Arc<Screens>) {
                 }
             }
             Err(missed) => tracing::warn!(%missed, "screens missed records; they are in the log"),
-        }
-    }
-}
-
-/// Stops everything that runs as soon as the stop switch is on. The switch itself is read before every permit.
-pub(crate) async fn watch_switch(switch: Switch, tasks: Arc<Tasks>) {
-    const EVERY: std::time::Duration = std::time::Duration::from_millis(100);
-    loop {
-        tokio::time::sleep(EVERY).await;
-        if switch.is_on() {
-            tasks.stop_all();
         }
     }
 }

@@ -2,11 +2,13 @@
 
 pub(crate) mod faults;
 mod hosts;
+mod keeping;
 pub(crate) mod locate;
 mod problem;
 mod secrets;
 
 pub use hosts::{HostProtocol, SandboxHost};
+pub use keeping::{AuditSection, BackupSection};
 pub use problem::{ConfigProblem, Place};
 pub use secrets::{HashicorpSection, ProgramSection, SecretSection, SecretStores};
 
@@ -69,6 +71,10 @@ pub struct Config {
     pub secret_stores: SecretStores,
     /// Where else it may go on this machine or the private network.
     pub network: NetworkSection,
+    /// How long the audit log is kept.
+    pub audit: AuditSection,
+    /// The daily backup.
+    pub backup: BackupSection,
 }
 
 /// `[gateway]`.

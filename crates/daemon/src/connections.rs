@@ -1,5 +1,6 @@
 //! Every connection outwards, every secret that went along, every stand-in in a wrong place: into the audit log.
 
+use crate::lockdown::Switch;
 use audit::{Entry, Event, Log, ProofState, SecretAct, Subject};
 use domain::{EffectKey, Host, RuleHit, SecretName, TaskId, Verdict};
 use egress::{Observer, Record, Stage};
@@ -7,6 +8,7 @@ use futures_util::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
+use vault::Vault;
 
 /// How many records may wait for the log. Those beyond it are counted, and the count is put on record.
 const WAITING_MAX: usize = 16_384;
@@ -24,20 +26,26 @@ enum Waiting {
     Drained(oneshot::Sender<()>),
 }
 
-/// Writes what egress reports into the audit log.
+/// The rule by which egress holds back what carries a secret, and how it says so.
+const SECRET_RULE: &str = "egress.secret";
+const SECRET_SEEN: &str = "has the secret `";
+
+/// Writes what egress reports into the audit log, and turns the stop switch on when a secret was about to leave.
 pub struct Connections {
     queue: mpsc::Sender<Waiting>,
     missed: Arc<AtomicU64>,
+    switch: Switch,
+    vault: Arc<Vault>,
 }
 
 impl Connections {
     /// Into `log`, at the time of `clock`. Must be made within a runtime.
     #[must_use]
-    pub fn into(log: Arc<Log>, clock: gateway::Clock) -> Self {
+    pub fn into(log: Arc<Log>, clock: gateway::Clock, switch: Switch, vault: Arc<Vault>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let missed = Arc::new(AtomicU64::new(0));
         tokio::spawn(write(log, clock, waiting, Arc::clone(&missed)));
-        Self { queue, missed }
+        Self { queue, missed, switch, vault }
     }
 
     /// Returns when everything that was reported so far is on record.
@@ -48,10 +56,24 @@ impl Connections {
             let _gone = written.await;
         }
     }
+
+    /// A secret of the vault in bytes on their way out: somebody has it who must not.
+    fn alarm(&self, record: &Record) {
+        let Stage::Refused { rule: SECRET_RULE, why } = &record.stage else { return };
+        let named = why.split_once(SECRET_SEEN).and_then(|(_, rest)| rest.split_once('`'));
+        let Some((name, _)) = named else { return };
+        // A thing that merely looks like a key is held back too, and is nobody's secret that we know of.
+        let known = self.vault.list().is_ok_and(|all| all.iter().any(|secret| secret.name.as_str() == name));
+        if known {
+            let place = format!("{}:{}", record.destination, record.port);
+            self.switch.lock_or_say(&format!("the secret `{name}` was on its way out to {place}"));
+        }
+    }
 }
 
 impl Observer for Connections {
     fn observe(&self, record: &Record) {
+        self.alarm(record);
         if !entries(record).is_empty()
             && self.queue.try_send(Waiting::Record(Box::new(record.clone()))).is_err()
         {
@@ -219,7 +241,21 @@ mod tests {
         let clock = gateway::clock();
         let (log, _) = Log::open(&home.path("audit"), &key, Arc::new(Plain), clock()).unwrap();
         let log = Arc::new(log);
-        let connections = Connections::into(Arc::clone(&log), Arc::clone(&clock));
+        let vault = Arc::new(Vault::open(home.root(), &vault::KeySource::File).unwrap());
+        let host: Host = "api.example.org".parse().unwrap();
+        let about = vault::About { hosts: vec![host], note: String::new(), expires: None };
+        let text = vault::SecretText::new("s3cret-enough-to-see".to_string()).unwrap();
+        vault.set(&"hub".parse().unwrap(), text, about).unwrap();
+        let switch = Switch::of(home.root());
+        let connections = Connections::into(Arc::clone(&log), Arc::clone(&clock), switch.clone(), vault);
+        let seen = |name: &str| {
+            let why = format!("its URL has the secret `{name}` in it");
+            record("web.fetch", Stage::Refused { rule: SECRET_RULE, why }, &[], None)
+        };
+        connections.alarm(&seen("a key of AWS's shape"));
+        assert!(!switch.is_on());
+        connections.alarm(&seen("hub"));
+        assert!(switch.why().unwrap().contains("`hub` was on its way out to"), "{:?}", switch.why());
         // One thread: the writer gets its turn only after all of these.
         let refused = Stage::Refused { rule: "egress.host", why: "no rule".to_string() };
         for _ in 0..WAITING_MAX + 3 {

@@ -16,6 +16,8 @@ use store::{Session, Store};
 
 /// How many items of a transcript a screen is given at once; older ones are in the store.
 const TRANSCRIPT_ITEMS_MAX: u32 = 5_000;
+/// What the owner says, alone in a message on any channel, to stop everything.
+pub(crate) const STOP: &str = "/lockdown";
 /// When a crowded session is worth another try.
 const CROWDED_RETRY: Duration = Duration::from_secs(5);
 
@@ -43,6 +45,11 @@ impl FrontDoor {
     }
 
     pub(crate) async fn take_in(&self, inbound: Inbound) -> Result<(wire::Accepted, Speaker), HouseError> {
+        let words = inbound.text.trim();
+        if words.eq_ignore_ascii_case(STOP) && inbound.principal.role == Role::Owner {
+            // Before anything else, and past every queue: it needs neither the model nor the policy.
+            self.lock(&format!("the owner said {STOP} on {}", inbound.sender.channel)).await?;
+        }
         self.ready()?;
         let room = self.tasks.has_room(&inbound.session);
         room.map_err(|crowded| HouseError::Busy { why: crowded.to_string(), retry_after: CROWDED_RETRY })?;
@@ -67,6 +74,26 @@ impl FrontDoor {
             let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
             owners.insert(session.clone(), principal.clone());
         }
+    }
+
+    /// Turns the stop switch on and tells what runs to end; the watcher of the switch does the rest.
+    async fn lock(&self, why: &str) -> Result<(), HouseError> {
+        let (switch, words) = (self.state.lockdown.clone(), why.to_string());
+        let locked = tokio::task::spawn_blocking(move || switch.lock(&words)).await;
+        self.tasks.stop_all();
+        locked.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    }
+
+    /// Takes a session back for good.
+    async fn revoke(&self, caller: &Caller, id: &SessionId) -> Result<wire::Cancelled, HouseError> {
+        self.visible(caller, id).await?;
+        let (of, now) = (id.clone(), (self.clock)());
+        self.store.run(move |tx| tx.revoke_session(&of, now)).await.map_err(|error| failed(&error))?;
+        let act = audit::LockdownAct::Suspended;
+        let event = Event::Lockdown { act, why: "the session was taken back by its owner".to_string() };
+        let subject = Subject { session: Some(id.clone()), ..Subject::default() };
+        self.log.note(Entry { subject, event }, now).await.map_err(|error| failed(&error))?;
+        Ok(wire::Cancelled { cancelled: self.tasks.cancel(id).await })
     }
 
     fn ready(&self) -> Result<(), HouseError> {
@@ -276,8 +303,12 @@ impl House for FrontDoor {
         async move {
             let of = inbound.session.clone();
             let session = self.store.run(move |tx| tx.session(&of)).await.map_err(|error| failed(&error))?;
-            if session.is_some_and(|session| !may_see(&inbound.principal, &session)) {
+            if session.as_ref().is_some_and(|session| !may_see(&inbound.principal, session)) {
                 return Err(HouseError::NotFound { what: "session", id: inbound.session.to_string() });
+            }
+            if session.is_some_and(|session| session.revoked.is_some()) {
+                let why = format!("the session {} was taken back; begin a new one", inbound.session);
+                return Err(HouseError::Conflict { why });
             }
             Ok(self.take_in(inbound).await?.0)
         }
@@ -288,6 +319,22 @@ impl House for FrontDoor {
         async move {
             self.visible(caller, session).await?;
             Ok(wire::Cancelled { cancelled: self.tasks.cancel(session).await })
+        }
+        .boxed()
+    }
+
+    fn revoke_session<'a>(
+        &'a self,
+        caller: &'a Caller,
+        session: &'a SessionId,
+    ) -> Later<'a, wire::Cancelled> {
+        self.revoke(caller, session).boxed()
+    }
+
+    fn lock_down<'a>(&'a self, caller: &'a Caller) -> Later<'a, wire::Status> {
+        async move {
+            self.lock(&format!("turned on by the owner on {}", caller.channel())).await?;
+            Ok(self.state.status())
         }
         .boxed()
     }

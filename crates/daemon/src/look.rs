@@ -1,7 +1,7 @@
 //! Looks into the audit log, for screens and the command line.
 
 use crate::house::{FrontDoor, failed};
-use audit::{Against, Filter, Found, Go, KeySource, Kind, Order, PublicKey, Record, Report, Seq};
+use audit::{Against, Checkpoint, Filter, Found, Go, KeySource, Kind, Order, PublicKey, Record, Report, Seq};
 use domain::Timestamp;
 use gateway::{HouseError, wire};
 use serde::Serialize;
@@ -49,7 +49,8 @@ fn filter(query: &wire::AuditQuery) -> Result<Filter, HouseError> {
 }
 
 /// A record as screens see it; nothing for a line that is none.
-pub(crate) fn shown(record: &Record) -> Option<wire::AuditRecord> {
+#[must_use]
+pub fn shown(record: &Record) -> Option<wire::AuditRecord> {
     let json: serde_json::Value = serde_json::from_str(record.json()).ok()?;
     let serde_json::Value::Object(mut fields) = json else { return None };
     for head in ["v", "seq", "time", "kind", "hash"] {
@@ -101,15 +102,16 @@ impl LogReport {
     }
 }
 
-/// Checks the log of the home at `root`, with the key that is there.
+/// Checks the log of the home at `root`, with the key that is there, and against checkpoints kept in another place.
 ///
 /// # Errors
 ///
 /// [`audit::Error`] when the files cannot be read or are not safe.
-pub fn verify_log(root: &Path) -> Result<LogReport, audit::Error> {
+pub fn verify_log(root: &Path, elsewhere: &[Checkpoint]) -> Result<LogReport, audit::Error> {
     let folder = root.join("audit");
     let key = PublicKey::of(&KeySource::File(root.join(crate::up::AUDIT_KEY)))?;
-    let report: Report = audit::verify(&folder, key, Against::default(), &mut |_| Go::On)?;
+    let against = Against { elsewhere, since: None };
+    let report: Report = audit::verify(&folder, key, against, &mut |_| Go::On)?;
     Ok(LogReport {
         intact: report.is_intact(),
         records: report.records,
@@ -118,4 +120,15 @@ pub fn verify_log(root: &Path) -> Result<LogReport, audit::Error> {
         last: report.last.map(|seq| seq.0),
         fault: report.fault.map(|fault| fault.to_string()),
     })
+}
+
+/// The last signature in the log of the home at `root`, after a check of the whole; none in a log that has none yet.
+///
+/// # Errors
+///
+/// As [`verify_log`].
+pub fn last_checkpoint(root: &Path) -> Result<Option<Checkpoint>, audit::Error> {
+    let key = PublicKey::of(&KeySource::File(root.join(crate::up::AUDIT_KEY)))?;
+    let report = audit::verify(&root.join("audit"), key, Against::default(), &mut |_| Go::On)?;
+    Ok(report.checkpoint.filter(|_| report.fault.is_none()))
 }

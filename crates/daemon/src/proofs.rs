@@ -33,6 +33,10 @@ impl Prover {
         let now = (self.clock)();
         let mut shown = Vec::new();
         for proof in proofs {
+            if proof.state == State::Failed {
+                let why = format!("the proof {} failed: {}", proof.name, proof.detail);
+                state.lockdown.lock_or_say(&why);
+            }
             shown.push(wire_proof(&proof, now));
             let entry = Entry { subject: Subject::default(), event: record_of(proof) };
             if let Err(error) = self.log.note(entry, now).await {
@@ -46,7 +50,7 @@ impl Prover {
 fn wire_proof(proof: &Proof, now: Timestamp) -> wire::Proof {
     let state = match proof.state {
         State::Holds => wire::ProofState::Holds,
-        State::Failed => wire::ProofState::Failed,
+        State::Failed | State::NotShown => wire::ProofState::Failed,
         State::Off => wire::ProofState::Off,
     };
     wire::Proof { name: proof.name.clone(), state, detail: proof.detail.clone(), checked: Some(now.0) }
@@ -55,7 +59,7 @@ fn wire_proof(proof: &Proof, now: Timestamp) -> wire::Proof {
 fn record_of(proof: Proof) -> Event {
     let state = match proof.state {
         State::Holds => audit::ProofState::Holds,
-        State::Failed => audit::ProofState::Failed,
+        State::Failed | State::NotShown => audit::ProofState::Failed,
         State::Off => audit::ProofState::Off,
     };
     Event::Proof { name: proof.name, state, detail: proof.detail }

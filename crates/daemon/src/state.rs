@@ -96,6 +96,12 @@ impl HouseState {
     }
 
     pub(crate) fn commands(&self) -> Vec<wire::Command> {
+        let stop = wire::Command {
+            name: crate::house::STOP.to_string(),
+            arguments: String::new(),
+            help: "Stop everything at once; only a terminal of this machine releases it.".to_string(),
+            example: crate::house::STOP.to_string(),
+        };
         let commands = models::builtin::COMMANDS.iter();
         commands
             .map(|command| wire::Command {
@@ -104,6 +110,7 @@ impl HouseState {
                 help: command.about.to_string(),
                 example: command.phrase.to_string(),
             })
+            .chain([stop])
             .collect()
     }
 

@@ -1,12 +1,15 @@
 //! From a home to a running house, and back.
 
-use crate::background::{flush, keep_elsewhere, lapse, publish_log, remember_uses, watch_switch};
+mod test_model;
+
+use crate::background::{flush, keep_elsewhere, lapse, publish_log, remember_uses};
 use crate::config::{self, Config, Floor};
 use crate::connections::Connections;
 use crate::events::Screens;
 use crate::hands::{Hands, Surroundings};
 use crate::home::Home;
 use crate::house::FrontDoor;
+use crate::keeping::Keeping;
 use crate::lockdown::Switch;
 use crate::memory::Kept;
 use crate::proofs::Prover;
@@ -14,11 +17,12 @@ use crate::rules::load_policy;
 use crate::sign_ins::KeptSignIns;
 use crate::start_error::StartError;
 use crate::state::{HouseState, Seen};
+use crate::stopping::Stopping;
 use crate::tasks::Tasks;
 use crate::turn::{TurnParts, delimiters, drawer, standing_text, today};
 use audit::{KeySource, Log};
 use broker::{Broker, Executors, Parts};
-use domain::{SessionId, Timestamp};
+use domain::Timestamp;
 use futures_util::future::BoxFuture;
 use gateway::{Events, Gateway, Handle, HouseError, wire};
 use models::Registry;
@@ -32,7 +36,7 @@ use store::Store;
 use tokio::task::JoinHandle;
 
 /// The name of the audit log's signing key in the home, apart from the vault.
-pub(crate) const AUDIT_KEY: &str = "audit.key";
+pub const AUDIT_KEY: &str = "audit.key";
 
 /// Plays attacks; handed in from above, since a stage is set with a whole house of its own.
 pub type Theatre =
@@ -164,7 +168,7 @@ impl Running {
         });
         let parts = gateway::Parts {
             house: Arc::clone(&door) as Arc<dyn gateway::House>,
-            sign_ins: Arc::new(KeptSignIns::new(store, Arc::clone(&clock))),
+            sign_ins: Arc::new(KeptSignIns::new(store.clone(), Arc::clone(&clock))),
             clock,
             random,
             registry: Metrics::default(),
@@ -172,15 +176,36 @@ impl Running {
         };
         let handle =
             Gateway::start(crate::listening::gateway_config(&home, &config, options.port), parts).await?;
+        let prover = Arc::new(prover);
+        let stopping = Stopping {
+            switch: state.lockdown.clone(),
+            tasks: Arc::clone(&tasks),
+            broker: Arc::clone(&broker),
+            store,
+            log: Arc::clone(&log),
+            screens: Arc::clone(&screens),
+            state: Arc::clone(&state),
+            credentials: handle.credentials(),
+            prover: Arc::clone(&prover),
+        };
+        let keeping = Keeping {
+            log: Arc::clone(&log),
+            switch: state.lockdown.clone(),
+            home: home.root().to_path_buf(),
+            config: config.clone(),
+        };
         let background = vec![
             tokio::spawn(publish_log(Arc::clone(&log), Arc::clone(&screens))),
             tokio::spawn(lapse(Arc::clone(&broker), Arc::clone(&tasks))),
-            tokio::spawn(watch_switch(state.lockdown.clone(), Arc::clone(&tasks))),
+            tokio::spawn(stopping.watch()),
+            tokio::spawn(keeping.keep()),
             tokio::spawn(remember_uses(Arc::clone(&vault))),
             tokio::spawn(keep_elsewhere(keeper)),
         ];
         prover.prove(&state, &broker.policy()).await;
-        tasks.resume().await?;
+        if !state.lockdown.is_on() {
+            tasks.resume().await?;
+        }
         Ok(Self { handle, broker, draw: for_tests, state, log, vault, connections, door, background })
     }
 
@@ -209,56 +234,6 @@ impl Running {
     #[must_use]
     pub fn status(&self) -> gateway::wire::Status {
         self.state.status()
-    }
-
-    /// Puts a short question to the model `name`, through the same door as every prompt, and gives its answer.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no answer, in words.
-    pub async fn test_model(&self, name: &str) -> Result<String, String> {
-        let in_words = |error: &dyn std::error::Error| crate::tasks::error_chain(error);
-        let model = name.parse().map_err(|error: domain::IdError| in_words(&error))?;
-        let ask = self.state.registry.test_question(&model).map_err(|error| in_words(&error))?;
-        let id = || (self.draw)();
-        let session: SessionId =
-            format!("test-{}", id()).parse().map_err(|error: domain::IdError| in_words(&error))?;
-        let task = format!("t-{}", id()).parse().map_err(|error: domain::IdError| in_words(&error))?;
-        let inbound = domain::Inbound {
-            id: id().parse().map_err(|error: domain::IdError| in_words(&error))?,
-            session: session.clone(),
-            sender: domain::Sender { channel: domain::Channel::Cli, account: "local".to_string() },
-            principal: domain::Principal::owner(),
-            text: format!("test the model {name}"),
-            quoted: None,
-            received: (gateway::clock())(),
-        };
-        let who = broker::Speaker {
-            session,
-            task,
-            principal: domain::Principal::owner(),
-            channel: domain::Channel::Cli,
-        };
-        self.broker.deliver(inbound, who.task.clone()).await.map_err(|error| in_words(&error))?;
-        self.broker.begin_task(&who).await.map_err(|error| in_words(&error))?;
-        let went = self
-            .broker
-            .ask_model(&who, 0, ask, &broker::Cancel::new())
-            .await
-            .map_err(|error| in_words(&error))?;
-        let answer = match went {
-            broker::Went::On { usage: _ } => {
-                self.broker.last_answer(&who).await.map_err(|error| in_words(&error))?
-            }
-            broker::Went::Stuck { why } => return Err(why),
-            broker::Went::Waiting { question } => {
-                return Err(format!("it needs your approval first: {question}"));
-            }
-            broker::Went::Stopped => return Err("it was stopped".to_string()),
-        };
-        let ended = self.broker.end_task(&who, domain::TaskState::Done, "the test is over").await;
-        ended.map_err(|error| in_words(&error))?;
-        Ok(answer)
     }
 
     /// Stops it: nothing new is taken in, and what runs is found again at the next start.
@@ -310,8 +285,12 @@ impl Foundation {
         let key = KeySource::File(home.path(AUDIT_KEY));
         let for_log = Arc::clone(&redact) as Arc<dyn audit::Redact>;
         let (log, opened) = Log::open(&home.path("audit"), &key, for_log, now)?;
-        for place in &opened.damaged {
-            tracing::error!(?place, "somebody changed the audit log; `hardshell audit verify` says where");
+        let switch = Switch::of(home.root());
+        if let Some(place) = opened.damaged.first() {
+            let (segment, offset) = (place.segment, place.offset);
+            switch.lock_or_say(&format!(
+                "somebody changed the audit log: segment {segment}, byte {offset}; `hardshell audit verify` says more"
+            ));
         }
         if let Some(signed) = opened.checkpoint.as_ref().filter(|signed| is_set_back(signed.time, now)) {
             let behind = signed.time.since(now).as_secs();
@@ -322,14 +301,23 @@ impl Foundation {
         }
         let log = Arc::new(log);
         let (store, _) = Store::open(home.root(), now)?;
-        let observer = Arc::new(Connections::into(Arc::clone(&log), gateway::clock()));
+        let observer = Arc::new(Connections::into(
+            Arc::clone(&log),
+            gateway::clock(),
+            switch.clone(),
+            Arc::clone(&vault),
+        ));
         let egress = Arc::new(egress::Egress::new(
             Arc::clone(&vault),
-            egress::Settings::default(),
+            egress_settings(&switch),
             Arc::clone(&observer) as Arc<dyn egress::Observer>,
         )?);
         let sandbox = Arc::new(sandbox::Sandbox::probe().await?.with_pool(HELPERS_READY));
-        let keeper = crate::elsewhere::keeper(config, &vault, &egress, &sandbox)?;
+        let stopped_by = switch.for_sandboxes().map_err(|source| {
+            StartError::Home(crate::HomeError::Io { path: home.root().to_path_buf(), step: "read", source })
+        })?;
+        let stoppable = Arc::new(sandbox::Sandbox::clone(&sandbox).stopped_by(stopped_by));
+        let keeper = crate::elsewhere::keeper(config, &vault, &egress, &stoppable)?;
         if let Err(error) = keeper.fetch().await {
             tracing::error!("could not {}", crate::chain(&error));
         }
@@ -347,11 +335,11 @@ impl Foundation {
             isolation: sandbox.isolation().clone(),
             started: now,
             proofs: RwLock::new(None),
-            lockdown: Switch::of(home.root()),
+            lockdown: switch,
         });
         let policy = Arc::new(load_policy(home.root(), config)?);
         let remember = Kept { store: store.clone(), policy };
-        let around = Surroundings { egress: &egress, sandbox: &sandbox, catalog: &catalog, remember, now };
+        let around = Surroundings { egress: &egress, sandbox: &stoppable, catalog: &catalog, remember, now };
         let hands = Hands::take(home, config, around)?;
         let executors = Executors {
             model: Arc::clone(&registry) as Arc<dyn broker::Executor>,
@@ -387,6 +375,11 @@ const CLOCK_SLACK: std::time::Duration = std::time::Duration::from_secs(60);
 
 fn is_set_back(seen: Timestamp, now: Timestamp) -> bool {
     seen.since(now) > CLOCK_SLACK
+}
+
+fn egress_settings(switch: &Switch) -> egress::Settings {
+    let switch = switch.clone();
+    egress::Settings { stopped: Arc::new(move || switch.is_on()), ..egress::Settings::default() }
 }
 
 impl From<Floor> for IsolationLevel {

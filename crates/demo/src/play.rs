@@ -331,6 +331,6 @@ fn log_of(home: &Path) -> Result<LogKept, DemoError> {
         *count = count.saturating_add(1);
         Go::On
     })?;
-    let report = daemon::verify_log(home)?;
+    let report = daemon::verify_log(home, &[])?;
     Ok(LogKept { records: report.records, kinds, intact: report.holds(), verdict: report.in_words() })
 }

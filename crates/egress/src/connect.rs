@@ -2,7 +2,7 @@
 //! speak TLS for that name.
 
 use crate::record::{Counts, Trace};
-use crate::{Destination, Error, Limits, Reach, Resolve};
+use crate::{Destination, Error, Limits, Reach, Refusal, Resolve, Stopped};
 use domain::Host;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -30,6 +30,7 @@ pub(crate) struct Dialer {
     names: BTreeMap<Host, Vec<IpAddr>>,
     http_tls: TlsConnector,
     raw_tls: TlsConnector,
+    stopped: Stopped,
 }
 
 /// A socket, in the clear or under TLS.
@@ -56,6 +57,7 @@ impl Dialer {
         resolver: Arc<dyn Resolve>,
         names: BTreeMap<Host, Vec<IpAddr>>,
         trusted: &[CertificateDer<'static>],
+        stopped: Stopped,
     ) -> Result<Self, Error> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         for certificate in trusted {
@@ -69,7 +71,7 @@ impl Dialer {
             .with_no_client_auth();
         let raw_tls = TlsConnector::from(Arc::new(config.clone()));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { resolver, names, http_tls: TlsConnector::from(Arc::new(config)), raw_tls })
+        Ok(Self { resolver, names, http_tls: TlsConnector::from(Arc::new(config)), raw_tls, stopped })
     }
 
     /// Connects to an address of `destination` that `reach` allows.
@@ -114,6 +116,11 @@ impl Dialer {
         reach: Reach,
         deadline: Deadline,
     ) -> Result<Vec<IpAddr>, Error> {
+        if (self.stopped)() {
+            let destination = format!("{destination}:{port}");
+            let why = "everything is stopped: lockdown is on".to_string();
+            return Err(Refusal { rule: "egress.lockdown", destination, why }.into());
+        }
         let mut addresses = match destination {
             Destination::Address(address) => vec![*address],
             Destination::Name(host) => match self.names.get(host) {

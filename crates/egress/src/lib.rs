@@ -77,12 +77,22 @@ pub struct Settings {
     pub names: BTreeMap<Host, Vec<IpAddr>>,
     /// Where the other addresses come from.
     pub resolver: Arc<dyn Resolve>,
+    /// The stop switch, asked before every connection.
+    pub stopped: Stopped,
 }
 
-/// Well-known authorities and the system's resolver.
+/// Says whether everything is stopped: then nothing goes out.
+pub type Stopped = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Well-known authorities, the system's resolver, and no stop switch, as where there is no home.
 impl Default for Settings {
     fn default() -> Self {
-        Self { trusted: Vec::new(), names: BTreeMap::new(), resolver: Arc::new(SystemResolver) }
+        Self {
+            trusted: Vec::new(),
+            names: BTreeMap::new(),
+            resolver: Arc::new(SystemResolver),
+            stopped: Arc::new(|| false),
+        }
     }
 }
 
@@ -93,7 +103,7 @@ impl Egress {
     ///
     /// [`Error::Setup`] when a trusted certificate is not one; [`Error::Secret`] when the vault cannot be read.
     pub fn new(vault: Arc<Vault>, settings: Settings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
-        let dialer = Dialer::new(settings.resolver, settings.names, &settings.trusted)?;
+        let dialer = Dialer::new(settings.resolver, settings.names, &settings.trusted, settings.stopped)?;
         let redactor = RwLock::new(Redactor::of_vault_at(&vault)?);
         Ok(Self { vault, observer, dialer, redactor, authority: Mutex::new(None) })
     }

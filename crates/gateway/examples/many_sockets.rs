@@ -224,6 +224,14 @@ impl House for Quiet {
         nothing()
     }
 
+    fn revoke_session<'a>(&'a self, _: &'a Caller, _: &'a SessionId) -> Later<'a, wire::Cancelled> {
+        nothing()
+    }
+
+    fn lock_down<'a>(&'a self, _: &'a Caller) -> Later<'a, wire::Status> {
+        nothing()
+    }
+
     fn approvals<'a>(&'a self, _: &'a Caller) -> Later<'a, Vec<wire::Question>> {
         nothing()
     }

@@ -135,6 +135,19 @@ pub(crate) async fn cancel(
     shared.ask(shared.house.cancel(&caller, &id)).await.map(Json)
 }
 
+pub(crate) async fn revoke_session(
+    State(shared): House,
+    Extension(caller): By,
+    Path(id): Path<String>,
+) -> Result<Json<Cancelled>, Refusal> {
+    let id = read_id(&id)?;
+    shared.ask(shared.house.revoke_session(&caller, &id)).await.map(Json)
+}
+
+pub(crate) async fn lock_down(State(shared): House, Extension(caller): By) -> Result<Json<Status>, Refusal> {
+    shared.ask(shared.house.lock_down(&caller)).await.map(Json)
+}
+
 pub(crate) async fn approvals(
     State(shared): House,
     Extension(caller): By,

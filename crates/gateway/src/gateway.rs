@@ -233,6 +233,30 @@ impl Handle {
         self.shared.make_link().await.map_err(failed)
     }
 
+    /// What takes credentials back, for whoever stops everything.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        Credentials { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Stops: no new connection, sockets are told, and what is open gets a few seconds to end.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for task in self.tasks.drain(..) {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a part of the gateway had died");
+            }
+        }
+    }
+}
+
+/// Takes credentials back, and ends what is open under them.
+#[derive(Clone)]
+pub struct Credentials {
+    shared: Arc<Shared>,
+}
+
+impl Credentials {
     /// Takes a sign-in or token back: it counts no more, and what is open under it ends at once. False when there was
     /// none with this id.
     ///
@@ -264,16 +288,6 @@ impl Handle {
         }
         self.shared.live.end_all();
         first_error.map_or(Ok(()), Err)
-    }
-
-    /// Stops: no new connection, sockets are told, and what is open gets a few seconds to end.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        for task in self.tasks.drain(..) {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a part of the gateway had died");
-            }
-        }
     }
 }
 

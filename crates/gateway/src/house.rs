@@ -45,6 +45,14 @@ pub trait House: Send + Sync + 'static {
     /// Stops what a session is doing.
     fn cancel<'a>(&'a self, caller: &'a Caller, session: &'a SessionId) -> Later<'a, wire::Cancelled>;
 
+    /// Takes a session back: what it does is stopped, and nothing more happens in it.
+    fn revoke_session<'a>(&'a self, caller: &'a Caller, session: &'a SessionId)
+    -> Later<'a, wire::Cancelled>;
+
+    /// Turns the stop switch on. When this returns nothing new begins, and what ran has been told to end. Releasing it
+    /// is not for anything that comes in here.
+    fn lock_down<'a>(&'a self, caller: &'a Caller) -> Later<'a, wire::Status>;
+
     /// The open questions, oldest first.
     fn approvals<'a>(&'a self, caller: &'a Caller) -> Later<'a, Vec<wire::Question>>;
 

@@ -40,7 +40,7 @@ pub use caller::{Caller, Proved, Scope};
 pub use config::{Config, Exposure, Limits, PORT, TlsFiles};
 pub use error::{Missing, StartError};
 pub use events::{EVENTS_KEPT_BYTES_MAX, EVENTS_KEPT_MAX, Events};
-pub use gateway::{Gateway, Handle, Parts, clock, random};
+pub use gateway::{Credentials, Gateway, Handle, Parts, clock, random};
 pub use house::{Chat, ChatMessage, ChatRole, Completion, Happening, House, HouseError, Later, Model, Piece};
 pub use sign_ins::{CredentialKind, SecretDigest, SignInRecord, SignIns, SignInsError, SignInsInMemory};
 pub use tls::check_tls;

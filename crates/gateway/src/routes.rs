@@ -197,9 +197,9 @@ fn entry_routes() -> Vec<Route> {
 }
 
 fn house_routes() -> Vec<Route> {
-    use Need::Has;
+    use Need::{Has, OwnerInPerson};
     use Scope::{Approve, Audit, Chat, Read};
-    use Verb::{Get, Post};
+    use Verb::{Delete, Get, Post};
     vec![
         Route::new(Get, "/api/v1/status", Has(Read), "How the house is", api::status)
             .gives::<wire::Status>(200),
@@ -222,6 +222,22 @@ fn house_routes() -> Vec<Route> {
             api::cancel,
         )
         .gives::<wire::Cancelled>(200),
+        Route::new(
+            Delete,
+            "/api/v1/sessions/{id}",
+            OwnerInPerson,
+            "Take a session back: nothing more happens in it",
+            api::revoke_session,
+        )
+        .gives::<wire::Cancelled>(200),
+        Route::new(
+            Post,
+            "/api/v1/lockdown",
+            OwnerInPerson,
+            "Stop everything; released only at the machine",
+            api::lock_down,
+        )
+        .gives::<wire::Status>(200),
         Route::new(Get, "/api/v1/approvals", Has(Read), "Open questions, oldest first", api::approvals)
             .gives::<wire::Approvals>(200),
         Route::new(Post, "/api/v1/approvals/{id}", Has(Approve), "Answer a question", api::answer)

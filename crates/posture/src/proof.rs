@@ -16,8 +16,10 @@ pub struct Proof {
 pub enum State {
     /// The try failed, and is known to succeed without the control.
     Holds,
-    /// The try got through, or nothing could be shown.
+    /// The try got through.
     Failed,
+    /// Nothing could be shown: the control counts as failed, and nobody is known to have passed it.
+    NotShown,
     /// The control is not in force here.
     Off,
 }
@@ -28,7 +30,7 @@ impl State {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Holds => "holds",
-            Self::Failed => "failed",
+            Self::Failed | Self::NotShown => "failed",
             Self::Off => "off",
         }
     }

@@ -144,6 +144,9 @@ pub enum Error {
         /// Why there is no more.
         reason: String,
     },
+    /// The stop switch is on.
+    #[error("everything is stopped: lockdown is on")]
+    Stopped,
     /// The helper program is not where it belongs.
     #[error("no sandbox helper beside `{beside}`")]
     NoHelper {

@@ -100,16 +100,27 @@ fn take_socket() -> io::Result<OwnedFd> {
 /// made early by root, nor for a level without them.
 fn serve(socket: &OwnedFd, early_namespaces: Option<Result<(), Fault>>) -> Result<(), Fault> {
     let mut reader = Reader::default();
-    let (request, descriptors) = reader
+    let (request, mut descriptors) = reader
         .receive::<Request>(socket.as_fd())
         .at(Step::Request)?
         .ok_or_else(|| Fault::new(Step::Request, io::ErrorKind::UnexpectedEof))?;
+    let stop = match &request.stop {
+        Some(name) => {
+            let folder =
+                descriptors.pop().ok_or_else(|| Fault::new(Step::Request, io::ErrorKind::InvalidData))?;
+            Some(outer::Stop { folder, name: name.clone() })
+        }
+        None => None,
+    };
     let ends = <[OwnedFd; 3]>::try_from(descriptors);
     let (Ok(ends), wire::VERSION) = (ends, request.version) else {
         return Err(Fault::new(Step::Request, io::ErrorKind::InvalidData));
     };
     let early_made = early_namespaces.is_some();
     early_namespaces.transpose()?;
+    if stop.as_ref().is_some_and(outer::Stop::is_on) {
+        return Err(Fault { step: Step::Request, error: io::Error::from_raw_os_error(libc::ECANCELED) });
+    }
     let early = if crate::process::is_root() { Some(enter::leave_root(&request)?) } else { None };
     let walled = match request.level {
         Level::Full | Level::FullSoft => true,
@@ -126,12 +137,12 @@ fn serve(socket: &OwnedFd, early_namespaces: Option<Result<(), Fault>>) -> Resul
     let (ours, theirs) = wire::pair().at(Step::Fork)?;
     match kernel::fork().at(Step::Fork)? {
         Side::Child => {
-            drop(ours);
+            drop((ours, stop));
             first::run(&request, early, ends, &theirs)
         }
         Side::Parent(child) => {
             drop((theirs, ends, early));
-            outer::watch_over(&request, child, socket, &ours)
+            outer::watch_over(&request, child, socket, &ours, stop.as_ref())
         }
     }
 }

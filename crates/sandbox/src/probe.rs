@@ -11,6 +11,7 @@ use crate::program::resolve_program;
 use crate::report::{Ending, Report, Stream};
 use crate::run::Running;
 use crate::spec::Spec;
+use crate::stop::StopSwitch;
 
 /// The file name of the helper.
 const HELPER_NAME: &str = "hardshell-sandbox";
@@ -93,6 +94,7 @@ pub struct Sandbox {
     pub(crate) helper: Helper,
     pub(crate) isolation: Arc<Isolation>,
     pub(crate) pool: Option<Arc<Pool>>,
+    pub(crate) stop: Option<StopSwitch>,
 }
 
 impl Sandbox {
@@ -116,7 +118,8 @@ impl Sandbox {
         let mut reason = None;
         for level in Level::ALL.into_iter().filter(|level| *level <= caps.level) {
             let isolation = Isolation { level, landlock_abi, reason: None, fix: None };
-            let candidate = Self { helper: helper.clone(), isolation: Arc::new(isolation), pool: None };
+            let candidate =
+                Self { helper: helper.clone(), isolation: Arc::new(isolation), pool: None, stop: None };
             match candidate.trial().await {
                 Ok(()) => {
                     let (reason, fix) = match reason {
@@ -127,7 +130,7 @@ impl Sandbox {
                         None => (None, None),
                     };
                     let isolation = Isolation { level, landlock_abi, reason, fix };
-                    return Ok(Self { helper, isolation: Arc::new(isolation), pool: None });
+                    return Ok(Self { helper, isolation: Arc::new(isolation), pool: None, stop: None });
                 }
                 Err(error) => reason = Some(why(level, landlock_abi, &error)),
             }
@@ -135,7 +138,7 @@ impl Sandbox {
         let Why { reason, fix } =
             reason.unwrap_or(Why { reason: "no level was tried".to_owned(), fix: None });
         let isolation = Isolation { level: Level::None, landlock_abi, reason: Some(reason), fix };
-        Ok(Self { helper, isolation: Arc::new(isolation), pool: None })
+        Ok(Self { helper, isolation: Arc::new(isolation), pool: None, stop: None })
     }
 
     /// Keeps `size` helpers ready from the first command on. A helper that waits knows nothing of any command: it is
@@ -156,6 +159,13 @@ impl Sandbox {
     #[must_use]
     pub fn waiting_helpers(&self) -> Vec<u32> {
         self.pool.as_ref().map(|pool| pool.ids()).unwrap_or_default()
+    }
+
+    /// The same, which starts nothing while `switch` is on, and whose helpers end what they run when it is turned on.
+    #[must_use]
+    pub fn stopped_by(mut self, switch: StopSwitch) -> Self {
+        self.stop = Some(switch);
+        self
     }
 
     /// What was found.

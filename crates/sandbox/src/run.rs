@@ -20,6 +20,7 @@ use crate::probe::Sandbox;
 use crate::report::{Ending, LimitHit, Report, Stream};
 use crate::signal::Signal;
 use crate::spec::Spec;
+use crate::stop::StopSwitch;
 use crate::wire::{self, Answer};
 
 use prepare::Prepared;
@@ -107,11 +108,15 @@ impl Running {
                 reason: isolation.reason.clone().unwrap_or_else(|| "no reason is known".to_owned()),
             });
         }
+        if sandbox.stop.as_ref().is_some_and(StopSwitch::is_on) {
+            return Err(Error::Stopped);
+        }
         let (level, landlock_abi, this) = (isolation.level, isolation.landlock_abi, sandbox.clone());
         let started = Instant::now();
         let wall = spec.limits.wall;
-        let launched =
-            tokio::task::spawn_blocking(move || launch(&this, prepare::prepare(spec, level, landlock_abi)?));
+        let launched = tokio::task::spawn_blocking(move || {
+            launch(&this, prepare::prepare(spec, level, landlock_abi, this.stop.as_ref())?)
+        });
         let (tree, socket, prepared) =
             launched.await.map_err(|error| Error::Helper { source: io::Error::other(error) })??;
         let helper_error = |source: io::Error| Error::Helper { source };

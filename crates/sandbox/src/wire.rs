@@ -23,12 +23,12 @@ use crate::report::{Denied, Ending, LimitHit};
 use crate::within::Identity;
 
 /// The version of these messages; helper and program are of one build, and say so.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The longest message: arguments and environment of a command fit in it with room to spare.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
-/// The most descriptors with one message: standard input, output and error.
+/// The most descriptors with one message: standard input, output and error, and the folder of the stop switch.
 const DESCRIPTORS_MAX: usize = 4;
 
 /// What the helper is to do.
@@ -54,6 +54,8 @@ pub(crate) struct Request {
     /// Whether standard input, output and error are a terminal of the command's own.
     pub(crate) terminal: TerminalRequest,
     pub(crate) limits: LimitsRequest,
+    /// The name of the stop switch in the folder whose descriptor comes last.
+    pub(crate) stop: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -161,6 +161,27 @@ pub(crate) fn copy(connection: &Connection, path: &Path) -> Result<(), Error> {
     connection.backup(MAIN_DB, path, None).map_err(|error| Error::database("copy", error))
 }
 
+/// Copies the database of `home` to the new file `to`, also while another process has it open: SQLite's own copy gives
+/// one moment of it, whole.
+///
+/// # Errors
+///
+/// [`Error::Conflict`] when `to` is there; [`Error::NotFound`] when there is no database; [`Error::Database`],
+/// [`Error::Io`].
+pub fn snapshot(home: &Path, to: &Path) -> Result<(), Error> {
+    let path = database_path(home);
+    if !path.exists() {
+        return Err(Error::NotFound { what: "database", id: path.display().to_string() });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(&path, flags).map_err(|error| Error::database("open", error))?;
+    connection
+        .pragma_update(None, "busy_timeout", "5000")
+        .map_err(|error| Error::database("set up", error))?;
+    copy(&connection, to)
+}
+
 fn check_owner(connection: &Connection, path: &Path) -> Result<(), Error> {
     let id: i64 = connection
         .pragma_query_value(None, "application_id", |row| row.get(0))

@@ -32,7 +32,7 @@ mod wire;
 
 pub use effects::{Begun, Effect, EffectState, Ended};
 pub use error::Error;
-pub use home::backups_of_damage;
+pub use home::{backups_of_damage, snapshot};
 pub use inbound::{Delivered, InboundRow};
 pub use labels::{FileIdentity, FileLabel};
 pub use memory::Memory;

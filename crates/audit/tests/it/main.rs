@@ -14,8 +14,6 @@ mod house;
 #[cfg(test)]
 mod query;
 #[cfg(test)]
-mod report;
-#[cfg(test)]
 mod safe;
 
 /// A moment to start from.

@@ -25,6 +25,17 @@ pub async fn run(common: &Common, command: &SessionCommand) -> Result<Exit, Prob
                 }
             }
         }
+        SessionCommand::Revoke { id } => {
+            let stopped: gateway::wire::Cancelled = client.delete(&format!("/api/v1/sessions/{id}")).await?;
+            if common.json {
+                show::json(
+                    &serde_json::json!({"session": id, "revoked": true, "stopped": stopped.cancelled}),
+                );
+            } else {
+                let what = if stopped.cancelled { "what it did was stopped" } else { "nothing ran in it" };
+                show::line(&format!("Taken back: {}; {what}.", show::printable(id)));
+            }
+        }
         SessionCommand::Show { id } => {
             let transcript: Transcript = client.get(&format!("/api/v1/sessions/{id}")).await?;
             if common.json {

@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod afterwards;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod client;
@@ -16,6 +18,8 @@ mod dice;
 mod install;
 #[cfg(test)]
 mod judge;
+#[cfg(test)]
+mod lockdown;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]

@@ -273,6 +273,24 @@ impl Up {
         self.child.wait().unwrap();
     }
 
+    /// SIGSTOP: it is there, and does nothing any more.
+    pub fn hang(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::STOP).unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        let begun = std::time::Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it has not ended");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// SIGTERM; it leaves by itself.
     pub async fn stop(mut self) {
         let id = rustix::process::Pid::from_child(&self.child);

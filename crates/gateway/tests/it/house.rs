@@ -299,6 +299,18 @@ impl House for TestHouse {
         done(self.known(session).map(|()| wire::Cancelled { cancelled: false }))
     }
 
+    fn revoke_session<'a>(
+        &'a self,
+        _caller: &'a Caller,
+        session: &'a SessionId,
+    ) -> Later<'a, wire::Cancelled> {
+        done(self.known(session).map(|()| wire::Cancelled { cancelled: false }))
+    }
+
+    fn lock_down<'a>(&'a self, _caller: &'a Caller) -> Later<'a, wire::Status> {
+        self.status()
+    }
+
     fn approvals<'a>(&'a self, _caller: &'a Caller) -> Later<'a, Vec<wire::Question>> {
         done(Ok(vec![question()]))
     }

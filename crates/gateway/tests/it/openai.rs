@@ -207,7 +207,7 @@ async fn taking_a_token_back_ends_its_streams() {
         while running.house.chats.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
-        running.handle.revoke(&id).await.unwrap();
+        running.handle.credentials().revoke(&id).await.unwrap();
     };
     let (answer, ()) = tokio::join!(chat(&running, &token, &body), revoke);
     let events = events(&answer);

@@ -222,7 +222,7 @@ async fn revoking_everything_leaves_no_way_in_but_the_machine() {
     let cookie = sign_in(&running).await;
     let token = token(&running, "one", &["read"], "owner").await;
     let link = link_token(&running).await;
-    running.handle.revoke_all().await.unwrap();
+    running.handle.credentials().revoke_all().await.unwrap();
     assert_eq!(get("/api/v1/status").cookie(&running, &cookie).send(&running).await.status, 401);
     assert_eq!(get("/api/v1/status").bearer(&token).send(&running).await.status, 401);
     assert_eq!(exchange(&running, &link).await.status, 401);

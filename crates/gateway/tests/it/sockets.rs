@@ -263,7 +263,7 @@ async fn a_lockdown_ends_every_socket() {
     let running = Running::start().await;
     let mut page = as_page(&running).await;
     greet(&mut page, None).await;
-    running.handle.revoke_all().await.unwrap();
+    running.handle.credentials().revoke_all().await.unwrap();
     assert_eq!(hear(&mut page).await["closed"], close::SIGNED_OUT);
 }
 

@@ -14,6 +14,7 @@ use crate::error::Step;
 use crate::level::Level;
 use crate::report::{Ending, LimitHit};
 use crate::signal::Signal as PassedOn;
+use crate::stop;
 use crate::wire::{self, Answer, Reader, Request, Watched};
 
 /// How often memory and processes are looked at where no control group counts them: a process that fills memory at
@@ -22,6 +23,18 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How often the kill of a tree without a process list of its own is repeated; each round kills a generation.
 const KILL_ROUNDS_MAX: u32 = 10_000;
+
+/// The stop switch: whoever turns it on ends this sandbox, whatever has become of the program that started it.
+pub(super) struct Stop {
+    pub(super) folder: OwnedFd,
+    pub(super) name: String,
+}
+
+impl Stop {
+    pub(super) fn is_on(&self) -> bool {
+        stop::is_on(self.folder.as_fd(), &self.name)
+    }
+}
 
 /// Why everything was killed.
 #[derive(Clone, Copy)]
@@ -37,6 +50,7 @@ pub(super) fn watch_over(
     child: Pid,
     socket: &OwnedFd,
     first: &OwnedFd,
+    stop: Option<&Stop>,
 ) -> Result<(), Fault> {
     super::first::drop_capabilities().at(Step::Capabilities)?;
     rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
@@ -60,6 +74,7 @@ pub(super) fn watch_over(
         let look = watcher.is_some().then_some(LOOK);
         let left = deadline.saturating_duration_since(Instant::now());
         let wait = look.map_or(left, |look| look.min(left));
+        let wait = if stop.is_some() { wait.min(stop::LOOK) } else { wait };
         let events = wait_for(socket, &handle, first, &state, wait).at(Step::Execute)?;
         if events.first_speaks {
             state.hear(socket, first)?;
@@ -69,7 +84,7 @@ pub(super) fn watch_over(
         }
         let client_left =
             events.client_speaks && state.killed.is_none() && !state.hear_client(socket, &handle);
-        let reason = if client_left {
+        let reason = if client_left || stop.is_some_and(Stop::is_on) {
             Some(Killed::Client)
         } else if Instant::now() >= deadline {
             Some(Killed::Time)

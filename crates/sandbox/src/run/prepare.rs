@@ -14,6 +14,7 @@ use crate::error::{Error, Step};
 use crate::grant::{Access, Grant};
 use crate::level::Level;
 use crate::spec::{Input, Limits, Network, PROXY_PORT, Spec, Terminal, Workspace, WorkspaceMode};
+use crate::stop::StopSwitch;
 use crate::view;
 use crate::wire::{self, Granted, LimitsRequest, Request, TerminalRequest, Watched, WorkspaceRequest};
 
@@ -39,11 +40,20 @@ pub(super) struct Prepared {
     pub(super) listens: bool,
 }
 
-pub(super) fn prepare(spec: Spec, level: Level, landlock_abi: u32) -> Result<Prepared, Error> {
+pub(super) fn prepare(
+    spec: Spec,
+    level: Level,
+    landlock_abi: u32,
+    stop: Option<&StopSwitch>,
+) -> Result<Prepared, Error> {
     let mut environment: BTreeMap<String, String> =
         view::VARIABLES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     environment.extend(spec.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let ends = ends(spec.input, spec.terminal).map_err(|source| Error::Helper { source })?;
+    let mut ends = ends(spec.input, spec.terminal).map_err(|source| Error::Helper { source })?;
+    if let Some(switch) = stop {
+        let folder = switch.folder.try_clone().map_err(|source| Error::Helper { source })?;
+        ends.inside.push(folder);
+    }
     let group = match level {
         Level::Full => {
             let made = ControlGroup::create(&spec.limits);
@@ -72,6 +82,7 @@ pub(super) fn prepare(spec: Spec, level: Level, landlock_abi: u32) -> Result<Pre
             Terminal::Pty { .. } => TerminalRequest::Pty,
         },
         limits: limits(&spec.limits, if group.is_some() { Watched::ByKernel } else { Watched::ByHelper }),
+        stop: stop.map(|switch| switch.name.clone()),
     };
     Ok(Prepared {
         listens: request.listen.is_some(),

@@ -15,4 +15,5 @@ mod lifetime;
 mod limits;
 mod network;
 mod pool;
+mod stop;
 mod transaction;

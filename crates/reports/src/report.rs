@@ -4,9 +4,10 @@ mod unusual;
 
 pub use unusual::{BURST_COUNT, BURST_WITHIN, NIGHT_ENDS_HOUR, RATE_FACTOR, RATE_MIN, Unusual, UnusualRule};
 
-use crate::query::{Filter, Order, visit};
-use crate::verify::Go;
-use crate::{Answer, Ending, Entry, Error, Event, Record, SecretAct, SignInAct, Target, TargetKind};
+use audit::{
+    Answer, Ending, Entry, Error, Event, Filter, Go, Order, Record, SecretAct, SignInAct, Target, TargetKind,
+    visit,
+};
 use domain::{Effect, Timestamp, Verdict};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,7 @@ pub const HISTORY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How many different things of one kind are counted one by one; what comes after is counted as `(others)`.
 const DISTINCT_MAX: usize = 10_000;
 const OTHERS: &str = "(others)";
+pub(crate) const MILLISECONDS_A_DAY: u64 = 86_400_000;
 
 /// How often each of several things came up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,6 +98,10 @@ pub struct Summary {
     pub cost_micros: u64,
     /// What is unusual, in the order in which it happened.
     pub unusual: Vec<Unusual>,
+    /// Effects that were begun, by the hour of the owner's day.
+    pub hours: [u64; 24],
+    /// Effects that were begun and refused, by the owner's day: days since 1970.
+    pub days: BTreeMap<u64, (u64, u64)>,
 }
 
 /// The stretch of time to report on, and where the sun stands.
@@ -113,7 +119,7 @@ pub struct Window {
 ///
 /// # Errors
 ///
-/// As [`crate::query`].
+/// As [`audit::query`].
 pub fn report(folder: &Path, window: Window) -> Result<Summary, Error> {
     let history = u64::try_from(HISTORY.as_millis()).unwrap_or(u64::MAX);
     let filter = Filter {
@@ -129,6 +135,7 @@ pub fn report(folder: &Path, window: Window) -> Result<Summary, Error> {
             watch.see(&record, &entry);
             if record.time() >= window.from {
                 summary.take(&entry);
+                summary.place(&entry, window.local(record.time()));
             }
         }
         if record.time() >= window.from {
@@ -140,7 +147,40 @@ pub fn report(folder: &Path, window: Window) -> Result<Summary, Error> {
     Ok(summary)
 }
 
+impl Window {
+    /// Milliseconds since 1970 by the owner's clock.
+    fn local(self, time: Timestamp) -> u64 {
+        time.0.saturating_add_signed(i64::from(self.utc_offset_minutes).saturating_mul(60_000))
+    }
+}
+
 impl Summary {
+    fn place(&mut self, entry: &Entry, local: u64) {
+        let day = self.days.entry(local / MILLISECONDS_A_DAY).or_default();
+        match entry.event {
+            Event::Intent { .. } => {
+                day.0 = day.0.saturating_add(1);
+                let hour = usize::try_from(local / 3_600_000 % 24).unwrap_or_default();
+                if let Some(count) = self.hours.get_mut(hour) {
+                    *count = count.saturating_add(1);
+                }
+            }
+            Event::Refusal { .. } => day.1 = day.1.saturating_add(1),
+            Event::Outcome { .. }
+            | Event::Question { .. }
+            | Event::Answer { .. }
+            | Event::Inbound { .. }
+            | Event::SignIn { .. }
+            | Event::Config { .. }
+            | Event::Policy { .. }
+            | Event::Secret { .. }
+            | Event::Proof { .. }
+            | Event::Lockdown { .. }
+            | Event::Backup { .. }
+            | Event::Connection { .. } => {}
+        }
+    }
+
     fn take(&mut self, entry: &Entry) {
         match &entry.event {
             Event::Intent { deed, .. } => {

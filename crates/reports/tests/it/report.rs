@@ -3,13 +3,13 @@
 use crate::NOW;
 use crate::house::{House, intent};
 use audit::{
-    Answer, Ending, Entry, Event, Filter, Format, Log, Order, SecretAct, Seq, SignInAct, Subject, Target,
-    TargetKind, UnusualRule, Window, export, report,
+    Answer, Ending, Entry, Event, Filter, Log, Order, SecretAct, Seq, SignInAct, Subject, Target, TargetKind,
 };
 use domain::{
     ActionDigest, Blame, Channel, Effect, Integrity, Label, RuleHit, Sender, Source, SourceKind, Tier,
     Timestamp, Usage, Verdict,
 };
+use reports::{Format, UnusualRule, Window, export, report};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -124,6 +124,19 @@ async fn a_report_counts_what_was_done_in_its_window_only() {
     assert_eq!((summary.input_tokens, summary.output_tokens, summary.cost_micros), (20, 2, 6));
     assert_eq!(summary.records, 16);
     assert_eq!(summary.unusual, [], "all of it came up an hour before");
+    assert_eq!(summary.hours.iter().sum::<u64>(), 6);
+    assert_eq!(summary.days.values().copied().collect::<Vec<_>>(), [(6, 1)]);
+    let words = reports::in_words(&summary, window);
+    assert!(words.contains("16 records, 6 effects begun, 1 messages in, 1 questions, 1 refusals"), "{words}");
+    assert!(words.contains("Models were asked 1 times: 20 tokens in, 2 out, 0.000006 spent."), "{words}");
+    assert!(words.contains("Commands: 2\n       2  df -h"), "{words}");
+    let page = reports::page(&summary, window);
+    assert!(
+        page.contains("default-src 'none'") && page.contains("df -h") && !page.contains("<script"),
+        "{page}"
+    );
+    let json = reports::json(&summary, window);
+    assert_eq!(json["lists"]["refusals_by_rule"]["floor.own-files"], 1, "{json}");
 }
 
 #[tokio::test]
@@ -222,6 +235,25 @@ async fn an_export_holds_the_lines_or_the_columns() {
     assert!(rows[1].starts_with("\"3\",\"2025-10-09T08:53:20Z\",\"intent\",\"s1\",\"t1\""), "{}", rows[1]);
     assert!(rows[1].contains("\"command:=HYPERLINK(\"\"http://x\"\")"), "{}", rows[1]);
     assert!(rows[2].contains("\"'=1+1\""), "{}", rows[2]);
+    let mut ocsf = Vec::new();
+    log.note(Entry { subject: Subject::default(), event: connection("evil.example", Verdict::Deny) }, NOW)
+        .await
+        .unwrap();
+    let all = Filter { order: Order::OldestFirst, ..Filter::default() };
+    export(log.folder(), &all, Format::Ocsf, &mut ocsf).unwrap();
+    let events: Vec<serde_json::Value> =
+        String::from_utf8(ocsf).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for event in &events {
+        let number = |name: &str| event[name].as_u64().unwrap();
+        assert_eq!(number("type_uid"), number("class_uid") * 100 + number("activity_id"), "{event}");
+        assert_eq!(number("category_uid"), number("class_uid") / 1000, "{event}");
+        assert_eq!(event["metadata"]["version"], "1.3.0");
+    }
+    let run = events.iter().find(|event| event["unmapped"]["name"] == "shell.run").unwrap();
+    assert_eq!((&run["class_uid"], &run["api"]["operation"]), (&6003.into(), &"shell.run".into()));
+    let refused = events.iter().find(|event| event["class_uid"] == 4001).unwrap();
+    assert_eq!((&refused["disposition_id"], &refused["activity_id"]), (&2.into(), &5.into()));
+    assert_eq!(refused["dst_endpoint"]["hostname"], "evil.example");
     struct Full;
     impl std::io::Write for Full {
         fn write(&mut self, _bytes: &[u8]) -> std::io::Result<usize> {

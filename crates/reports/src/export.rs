@@ -1,9 +1,8 @@
 //! Hands records out in forms that other programs read.
 
-use crate::query::{Filter, visit};
-use crate::verify::Go;
-use crate::wire::Fields;
-use crate::{Error, Record};
+use crate::ocsf;
+use audit::{Error, Filter, Go, Record, visit};
+use serde_json::Value;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -15,6 +14,21 @@ pub enum Format {
     /// One line a record with the columns that tables want (RFC 4180); a cell that a spreadsheet would take for a
     /// formula begins with `'`.
     Csv,
+    /// One event of the Open Cybersecurity Schema Framework a line, for a SIEM.
+    Ocsf,
+}
+
+impl Format {
+    /// The one of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "jsonl" => Some(Self::JsonLines),
+            "csv" => Some(Self::Csv),
+            "ocsf" => Some(Self::Ocsf),
+            _ => None,
+        }
+    }
 }
 
 const COLUMNS: [&str; 18] = [
@@ -42,18 +56,18 @@ const COLUMNS: [&str; 18] = [
 ///
 /// # Errors
 ///
-/// As [`crate::query`], and [`Error::Io`] when `out` takes no more.
+/// As [`audit::query`], and [`Error::Io`] when `out` takes no more.
 pub fn export(folder: &Path, filter: &Filter, format: Format, out: &mut dyn Write) -> Result<u64, Error> {
     let mut written = 0_u64;
     let mut failed = None;
     if format == Format::Csv {
-        line(out, &COLUMNS.map(str::to_string))
-            .map_err(|error| Error::io("write the export of", folder, error))?;
+        line(out, &COLUMNS.map(str::to_string)).map_err(|error| gone(folder, error))?;
     }
     visit(folder, filter, &mut |record| {
         let result = match format {
             Format::JsonLines => writeln!(out, "{}", record.json()),
             Format::Csv => line(out, &row(&record)),
+            Format::Ocsf => writeln!(out, "{}", ocsf::event(&record)),
         };
         match result {
             Ok(()) => {
@@ -68,42 +82,60 @@ pub fn export(folder: &Path, filter: &Filter, format: Format, out: &mut dyn Writ
     })?;
     match failed {
         None => Ok(written),
-        Some(error) => Err(Error::io("write the export of", folder, error)),
+        Some(error) => Err(gone(folder, error)),
     }
 }
 
+fn gone(folder: &Path, source: io::Error) -> Error {
+    Error::Io { step: "write the export of", path: folder.to_path_buf(), source: std::sync::Arc::new(source) }
+}
+
 fn row(record: &Record) -> [String; 18] {
-    let fields = Fields::read(record.json()).unwrap_or_default();
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let fields: Value = serde_json::from_str(record.json()).unwrap_or_default();
+    let text = |name: &str| field(&fields, name).to_string();
     let time =
         i64::try_from(record.time().0).ok().and_then(|time| jiff::Timestamp::from_millisecond(time).ok());
-    let mut targets = fields.targets.clone();
-    targets
-        .extend(fields.host.as_ref().map(|host| format!("host:{host}:{}", fields.port.unwrap_or_default())));
-    let rules: Vec<&str> = fields.rules.iter().map(|rule| rule.id.as_str()).collect();
+    let rules = list(&fields, "rules");
+    let ids: Vec<&str> = rules.iter().map(|rule| field(rule, "id")).collect();
     let worst = ["deny", "ask", "allow"]
         .into_iter()
-        .find(|word| fields.rules.iter().any(|rule| rule.verdict == *word));
+        .find(|word| rules.iter().any(|rule| field(rule, "verdict") == *word));
+    let mut targets: Vec<String> =
+        list(&fields, "targets").iter().filter_map(Value::as_str).map(str::to_string).collect();
+    if let Some(host) = fields.get("host").and_then(Value::as_str) {
+        let port = fields.get("port").and_then(Value::as_u64).unwrap_or_default();
+        targets.push(format!("host:{host}:{port}"));
+    }
+    let verdict = text("verdict");
     [
         record.seq().to_string(),
         time.map_or_else(|| record.time().0.to_string(), |time| time.to_string()),
         record.kind().to_string(),
-        text(&fields.session),
-        text(&fields.task),
-        text(&fields.principal),
-        text(&fields.channel),
-        text(&fields.label),
-        text(&fields.name),
-        text(&fields.effect),
-        fields.verdict.clone().or(worst.map(str::to_string)).unwrap_or_default(),
-        rules.join(" "),
+        text("session"),
+        text("task"),
+        text("principal"),
+        text("channel"),
+        text("label"),
+        text("name"),
+        text("effect"),
+        if verdict.is_empty() { worst.unwrap_or_default().to_string() } else { verdict },
+        ids.join(" "),
         targets.join("\n"),
-        text(&fields.ending),
-        text(&fields.act),
-        text(&fields.detail),
+        text("ending"),
+        text("act"),
+        text("detail"),
         record.prev().to_string(),
         record.hash().to_string(),
     ]
+}
+
+/// The text of a field; empty when it is not there.
+pub(crate) fn field<'a>(fields: &'a Value, name: &str) -> &'a str {
+    fields.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(fields: &'a Value, name: &str) -> &'a [Value] {
+    fields.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn line(out: &mut dyn Write, cells: &[String; 18]) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! What counts as unusual: a closed list of rules, each stated, none learnt.
 
 use super::{HISTORY, Window, is_in};
-use crate::{Entry, Event, Record, Seq, SignInAct, TargetKind};
+use audit::{Entry, Event, Record, Seq, SignInAct, TargetKind};
 use domain::{Effect, SessionId, Tier, Timestamp, Verdict};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -253,7 +253,7 @@ impl Watch {
 
     /// Milliseconds since 1970 by the owner's clock.
     fn local(&self, time: Timestamp) -> u64 {
-        time.0.saturating_add_signed(i64::from(self.window.utc_offset_minutes).saturating_mul(60_000))
+        self.window.local(time)
     }
 
     fn local_day(&self, time: Timestamp) -> u64 {

@@ -1,0 +1,147 @@
+//! The stop switch, with the shipped program: also when it hangs, also after a restart, and released by nobody who is
+//! not at a terminal.
+#![expect(clippy::disallowed_methods, reason = "a terminal and a far side that never answers are made here")]
+
+use crate::place::{PATIENCE, Place, Up};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How many sessions have a command running when everything is stopped.
+const BUSY: usize = 3;
+
+/// How many processes of the host have this in their command line.
+fn processes_with(marker: &str) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| line.split(|byte| *byte == 0).any(|word| word == marker.as_bytes())).count()
+}
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < PATIENCE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn say(up: &Up, text: &str) -> Value {
+    let session = up.client.post("/api/v1/sessions", json!({})).await["id"].as_str().unwrap().to_string();
+    let path = format!("/api/v1/sessions/{session}/messages");
+    up.client.post(&path, json!({"id": format!("m-{session}"), "text": text})).await
+}
+
+/// Sessions that each run a command which does not end by itself.
+async fn keep_busy(up: &Up, marker: &str) {
+    for _ in 0..BUSY {
+        say(up, &format!("/run sleep {marker}")).await;
+    }
+    until("the commands run", async || {
+        for question in up.client.get("/api/v1/approvals").await["questions"].as_array().unwrap() {
+            let path = format!("/api/v1/approvals/{}", question["id"].as_str().unwrap());
+            up.client.post(&path, json!({"answer": "approve"})).await;
+        }
+        processes_with(marker) >= BUSY
+    })
+    .await;
+}
+
+/// Types `hardshell lockdown off` at a terminal.
+async fn release(place: &Place, home: &Path) {
+    let line = format!("'{}' --home '{}' lockdown off", place.path("hardshell").display(), home.display());
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_house_that_hangs_is_stopped_from_outside_and_stays_stopped() {
+    let place = Place::new();
+    let home = place.home("home", None);
+    let mut up = place.up(&home).await;
+    let marker = "76543.21";
+    keep_busy(&up, marker).await;
+    up.hang();
+    let said = place.run(&home, &["lockdown", "on", "--json"]).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let stopped: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        (&stopped["stopped"]["ran"], &stopped["stopped"]["killed"], &stopped["stopped"]["left"]),
+        (&json!(true), &json!(true), &json!(0)),
+        "{stopped}"
+    );
+    assert_eq!(processes_with(marker), 0);
+    assert!(!up.ended().await.success());
+    let up = place.up(&home).await;
+    let said = place.run(&home, &["chat", "-m", "/disk"]).await;
+    assert_eq!(said.code, Some(6), "{said:?}");
+    let said = place.run(&home, &["audit", "verify"]).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    until("the lockdown is on record", async || {
+        let found = up.client.get("/api/v1/audit?kind=lockdown").await;
+        found["records"].as_array().unwrap().iter().any(|record| record["act"] == "on")
+    })
+    .await;
+    release(&place, &home).await;
+    until("it takes messages again", async || {
+        place.run(&home, &["chat", "-m", "/disk"]).await.code == Some(0)
+    })
+    .await;
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_word_ends_commands_connections_and_screens() {
+    let place = Place::new();
+    let far = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = far.local_addr().unwrap().port();
+    let config = format!(
+        "model = \"m\"\n[[models]]\nname = \"m\"\nkind = \"openai\"\nmodel = \"slow\"\nurl = \"http://localhost:{port}/v1\"\nlocal = true\n[network]\nprivate_hosts = [\"localhost:{port}\"]\n"
+    );
+    let home = place.home("home", Some(&config));
+    let up = place.up(&home).await;
+    // A model that is asked and never answers: a connection that is open.
+    say(&up, "think about it for long").await;
+    let accepted = tokio::task::spawn_blocking(move || far.accept());
+    let (mut socket, _) = tokio::time::timeout(PATIENCE, accepted).await.unwrap().unwrap().unwrap();
+    let mut screen = up.client.follow().await;
+    let said = place.run(&home, &["chat", "-m", "/lockdown"]).await;
+    assert_eq!(said.code, Some(6), "{said:?}");
+    let ended = tokio::task::spawn_blocking(move || {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut rest = Vec::new();
+        socket.read_to_end(&mut rest)
+    });
+    let ended = ended.await.unwrap();
+    assert!(ended.is_ok() || ended.unwrap_err().kind() == std::io::ErrorKind::ConnectionReset);
+    while tokio::time::timeout(PATIENCE, screen.next()).await.unwrap().is_some() {}
+    let said = place.run(&home, &["lockdown", "status"]).await;
+    assert_eq!(said.code, Some(6), "{said:?}");
+    assert!(said.err.contains("because: the owner said /lockdown on cli"), "{said:?}");
+    let said = place.run(&home, &["lockdown", "on", "--json"]).await;
+    let stopped: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&stopped["stopped"]["killed"], &stopped["stopped"]["left"]), (&json!(false), &json!(0)));
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_somebody_changed_locks_the_house_at_its_start() {
+    let place = Place::new();
+    let home = place.home("home", None);
+    place.up(&home).await.stop().await;
+    let segment = home.join("audit/segment-00000001.jsonl");
+    let mut file = fs::File::options().read(true).write(true).open(&segment).unwrap();
+    let middle = file.metadata().unwrap().len().checked_div(2).unwrap();
+    file.seek(SeekFrom::Start(middle)).unwrap();
+    file.write_all(b"\x01").unwrap();
+    drop(file);
+    let up = place.up(&home).await;
+    let said = place.run(&home, &["lockdown", "status"]).await;
+    assert_eq!(said.code, Some(6), "{said:?}");
+    assert!(said.err.contains("because: somebody changed the audit log"), "{said:?}");
+    up.stop().await;
+}

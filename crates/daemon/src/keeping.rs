@@ -1,0 +1,106 @@
+//! What keeps the house's memory good, beside the tasks: the log is tidied and checked, a backup is made every day.
+
+use crate::config::Config;
+use crate::lockdown::Switch;
+use audit::{Against, BackupAct, Checkpoint, Content, Entry, Event, Go, Log, Subject};
+use backup::Lock;
+use domain::Timestamp;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long after the start the first round begins: the start belongs to whoever waits for it.
+const FIRST: Duration = Duration::from_secs(20);
+/// How often the log is tidied and checked, and how often it is looked whether a backup is due.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+/// A backup is due when the last one is this old.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What keeps the memory good.
+pub(crate) struct Keeping {
+    pub(crate) log: Arc<Log>,
+    pub(crate) switch: Switch,
+    pub(crate) home: PathBuf,
+    pub(crate) config: Config,
+}
+
+impl Keeping {
+    /// For as long as the house stands.
+    pub(crate) async fn keep(self) {
+        let this = Arc::new(self);
+        // What was checked once is not read again, until the next start.
+        let mut good: Option<Checkpoint> = None;
+        tokio::time::sleep(FIRST).await;
+        loop {
+            let round = Arc::clone(&this);
+            let since = good.take();
+            let done = tokio::task::spawn_blocking(move || round.look_after_log(since)).await;
+            good = done.unwrap_or_default();
+            this.back_up((gateway::clock())()).await;
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// Packs, prunes and checks the log; somebody who changed it locks the house.
+    fn look_after_log(&self, since: Option<Checkpoint>) -> Option<Checkpoint> {
+        let now = (gateway::clock())();
+        if let Err(error) = self.log.tidy(self.config.audit.retention(), now) {
+            tracing::error!(%error, "the audit log could not be tidied");
+        }
+        let against = Against { elsewhere: &[], since: since.as_ref() };
+        match audit::verify(self.log.folder(), self.log.public_key(), against, &mut |_| Go::On) {
+            Ok(report) => match report.fault {
+                None => report.checkpoint,
+                Some(fault) => {
+                    self.switch.lock_or_say(&format!("somebody changed the audit log: {fault}"));
+                    None
+                }
+            },
+            Err(error) => {
+                tracing::error!(%error, "the audit log could not be checked");
+                since
+            }
+        }
+    }
+
+    /// Makes the daily backup when it is due, and puts it on record either way.
+    async fn back_up(&self, now: Timestamp) {
+        let section = &self.config.backup;
+        let folder = section.folder(&self.home);
+        let is_due =
+            backup::list(&folder).is_ok_and(|all| all.last().is_none_or(|last| now.since(last.made) >= DAY));
+        if section.recipients.is_empty() || !is_due {
+            return;
+        }
+        let checkpoint = self.log.checkpoint().await.ok().map(|checkpoint| checkpoint.to_string());
+        let (home, keep, recipients) = (self.home.clone(), section.keep, section.recipients.clone());
+        let to = folder.join(backup::file_name(now));
+        let made = tokio::task::spawn_blocking(move || {
+            let lock = Lock::for_recipients(recipients.iter().map(String::as_str))?;
+            let made = backup::create(&home, &to, &lock, checkpoint, now, &mut |_progress| {})?;
+            backup::rotate(&folder, keep)?;
+            Ok::<_, backup::Error>(made)
+        });
+        let (act, path, bytes, detail) = match made.await {
+            Ok(Ok(made)) => {
+                let detail = format!("{} files", made.manifest.files.len());
+                (BackupAct::Made, made.path, made.digest, detail)
+            }
+            Ok(Err(error)) => (
+                BackupAct::Failed,
+                section.folder(&self.home),
+                String::new(),
+                crate::tasks::error_chain(&error),
+            ),
+            Err(error) => (BackupAct::Failed, section.folder(&self.home), String::new(), error.to_string()),
+        };
+        if act == BackupAct::Failed {
+            tracing::error!(detail, "the daily backup could not be made");
+        }
+        let content = Content::of("backup", bytes.as_bytes(), self.log.content_key());
+        let event = Event::Backup { act, path: path.display().to_string(), content, detail };
+        if let Err(error) = self.log.note(Entry { subject: Subject::default(), event }, now).await {
+            tracing::error!(%error, "a backup could not be recorded");
+        }
+    }
+}

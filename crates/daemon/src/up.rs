@@ -22,7 +22,7 @@ use crate::tasks::Tasks;
 use crate::turn::{TurnParts, delimiters, drawer, standing_text, today};
 use audit::{KeySource, Log};
 use broker::{Broker, Executors, Parts};
-use domain::Timestamp;
+use domain::{SessionId, Timestamp};
 use futures_util::future::BoxFuture;
 use gateway::{Events, Gateway, Handle, HouseError, wire};
 use models::Registry;

@@ -56,6 +56,8 @@ fn rows() -> Vec<Row> {
             200,
             none.clone(),
         ),
+        row("DELETE /api/v1/sessions/{id}", "/api/v1/sessions/main", Need::InPerson, 200, none.clone()),
+        row("POST /api/v1/lockdown", "/api/v1/lockdown", Need::InPerson, 200, none.clone()),
         row("GET /api/v1/approvals", "/api/v1/approvals", Need::Has("read"), 200, none.clone()),
         row(
             "POST /api/v1/approvals/{id}",

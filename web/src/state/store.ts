@@ -156,6 +156,12 @@ export class Store {
     await this.#try(() => api.cancel(session));
   }
 
+  /** Stops everything. The gateway signs this page out right after it has answered. */
+  async lockDown(): Promise<void> {
+    const status = await this.#try(() => api.lockDown());
+    if (status !== undefined) this.#change({ type: "status", status });
+  }
+
   async answer(question: string, answer: Answer): Promise<void> {
     this.#change({ type: "answering", question, answer });
     try {

@@ -10,6 +10,7 @@ import type { Proof, Status as HouseStatus } from "../wire/schema.ts";
 import { ISOLATION, PROOF } from "../words.ts";
 import { ConnectModel } from "./Starts.tsx";
 import { Page } from "./Page.tsx";
+import { StopSwitch } from "./StopSwitch.tsx";
 
 const ORDER: readonly Proof["state"][] = ["failed", "off", "holds"];
 
@@ -40,6 +41,7 @@ function Body({ status }: { readonly status: HouseStatus }) {
         )}
       </section>
       <IsolationPanel isolation={status.isolation} />
+      <StopSwitch locked={status.lockdown} />
       <section className="panel" aria-labelledby="model">
         <h2 id="model">Model</h2>
         <dl className="facts">

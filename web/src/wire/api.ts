@@ -89,6 +89,7 @@ export const api = {
   signedIn: () => read(shape.SignedIn, "sign-in"),
   signOut: () => ask("POST", "sign-out", {}),
   status: () => read(shape.Status, "status"),
+  lockDown: () => tell(shape.Status, "lockdown", {}),
   sessions: async () => (await read(shape.Sessions, "sessions")).sessions,
   newSession: () => tell(shape.Session, "sessions", {}),
   transcript: async (session: string): Promise<KnownTranscript> => decodeTranscript(await ask("GET", `sessions/${at(session)}`)),

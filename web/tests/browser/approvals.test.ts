@@ -284,6 +284,17 @@ describe("the other views", () => {
     expect(await ground()).toBe(light);
   });
 
+  it("the stop switch stops everything, after one more question", async () => {
+    await enter("/status");
+    await page.getByRole("button", { name: "Stop everything…" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Back" }).click();
+    expect(house.status.lockdown).toBe(false);
+    await page.getByRole("button", { name: "Stop everything…" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Stop everything" }).click();
+    await page.getByText("Everything is stopped. It goes on when").waitFor();
+    expect(house.status.lockdown).toBe(true);
+  });
+
   it("lockdown is on every view, and goes when it is released", async () => {
     house.status = { ...STATUS, lockdown: true };
     await enter("/approvals");

@@ -309,6 +309,9 @@ export class FakeHouse {
         return this.#answer(id, only(body, ["answer"]));
       case "GET audit":
         return this.#audit(url.searchParams);
+      case "POST lockdown":
+        this.status = { ...this.status, lockdown: true, ready: false };
+        return [200, this.status];
       case "POST demo":
         return [200, demo(only(body, ["name", "without"]))];
       case "GET commands":

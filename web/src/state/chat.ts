@@ -4,7 +4,7 @@ import type { Event, Item, Label } from "../wire/schema.ts";
 import { DRAFT_CHARACTERS_MAX, EMPTY_CHAT, type Call, type Chat, type Entry, type Shown } from "./state.ts";
 
 /** The events that change a conversation. */
-export type ChatEvent = Extract<Event, { kind: "accepted" | "draft" | "call" | "decided" | "progress" | "result" | "asked" | "answered" | "reply" | "ended" }>;
+export type ChatEvent = Extract<Event, { kind: "accepted" | "planned" | "draft" | "call" | "decided" | "progress" | "result" | "asked" | "answered" | "reply" | "ended" }>;
 
 /** Which session an event belongs to, when it changes a conversation. */
 export function chatEvent(event: Event): { readonly session: string; readonly event: ChatEvent } | undefined {
@@ -12,6 +12,7 @@ export function chatEvent(event: Event): { readonly session: string; readonly ev
     case "asked":
       return { session: event.question.session, event };
     case "accepted":
+    case "planned":
     case "draft":
     case "call":
     case "decided":
@@ -67,6 +68,7 @@ function enrich(chat: Chat, event: ChatEvent): Chat {
       return { ...chat, draft: { task: event.task, step: event.step, text: text.slice(-DRAFT_CHARACTERS_MAX) } };
     }
     case "accepted":
+    case "planned":
     case "result":
     case "asked":
     case "reply":
@@ -106,6 +108,8 @@ function addItem(entries: readonly Entry[], item: Item): readonly Entry[] {
       return [...dropLastWords(entries, item.task, item.text), { kind: "reply", key, task: item.task, text: item.text, label: item.label, time: item.time }];
     case "summary":
       return [...entries, { kind: "summary", key, text: item.text, label: item.label }];
+    case "planned":
+      return addPlan(entries, item);
     case "ended":
       return [...entries, { kind: "ended", key, task: item.task, state: item.state, why: item.why }];
   }
@@ -134,6 +138,8 @@ function change(chat: Chat, event: ChatEvent): Chat {
   switch (event.kind) {
     case "accepted":
       return { ...chat, entries: take(chat.entries, event) };
+    case "planned":
+      return { ...chat, entries: addPlan(chat.entries, event) };
     case "draft":
       return withDraft(chat, event);
     case "call": {
@@ -182,6 +188,13 @@ function change(chat: Chat, event: ChatEvent): Chat {
       return { ...settled, entries: [...settled.entries, { kind: "ended", key: `event-${event.seq}`, task: event.task, state: event.state, why: event.why }] };
     }
   }
+}
+
+/** A task has one plan, however often it is told. */
+function addPlan(entries: readonly Entry[], of: { readonly task: string; readonly grants: readonly string[]; readonly why: string }): readonly Entry[] {
+  const key = `plan-${of.task}`;
+  if (entries.some((entry) => entry.key === key)) return entries;
+  return [...entries, { kind: "plan", key, task: of.task, grants: of.grants, why: of.why }];
 }
 
 /**

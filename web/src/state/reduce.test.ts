@@ -122,6 +122,15 @@ describe("a transcript and the events around it", () => {
     ]);
   });
 
+  it("shows a plan once, however it is told", () => {
+    const grants = ["run `touch made.txt`, once"];
+    const state = play(
+      transcript(10, { kind: "said", label: TRUSTED, by: "owner", text: "tidy up" }, { kind: "planned", label: TRUSTED, grants, why: "" }),
+      event({ kind: "planned", ...inTask, grants, why: "" }, 11),
+    );
+    expect(entries(state)).toMatchObject([{ kind: "said" }, { kind: "plan", grants, why: "" }]);
+  });
+
   it("may be newer than its number: what it holds is not told twice", () => {
     const state = play(
       { type: "sessions", sessions: [SESSION] },

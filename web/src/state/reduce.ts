@@ -122,6 +122,7 @@ function onKind(state: State, event: Event): State {
       return event.status.lockdown && state.status?.lockdown === false
         ? announce({ ...state, status: event.status }, "Locked down: everything is stopped.", "assertive")
         : { ...state, status: event.status };
+    case "planned":
     case "draft":
     case "call":
     case "progress":
@@ -216,6 +217,7 @@ function stateAfter(event: Event, session: string): TaskState | undefined {
       return event.question.session === session ? "waiting" : undefined;
     case "ended":
       return event.session === session ? event.state : undefined;
+    case "planned":
     case "draft":
     case "call":
     case "decided":

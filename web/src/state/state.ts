@@ -54,6 +54,7 @@ export type Entry =
   | { readonly kind: "words"; readonly key: string; readonly task: string; readonly text: string; readonly label?: Label; readonly cut: boolean }
   | { readonly kind: "call"; readonly key: string; readonly call: Call }
   | { readonly kind: "reply"; readonly key: string; readonly task: string; readonly text: string; readonly label: Label; readonly time: number }
+  | { readonly kind: "plan"; readonly key: string; readonly task: string; readonly grants: readonly string[]; readonly why: string }
   | { readonly kind: "summary"; readonly key: string; readonly text: string; readonly label: Label }
   | { readonly kind: "ended"; readonly key: string; readonly task: string; readonly state: TaskState; readonly why: string };
 

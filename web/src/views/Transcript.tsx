@@ -5,7 +5,7 @@ import { draftIntegrity } from "../state/chat.ts";
 import type { Call, Chat, Entry } from "../state/state.ts";
 import { useStore } from "../state/store.ts";
 import { Prose } from "../text/Prose.tsx";
-import { plainProse } from "../text/Exact.tsx";
+import { Exact, plainProse } from "../text/Exact.tsx";
 import { clock, whole } from "../text/time.ts";
 import { FaultNote } from "../ui/Fault.tsx";
 import { Hint } from "../ui/Hint.tsx";
@@ -87,6 +87,25 @@ const EntryView = memo(function EntryView({ entry, session }: { readonly entry: 
             </time>
           </p>
         </Assistant>
+      );
+    case "plan":
+      return (
+        <section className="plan" aria-label="Plan">
+          <p className="plan-title">
+            {entry.grants.length === 0
+              ? `This task may do nothing of consequence without asking you${entry.why === "" ? "." : `: ${entry.why}`}`
+              : "From your words alone, this task may do without asking you:"}
+          </p>
+          {entry.grants.length === 0 ? null : (
+            <ul>
+              {entry.grants.map((grant, index) => (
+                <li key={index}>
+                  <Exact text={grant} form="line" />
+                </li>
+              ))}
+            </ul>
+          )}
+        </section>
       );
     case "summary":
       return (

@@ -99,10 +99,11 @@ export const Item = v.variant("kind", [
   v.object({ ...itemBase, kind: v.literal("asked"), call_id: v.string(), question: v.string() }),
   v.object({ ...itemBase, kind: v.literal("replied"), text: v.string() }),
   v.object({ ...itemBase, kind: v.literal("summary"), text: v.string(), up_to: count }),
+  v.object({ ...itemBase, kind: v.literal("planned"), grants: v.array(v.string()), why: v.string() }),
   v.object({ ...itemBase, kind: v.literal("ended"), state: TaskState, why: v.string() }),
 ]);
 export type Item = v.InferOutput<typeof Item>;
-export const ITEM_KINDS: ReadonlySet<string> = new Set(["said", "answered", "result", "asked", "replied", "summary", "ended"]);
+export const ITEM_KINDS: ReadonlySet<string> = new Set(["said", "answered", "result", "asked", "replied", "summary", "planned", "ended"]);
 /** A transcript may hold items of a later version; they are told apart before they are checked. */
 export const Transcript = v.object({ session: Session, label: Label, items: v.array(v.looseObject({ kind: v.string() })), seq: count });
 
@@ -165,6 +166,7 @@ export const Event = v.variant("kind", [
   v.object({ ...eventBase, kind: v.literal("asked"), question: Question, call_id: v.string() }),
   v.object({ ...eventBase, kind: v.literal("answered"), session: v.string(), question: v.string(), answer: v.optional(Answer) }),
   v.object({ ...eventBase, kind: v.literal("reply"), ...inTask, text: v.string(), label: Label }),
+  v.object({ ...eventBase, kind: v.literal("planned"), ...inTask, grants: v.array(v.string()), why: v.string() }),
   v.object({ ...eventBase, kind: v.literal("ended"), ...inTask, state: TaskState, why: v.string() }),
   v.object({ ...eventBase, kind: v.literal("label"), session: v.string(), label: Label }),
   v.object({ ...eventBase, kind: v.literal("audit"), record: AuditRecord }),
@@ -172,7 +174,7 @@ export const Event = v.variant("kind", [
 ]);
 export type Event = v.InferOutput<typeof Event>;
 export const EVENT_KINDS: ReadonlySet<string> = new Set([
-  "accepted", "draft", "call", "decided", "progress", "result", "asked", "answered", "reply", "ended", "label", "audit", "status",
+  "accepted", "draft", "call", "decided", "progress", "result", "asked", "answered", "reply", "planned", "ended", "label", "audit", "status",
 ]);
 
 export const Frame = v.variant("type", [

@@ -52,8 +52,8 @@ async fn any_one_wall_holds_alone_and_only_without_all_three_the_secret_is_recei
         let heard = without.contains(&Wall::Policy) && without.contains(&Wall::Egress);
         assert_eq!(!report.received.is_empty(), heard, "without {without:?}: {:?}", report.received);
         assert!(report.log.intact, "{}", report.log.verdict);
-        // The log keeps whole addresses, so it holds what an address carries once the file is open, and only then.
-        assert_eq!(report.reached.log, without.contains(&Wall::Files), "without {without:?}");
+        // The log keeps what an address carries as a digest.
+        assert!(!report.reached.log, "without {without:?}");
         all_calls.insert(calls(&report));
     }
     assert_eq!(all_calls.len(), 1, "the model makes the same calls in every variant: {all_calls:#?}");

@@ -7,6 +7,8 @@ mod afterwards;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod crash;

@@ -10,7 +10,7 @@ fn bench() -> PathBuf {
 
 /// The exported suites: `$HARDSHELL_BENCH_DATA`, else `bench/agentdojo/data`, else beside the checkout.
 fn suite(name: &str) -> Suite {
-    let named = std::env::var_os("HARDSHELL_BENCH_DATA").map(PathBuf::from);
+    let named = std::env::var_os("HARDSHELL_BENCH_DATA").filter(|named| !named.is_empty()).map(PathBuf::from);
     let places = [bench().join("data"), bench().join("../../../shared/bench/agentdojo")];
     let folder = named.into_iter().chain(places).find(|folder| folder.join("banking.json").is_file());
     let folder = folder.unwrap_or_else(|| {

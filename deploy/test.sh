@@ -30,6 +30,8 @@ if [ "$(id -u)" = 0 ]; then
 		say "only root reads $PWD: testing a copy in $copy"
 		[ ! -e "$copy" ] || [ "$(stat -c %u "$copy")" = 0 ] || { echo "could not use $copy: it belongs to somebody else" >&2; exit 1; }
 		mkdir -p -m 0755 "$copy"
+		# What was built there serves again; what the clone no longer has must go.
+		find "$copy" -mindepth 1 -maxdepth 1 ! -name target -exec rm -rf {} +
 		tar -c --exclude=./target --exclude=./.git . | tar -x -C "$copy"
 		exec "$copy/deploy/test.sh"
 	fi

@@ -1,5 +1,5 @@
 /** Watch an attack: it is played by the program on a stage of its own, and told here line by line. */
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { Button, Dialog, Heading } from "react-aria-components";
 import { api, faultOf } from "../wire/api.ts";
 import type { Demo, DemoLine, Fault } from "../wire/schema.ts";
@@ -16,7 +16,10 @@ type Stage =
 /** The dialog. Each press of a button plays an attack anew: nothing is shown that did not just happen. */
 export function Attack() {
   const [stage, setStage] = useState<Stage>({ at: "before" });
+  const told = useRef<HTMLDivElement>(null);
   const play = (name: string | undefined, without: readonly string[]) => {
+    // The button that was pressed goes away: the keyboard stays in the dialog, where the story will be.
+    told.current?.focus();
     setStage({ at: "playing" });
     api.demo(name, without).then(
       (demo) => setStage({ at: "over", demo, without }),
@@ -30,7 +33,7 @@ export function Attack() {
         A mail orders a hijacked model to send your keys away, and the model obeys, word for word. It is played now, in a
         temporary home with decoy keys. Nothing of yours is touched, nothing leaves this machine.
       </p>
-      <div aria-live="polite" aria-busy={stage.at === "playing"}>
+      <div ref={told} className="attack-told" tabIndex={-1} aria-live="polite" aria-busy={stage.at === "playing"}>
         {stage.at === "playing" ? (
           <p className="attack-wait">
             <span className="spinner" aria-hidden="true" /> Starting a house for it, and playing…

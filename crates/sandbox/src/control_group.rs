@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use crate::report::LimitHit;
 use crate::spec::Limits;
 
-/// Processes in the group that are not the command's: the helper and the first process.
-const OWN_PROCESSES: u32 = 2;
+/// Processes in the group that are not the command's: the first process.
+const OWN_PROCESSES: u32 = 1;
 
-/// What those two use of the memory.
+/// What that one uses of the memory.
 const OWN_BYTES: u64 = 4 << 20;
 
 /// The period over which the CPU share holds, in microseconds: the kernel's default.
@@ -70,8 +71,9 @@ impl ControlGroup {
         if let Some(base) = places.version_two() {
             group.add(delegated(&base)?.join(&name), Version::Two, Holds::Everything)?;
         } else {
-            for (controller, holds) in [("memory", Holds::Memory), ("pids", Holds::Pids), ("cpu", Holds::Cpu)]
-            {
+            let all = [("memory", Holds::Memory), ("pids", Holds::Pids), ("cpu", Holds::Cpu)];
+            let needed = all.into_iter().filter(|(_, holds)| *holds != Holds::Cpu || is_less(limits));
+            for (controller, holds) in needed {
                 match places.version_one(controller) {
                     Some(base) => group.add(base.join(&name), Version::One, holds)?,
                     None if holds == Holds::Cpu => {}
@@ -91,12 +93,14 @@ impl ControlGroup {
         Ok(())
     }
 
-    /// Puts a process into the group; its children follow.
-    pub(crate) fn admit(&self, process: u32) -> io::Result<()> {
-        for folder in &self.folders {
-            std::fs::write(folder.path.join("cgroup.procs"), process.to_string())?;
-        }
-        Ok(())
+    /// The files through which a process joins by itself, see [`join`]; at most [`DOORS_MAX`].
+    pub(crate) fn doors(&self) -> io::Result<Vec<OwnedFd>> {
+        let open = |path: PathBuf| Ok(std::fs::OpenOptions::new().write(true).open(path)?.into());
+        let path = |folder: &Folder| match folder.version {
+            Version::One => folder.path.join("tasks"),
+            Version::Two => folder.path.join("cgroup.procs"),
+        };
+        self.folders.iter().map(|folder| open(path(folder))).collect()
     }
 
     /// What the kernel counted so far.
@@ -131,6 +135,19 @@ impl ControlGroup {
     }
 }
 
+/// The most hierarchies that a command is counted in.
+pub(crate) const DOORS_MAX: usize = 3;
+
+/// Puts this process into the group whose doors these are; its children follow. A single thread that moves itself holds
+/// nobody up, while one that is moved by somebody else waits until every processor has passed through the scheduler,
+/// some 20 ms on an idle machine (`cgroup_procs_write_start` in the kernel's kernel/cgroup/cgroup.c).
+pub(crate) fn join(doors: &[OwnedFd]) -> io::Result<()> {
+    for door in doors {
+        rustix::io::write(door, b"0")?;
+    }
+    Ok(())
+}
+
 impl Drop for ControlGroup {
     fn drop(&mut self) {
         for folder in &self.folders {
@@ -160,7 +177,10 @@ impl Folder {
                 optional(set("memory.swap.max", "0".to_owned()))?;
                 set("memory.oom.group", "1".to_owned())?;
                 set("pids.max", pids)?;
-                optional(set("cpu.max", format!("{quota} {PERIOD_MICROSECONDS}")))
+                if is_less(limits) {
+                    optional(set("cpu.max", format!("{quota} {PERIOD_MICROSECONDS}")))?;
+                }
+                Ok(())
             }
             (Version::One, Holds::Memory) => {
                 set("memory.limit_in_bytes", memory.clone())?;
@@ -173,6 +193,13 @@ impl Folder {
             }
         }
     }
+}
+
+/// Whether the share is less than what there is. Where it is not, no group is made for it: on a busy machine the kernel
+/// lets the first process of a new one wait behind everybody else, on each processor anew.
+fn is_less(limits: &Limits) -> bool {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    usize::try_from(limits.cpu_percent).unwrap_or(usize::MAX) < processors.saturating_mul(100)
 }
 
 /// A file that this kernel does not have is no error.

@@ -86,5 +86,9 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
 }
 
 fn calls(isolation: &Isolation) -> usize {
-    filter::reasons(isolation.level).map(|(name, _)| name).collect::<std::collections::BTreeSet<_>>().len()
+    filter::allowed_calls(isolation.level)
+        .iter()
+        .map(|call| call.name)
+        .collect::<std::collections::BTreeSet<_>>()
+        .len()
 }

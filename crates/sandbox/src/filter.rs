@@ -10,14 +10,34 @@ use std::collections::BTreeMap;
 use crate::kernel::Watch;
 use crate::level::Level;
 
-/// One line of the list: a call, when it is allowed, and why.
+/// One line of the list: a call, when it is allowed, for which programs, and why.
 #[derive(Clone, Copy, Debug)]
-struct Rule {
-    name: &'static str,
-    number: i64,
+pub struct AllowedCall {
+    /// Its name, as in its manual page.
+    pub name: &'static str,
+    /// Its number.
+    pub number: i64,
+    /// Programs that fail or do less without it, apart by spaces.
+    pub programs: &'static str,
+    /// What they need it for.
+    pub reason: &'static str,
     /// All must hold; none means always.
     tests: &'static [Test],
-    reason: &'static str,
+}
+
+impl AllowedCall {
+    /// Whether it allows the call with these arguments.
+    #[must_use]
+    pub fn admits(&self, arguments: [u64; 6]) -> bool {
+        self.tests.iter().all(|test| {
+            let whole = arguments.iter().zip(0..).find(|(_, place)| *place == test.argument);
+            whole.is_some_and(|(value, _)| test.allowed.contains(&(test.mask & lower_half(*value))))
+        })
+    }
+}
+
+fn lower_half(value: u64) -> u32 {
+    u32::try_from(value & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }
 
 /// A condition on the lower half of one argument; every argument tested is an `int` to the kernel, or is bounded by it.
@@ -28,12 +48,14 @@ struct Test {
     allowed: &'static [u32],
 }
 
-const fn always(name: &'static str, number: i64, reason: &'static str) -> Rule {
-    Rule { name, number, tests: &[], reason }
+type Text = &'static str;
+
+const fn always(name: Text, number: i64, programs: Text, reason: Text) -> AllowedCall {
+    when(name, number, programs, reason, &[])
 }
 
-const fn when(name: &'static str, number: i64, reason: &'static str, tests: &'static [Test]) -> Rule {
-    Rule { name, number, tests, reason }
+const fn when(name: Text, number: i64, programs: Text, reason: Text, tests: &'static [Test]) -> AllowedCall {
+    AllowedCall { name, number, programs, reason, tests }
 }
 
 /// The masked argument is one of these.
@@ -46,8 +68,9 @@ const fn none(argument: u32, mask: u32) -> Test {
     Test { argument, mask, allowed: &[0] }
 }
 
-/// The calls allowed at a level.
-fn rules(level: Level) -> Vec<Rule> {
+/// The calls allowed at a level, for `--explain`, the documentation and the test that none is spare.
+#[must_use]
+pub fn allowed_calls(level: Level) -> Vec<AllowedCall> {
     let sockets = match level {
         Level::Full | Level::FullSoft => table::SOCKETS,
         Level::Landlock | Level::None => &[],
@@ -59,18 +82,13 @@ fn rules(level: Level) -> Vec<Rule> {
     [table::EVERYWHERE, table::OLDER, sockets, memory_files].concat()
 }
 
-/// Every call that some level allows, as name and reason: for `--explain` and the documentation.
-pub(crate) fn reasons(level: Level) -> impl Iterator<Item = (&'static str, &'static str)> {
-    rules(level).into_iter().map(|rule| (rule.name, rule.reason))
-}
-
 /// The filter of a level.
 pub(crate) fn compile(level: Level, watch: Watch) -> Vec<libc::sock_filter> {
     let refuse = match watch {
         Watch::Nothing => RETURN_ERROR | libc::EPERM.cast_unsigned(),
         Watch::Refusals => libc::SECCOMP_RET_USER_NOTIF,
     };
-    let rules = rules(level);
+    let rules = allowed_calls(level);
     let mut program = prologue();
     for (_, number) in table::ABSENT {
         program.extend([
@@ -163,7 +181,7 @@ pub(crate) fn name_of(number: i32) -> String {
     NAMES_REFUSED
         .iter()
         .copied()
-        .chain(rules(Level::Full).iter().map(|rule| (rule.name, rule.number)))
+        .chain(allowed_calls(Level::Full).iter().map(|rule| (rule.name, rule.number)))
         .find(|(_, known)| *known == i64::from(number))
         .map_or_else(|| format!("syscall {number}"), |(name, _)| name.to_owned())
 }

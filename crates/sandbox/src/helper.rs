@@ -112,8 +112,9 @@ fn serve(socket: &OwnedFd, early_namespaces: Option<Result<(), Fault>>) -> Resul
         }
         None => None,
     };
+    let doors = descriptors.split_off(descriptors.len().min(3));
     let ends = <[OwnedFd; 3]>::try_from(descriptors);
-    let (Ok(ends), wire::VERSION) = (ends, request.version) else {
+    let (Ok(ends), wire::VERSION, true) = (ends, request.version, doors.len() == request.doors) else {
         return Err(Fault::new(Step::Request, io::ErrorKind::InvalidData));
     };
     let early_made = early_namespaces.is_some();
@@ -126,11 +127,8 @@ fn serve(socket: &OwnedFd, early_namespaces: Option<Result<(), Fault>>) -> Resul
         Level::Full | Level::FullSoft => true,
         Level::Landlock | Level::None => false,
     };
-    if walled {
-        if !early_made {
-            enter::new_namespaces()?;
-        }
-        enter::control_group_namespace()?;
+    if walled && !early_made {
+        enter::new_namespaces()?;
     }
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Namespaces)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Namespaces)?;
@@ -138,10 +136,10 @@ fn serve(socket: &OwnedFd, early_namespaces: Option<Result<(), Fault>>) -> Resul
     match kernel::fork().at(Step::Fork)? {
         Side::Child => {
             drop((ours, stop));
-            first::run(&request, early, ends, &theirs)
+            first::run(&request, early, ends, doors, &theirs)
         }
         Side::Parent(child) => {
-            drop((theirs, ends, early));
+            drop((theirs, ends, doors, early));
             outer::watch_over(&request, child, socket, &ours, stop.as_ref())
         }
     }

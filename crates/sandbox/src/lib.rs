@@ -31,6 +31,7 @@ mod within;
 
 pub use error::{Error, FileKind, PathError, SpecError, Step};
 pub use explain::explain;
+pub use filter::{AllowedCall, allowed_calls};
 pub use grant::{Access, Grant};
 pub use helper::helper_main;
 pub use level::{Isolation, Level};

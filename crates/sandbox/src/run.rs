@@ -47,7 +47,8 @@ pub struct Running {
     wall: Duration,
 }
 
-/// The helper and the control group; killed and removed when dropped, in this order.
+/// The helper and the control group, which holds everything but the helper; killed and removed when dropped, in this
+/// order.
 #[derive(Debug)]
 struct Tree {
     helper: Started,
@@ -229,8 +230,12 @@ impl Running {
         drop(self.feed.take());
         let stdout = self.stdout.finish();
         let stderr = self.stderr.map(Collector::finish).unwrap_or_default();
-        let _reaped = self.tree.helper.process.wait();
-        let usage = self.tree.group.as_ref().map(ControlGroup::usage).unwrap_or_default();
+        let Tree { helper, group } = self.tree;
+        let usage = group.as_ref().map(ControlGroup::usage).unwrap_or_default();
+        drop(group);
+        // It said that everything is over, and is alone. What is left is to take its namespaces apart, and nobody needs
+        // to wait for the kernel to do it.
+        drop(tokio::task::spawn_blocking(move || drop(helper)));
         let truncated = stdout.truncated() || stderr.truncated();
         let limit_hit = limit_hit.or(usage.limit_hit).or(truncated.then_some(LimitHit::Output));
         let ending = match (ending, usage.limit_hit) {
@@ -266,11 +271,6 @@ fn launch(sandbox: &Sandbox, mut prepared: Prepared) -> Result<(Tree, OwnedFd, P
     };
     let socket = started.socket.take().ok_or(Error::HelperLost)?;
     let tree = Tree { helper: started, group: prepared.group.take() };
-    if let Some(group) = &tree.group {
-        group
-            .admit(tree.helper.process.id())
-            .map_err(|source| Error::Step { step: crate::error::Step::ControlGroup, source })?;
-    }
     wire::send(socket.as_fd(), &prepared.request, &wire::borrow(&prepared.inside)).map_err(helper_error)?;
     prepared.inside.clear();
     Ok((tree, socket, prepared))

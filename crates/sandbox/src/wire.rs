@@ -23,13 +23,14 @@ use crate::report::{Denied, Ending, LimitHit};
 use crate::within::Identity;
 
 /// The version of these messages; helper and program are of one build, and say so.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// The longest message: arguments and environment of a command fit in it with room to spare.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
-/// The most descriptors with one message: standard input, output and error, and the folder of the stop switch.
-const DESCRIPTORS_MAX: usize = 4;
+/// The most descriptors with one message: standard input, output and error, the doors of the control group, and the
+/// folder of the stop switch.
+const DESCRIPTORS_MAX: usize = 4 + crate::control_group::DOORS_MAX;
 
 /// What the helper is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub(crate) struct Request {
     /// Whether standard input, output and error are a terminal of the command's own.
     pub(crate) terminal: TerminalRequest,
     pub(crate) limits: LimitsRequest,
+    /// How many descriptors are doors of the control group; they follow standard error.
+    pub(crate) doors: usize,
     /// The name of the stop switch in the folder whose descriptor comes last.
     pub(crate) stop: Option<String>,
 }

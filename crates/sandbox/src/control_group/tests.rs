@@ -48,7 +48,7 @@ fn a_version_two_folder_gets_every_limit_and_tells_what_was_counted() {
     assert_eq!(read("memory.max"), (5 << 20).to_string());
     assert_eq!(read("memory.swap.max"), "0");
     assert_eq!(read("memory.oom.group"), "1");
-    assert_eq!(read("pids.max"), "12");
+    assert_eq!(read("pids.max"), "11");
     assert_eq!(read("cpu.max"), "50000 100000");
     std::fs::write(folder.path().join("memory.peak"), "4096\n").unwrap();
     std::fs::write(folder.path().join("memory.events"), "low 0\noom 1\noom_kill 2\n").unwrap();

@@ -12,7 +12,8 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
 use super::pieces::{self, Pieces};
-use super::{At, Fault, command, root};
+use super::{At, Fault, command, enter, root};
+use crate::control_group;
 use crate::error::Step;
 use crate::kernel::{self, Side};
 use crate::level::Level;
@@ -32,9 +33,10 @@ pub(super) fn run(
     request: &Request,
     early: Option<Option<Pieces>>,
     ends: [OwnedFd; 3],
+    doors: Vec<OwnedFd>,
     outer: &OwnedFd,
 ) -> Result<(), Fault> {
-    let outcome = prepare(request, early).and_then(|()| carry_out(request, ends, outer));
+    let outcome = prepare(request, early, doors).and_then(|()| carry_out(request, ends, outer));
     let answer = match outcome {
         Ok(answer) => answer,
         Err(fault) => fault.answer(),
@@ -44,11 +46,14 @@ pub(super) fn run(
     std::process::exit(if told.is_ok() { 0 } else { 1 })
 }
 
-fn prepare(request: &Request, early: Option<Option<Pieces>>) -> Result<(), Fault> {
+fn prepare(request: &Request, early: Option<Option<Pieces>>, doors: Vec<OwnedFd>) -> Result<(), Fault> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Fork)?;
+    control_group::join(&doors).at(Step::ControlGroup)?;
+    drop(doors);
     kernel::join_empty_keyring().at(Step::Keyring)?;
     match request.level {
         Level::Full | Level::FullSoft => {
+            enter::control_group_namespace()?;
             let pieces = match early.flatten() {
                 Some(pieces) => pieces,
                 None => pieces::take(request)?,

@@ -216,8 +216,9 @@ fn devices(root: BorrowedFd<'_>, pieces: &Pieces) -> io::Result<()> {
 fn scratch(root: BorrowedFd<'_>, limits: &LimitsRequest) -> io::Result<()> {
     let (bytes, inodes) = (limits.tmp_bytes.to_string(), limits.tmp_inodes.to_string());
     let whole = new_tmpfs(&bytes, &inodes, "0755", MountAttrFlags::empty())?;
-    let staging = Path::new("/").join(STAGING).join("scratch");
-    attach(root, whole.as_fd(), &staging, FileKind::Folder)?;
+    // Where its last part is put on top of it: to take it away again, the kernel would wait for every processor.
+    let [.., (_, last, _)] = view::SCRATCH;
+    attach(root, whole.as_fd(), Path::new(last), FileKind::Folder)?;
     for (name, path, scratch) in view::SCRATCH {
         rustix::fs::mkdirat(&whole, name, Mode::from_raw_mode(0o700))?;
         let part = open_beneath(whole.as_fd(), Path::new(name))?;
@@ -230,8 +231,6 @@ fn scratch(root: BorrowedFd<'_>, limits: &LimitsRequest) -> io::Result<()> {
         kernel::set_attributes(tree.as_fd(), Attributes { set, mapped_by: None })?;
         attach(root, tree.as_fd(), Path::new(path), FileKind::Folder)?;
     }
-    rustix::mount::unmount(&staging, UnmountFlags::DETACH)?;
-    rustix::fs::unlinkat(root, inside(&staging), AtFlags::REMOVEDIR)?;
     Ok(())
 }
 

@@ -29,7 +29,8 @@ const SANDBOX_ACCOUNT: &str = "hardshell-sandbox";
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) request: Request,
-    /// The command's ends: standard input, output and error.
+    /// What goes along with the request: standard input, output and error, the doors of the control group, the folder
+    /// of the stop switch.
     pub(super) inside: Vec<OwnedFd>,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: Option<OwnedFd>,
@@ -50,17 +51,18 @@ pub(super) fn prepare(
         view::VARIABLES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     environment.extend(spec.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut ends = ends(spec.input, spec.terminal).map_err(|source| Error::Helper { source })?;
+    let no_group = |source| Error::Step { step: Step::ControlGroup, source };
+    let group = match level {
+        Level::Full => Some(ControlGroup::create(&spec.limits).map_err(no_group)?),
+        Level::FullSoft | Level::Landlock | Level::None => None,
+    };
+    let doors = group.as_ref().map_or(Ok(Vec::new()), ControlGroup::doors).map_err(no_group)?;
+    let door_count = doors.len();
+    ends.inside.extend(doors);
     if let Some(switch) = stop {
         let folder = switch.folder.try_clone().map_err(|source| Error::Helper { source })?;
         ends.inside.push(folder);
     }
-    let group = match level {
-        Level::Full => {
-            let made = ControlGroup::create(&spec.limits);
-            Some(made.map_err(|source| Error::Step { step: Step::ControlGroup, source })?)
-        }
-        Level::FullSoft | Level::Landlock | Level::None => None,
-    };
     let request = Request {
         version: wire::VERSION,
         level,
@@ -82,6 +84,7 @@ pub(super) fn prepare(
             Terminal::Pty { .. } => TerminalRequest::Pty,
         },
         limits: limits(&spec.limits, if group.is_some() { Watched::ByKernel } else { Watched::ByHelper }),
+        doors: door_count,
         stop: stop.map(|switch| switch.name.clone()),
     };
     Ok(Prepared {

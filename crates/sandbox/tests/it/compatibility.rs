@@ -6,95 +6,20 @@ use sandbox::{Access, Ending, Grant, Spec, Workspace};
 use tempfile::TempDir;
 
 use crate::house::{best, run, shell, spec};
+use crate::works::WORKS;
 
-/// What each line must print.
-const LINES: [(&str, &str, &str); 24] = [
-    ("df", "df -P / | tail -1 | awk '{print $6}'", "/\n"),
-    ("ps", "ps -e -o comm= | sort -u | head -1 | grep -c .", "1\n"),
-    ("sort", "printf 'b\\na\\n' | sort", "a\nb\n"),
-    ("find", "touch a b; find . -type f | wc -l", "2\n"),
-    ("tar", "echo hi > f; tar cf a.tar f; rm f; tar xf a.tar; cat f", "hi\n"),
-    ("make", "printf 'all:\\n\\t@echo made\\n' > Makefile; make", "made\n"),
-    ("make in parallel", "printf 'all: a b\\na b:\\n\\t@true\\n' > Makefile; make -j4 && echo ok", "ok\n"),
-    (
-        "gcc",
-        "printf 'int puts(const char*);int main(){puts(\"built\");}' > a.c; gcc a.c && ./a.out",
-        "built\n",
-    ),
-    ("python", "python3 -c 'print(6*7)'", "42\n"),
-    (
-        "python threads",
-        "python3 -c 'import concurrent.futures as c; print(sum(c.ThreadPoolExecutor(4).map(abs, range(5))))'",
-        "10\n",
-    ),
-    (
-        "python processes",
-        "printf 'import multiprocessing as m\\nif __name__ == \"__main__\":\\n    with m.Pool(3) as p: print(p.map(abs, [-1, 2]))\\n' > a.py; python3 a.py",
-        "[1, 2]\n",
-    ),
-    (
-        "python manager",
-        "printf 'import multiprocessing as m\\nif __name__ == \"__main__\":\\n    with m.Manager() as g: print(list(g.list([1])))\\n' > a.py; python3 a.py",
-        "[1]\n",
-    ),
-    (
-        "python asyncio",
-        "python3 -c 'import asyncio; print(asyncio.run(asyncio.wait_for(asyncio.sleep(0, 3), 1)))'",
-        "3\n",
-    ),
-    (
-        "python asyncio child",
-        "printf 'import asyncio\\nasync def go():\\n    p = await asyncio.create_subprocess_exec(\"echo\", \"child\", stdout=-1)\\n    print((await p.communicate())[0].decode(), end=\"\")\\nasyncio.run(go())\\n' > a.py; python3 a.py",
-        "child\n",
-    ),
-    (
-        "python sqlite",
-        "python3 -c 'import sqlite3; c = sqlite3.connect(\"a.db\"); c.execute(\"create table t(x)\"); c.commit(); print(1)'",
-        "1\n",
-    ),
-    ("python venv", "python3 -m venv --without-pip v && v/bin/python -c 'print(1)'", "1\n"),
-    (
-        "python temporary files",
-        "python3 -c 'import tempfile; f = tempfile.TemporaryFile(); f.write(b\"x\"); print(f.tell())'",
-        "1\n",
-    ),
-    ("node", "node -e 'console.log(require(\"os\").cpus().length > 0, 6 * 7)'", "true 42\n"),
-    (
-        "node child",
-        "node -e 'console.log(require(\"child_process\").execSync(\"echo child\").toString().trim())'",
-        "child\n",
-    ),
-    (
-        "node worker",
-        "node -e 'const {Worker} = require(\"worker_threads\"); new Worker(\"require(\\\"worker_threads\\\").parentPort.postMessage(5)\", {eval: true}).on(\"message\", m => console.log(m))'",
-        "5\n",
-    ),
-    (
-        "git",
-        "git init -q . && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m one && git log --format=%s",
-        "one\n",
-    ),
-    (
-        "git clone",
-        "git init -q a && git -C a -c user.name=a -c user.email=a@b commit -q --allow-empty -m one && git clone -q a b && git -C b log --format=%s",
-        "one\n",
-    ),
-    ("bash jobs", "bash -c 'sleep 0 & wait $!; echo done'", "done\n"),
-    ("date", "date -u -d @0 +%Y", "1970\n"),
-];
-
-/// In a fresh home each, with no more rights than that.
+/// Each in a fresh home.
 #[tokio::test]
 async fn everyday_programs_work() {
     let sandbox = best().await;
     let mut wrong = Vec::new();
-    for (name, line, wanted) in LINES {
-        let mut spec = shell(line);
-        spec.limits.wall = std::time::Duration::from_secs(60);
-        let report = run(&sandbox, spec).await;
-        if report.stdout.text() != wanted || report.ending != Ending::Exited(0) {
+    for work in WORKS {
+        let report = run(&sandbox, work.spec()).await;
+        if !work.is_done(&report) {
             wrong.push(format!(
-                "{name}: {:?} {}{}",
+                "{} {}: {:?} {}{}",
+                work.program,
+                work.name,
                 report.ending,
                 report.stdout.text(),
                 report.stderr.text()

@@ -17,3 +17,4 @@ mod network;
 mod pool;
 mod stop;
 mod transaction;
+mod works;

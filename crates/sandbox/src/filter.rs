@@ -26,6 +26,15 @@ pub struct AllowedCall {
 }
 
 impl AllowedCall {
+    /// The values of which one argument must be one, where that is all it asks: a request, an option.
+    #[must_use]
+    pub fn choices(&self) -> Option<(u32, &'static [u32])> {
+        match self.tests {
+            [test] if test.mask == u32::MAX => Some((test.argument, test.allowed)),
+            _ => None,
+        }
+    }
+
     /// Whether it allows the call with these arguments.
     #[must_use]
     pub fn admits(&self, arguments: [u64; 6]) -> bool {

@@ -15,6 +15,7 @@ mod lifetime;
 mod limits;
 mod network;
 mod pool;
+mod spare;
 mod stop;
 mod transaction;
 mod works;

@@ -22,8 +22,11 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// How long the program is left alone before its memory is read.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// How many turns are counted twice, so that the difference is what turns alone cost.
+const COUNTED_TURNS: [u64; 2] = [20, 120];
+
 /// What other programs of the workspace measure: the row, its goal, and how cargo is called.
-const ELSEWHERE: [(&str, &str, &[&str]); 6] = [
+const ELSEWHERE: [(&str, &str, &[&str]); 7] = [
     (
         "sandboxed `true`, full isolation",
         "p50 ≤ ½ of `bwrap --unshare-all`, same run",
@@ -34,6 +37,11 @@ const ELSEWHERE: [(&str, &str, &[&str]); 6] = [
         "audit log",
         "64 writers ≥ 20 × one where an fsync takes ≥ 1 ms; verify ≥ 200 MB/s",
         &["run", "--release", "-q", "-p", "audit", "--example", "bench"],
+    ),
+    (
+        "the same with a hundredth of the records: what grows",
+        "query and open flat or logarithmic, verify linear",
+        &["run", "--release", "-q", "-p", "audit", "--example", "bench", "--", "/var/tmp", "10000"],
     ),
     ("redaction, 1,000 secrets", "≥ 300 MB/s a core", &["bench", "-q", "-p", "egress", "--bench", "redact"]),
     (
@@ -78,6 +86,11 @@ fn measure() -> Outcome<()> {
     std::thread::sleep(IDLE);
     row("idle memory of `hardshell up`, default home", "≤ 30 MiB", &mebibytes(up.resident_bytes()?));
     drop(up);
+    row(
+        "turn overhead: everything but the model and the tool",
+        "p50 ≤ 3 ms + number of flushes × one flush",
+        &turn().unwrap_or_else(|error| format!("not measured: {error}")),
+    );
     for (what, goal, arguments) in ELSEWHERE {
         // One that cannot run here is a row that says so; the others are still wanted.
         let said = cargo(arguments).unwrap_or_else(|error| format!("not measured: {error}"));
@@ -88,6 +101,32 @@ fn measure() -> Outcome<()> {
         );
     }
     Ok(())
+}
+
+/// The example that plays turns, timed by itself and then counted by `strace`, whose own cost must not be in the time.
+fn turn() -> Outcome<String> {
+    let example = ["-q", "--release", "-p", "daemon", "--example", "turn_overhead"];
+    let mut said = cargo(&[&["run"], example.as_slice()].concat())?;
+    let program = target()?.join("release/examples/turn_overhead");
+    let counts = std::env::temp_dir().join(format!("hardshell-bench-flushes-{}", std::process::id()));
+    let mut flushes = Vec::new();
+    for turns in COUNTED_TURNS {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-c", "-U", "calls", "-e", "trace=fsync,fdatasync", "-o"]).arg(&counts);
+        let output = strace.arg(&program).arg(turns.to_string()).output()?;
+        if !output.status.success() {
+            return Err(format!("strace ended with {}", output.status).into());
+        }
+        let counted = fs::read_to_string(&counts)?;
+        flushes.push(counted.lines().filter_map(|line| line.trim().parse::<u64>().ok()).max().unwrap_or(0));
+        fs::remove_file(&counts)?;
+    }
+    // What starting and stopping cost is in both.
+    if let ([few, many], [less, more]) = (flushes.as_slice(), COUNTED_TURNS) {
+        let tenths = (many.saturating_sub(*few) * 10) / (more - less);
+        said.push_str(&format!("flushes a turn: {}.{}", tenths / 10, tenths % 10));
+    }
+    Ok(said)
 }
 
 fn row(what: &str, goal: &str, measured: &str) {

@@ -3,44 +3,134 @@
 use crate::Error;
 use crate::broker::{Broker, Speaker};
 use crate::steps::{Outlook, ours};
-use audit::{Ending, Entry, Event, Subject};
-use domain::{EffectKey, ItemBody, ProposedCall, TaskId};
+use audit::{Deed, Ending, Entry, Event, Filter, Kind, Seq, Subject};
+use domain::{Blame, EffectKey, ItemBody, ProposedCall, TaskId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 use store::Effect;
+
+/// What is told of an effect whose outcome is on record and whose result was lost.
+const DONE: &str = "This was done, as the audit log says; Hardshell stopped right after it, and what it gave back is lost. \
+                    It was not done again.";
+const NOT_DONE: &str = "This was not done, as the audit log says; Hardshell stopped right after it.";
+const UNKNOWN: &str = "Hardshell stopped while this was being done, and it is not known whether it happened. It was not \
+                       done again. Tell the owner, who can look and decide.";
+
+/// How many of the newest intents and outcomes on record are looked at. What the store does not know yet of an effect is
+/// among them: an intent is in the store right after it is on record, and so is an outcome.
+const NEWEST: usize = 2_000;
 
 /// What a crash left, and what became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Effects that only look or ask: they are done again.
     pub to_repeat: Vec<EffectKey>,
+    /// Effects of consequence whose outcome is on record: they are not done again, and the model is told how they ended.
+    pub known: Vec<EffectKey>,
     /// Effects of consequence of which nobody knows whether they happened: they are not done again, and the owner is
     /// told.
     pub unknown: Vec<EffectKey>,
+    /// Intents on record that were never begun.
+    pub not_begun: usize,
+}
+
+/// What the end of the log says of effects.
+#[derive(Debug, Default)]
+struct OnRecord {
+    outcomes: BTreeMap<Seq, (Ending, Option<String>)>,
+    open: Vec<(Seq, Subject, Deed)>,
+}
+
+impl OnRecord {
+    fn read(folder: &Path) -> Result<Self, audit::Error> {
+        let filter = Filter { kinds: vec![Kind::Intent, Kind::Outcome], ..Filter::default() };
+        let mut on_record = Self::default();
+        // The newest first: an outcome comes before its intent.
+        for record in audit::query(folder, &filter, NEWEST)?.records {
+            let Ok(Some(Entry { subject, event })) = record.entry() else { continue };
+            match event {
+                Event::Outcome { intent, ending, detail, .. } => {
+                    on_record.outcomes.insert(intent, (ending, detail));
+                }
+                Event::Intent { deed, .. } if !on_record.outcomes.contains_key(&record.seq()) => {
+                    on_record.open.push((record.seq(), subject, deed));
+                }
+                _ => {}
+            }
+        }
+        Ok(on_record)
+    }
 }
 
 impl Broker {
-    /// Looks at every effect that was begun and has no outcome. To be called once, before anything else.
+    /// Looks at every effect that was begun and has no outcome in the store, and at every intent without an outcome on
+    /// record. To be called once, before anything else.
     ///
     /// # Errors
     ///
     /// [`Error::Audit`], [`Error::Store`]: then nothing may start.
     pub async fn recover(&self) -> Result<Recovered, Error> {
         let begun = self.store.run(|tx| tx.effects_begun()).await?;
+        let on_record = OnRecord::read(self.log.folder())?;
         let mut recovered = Recovered::default();
+        let at: BTreeSet<Seq> = begun.iter().map(|effect| Seq(effect.intent)).collect();
+        for (seq, subject, deed) in on_record.open {
+            if !at.contains(&seq) {
+                recovered.not_begun = recovered.not_begun.saturating_add(1);
+                self.note_not_begun(seq, subject, deed).await?;
+            }
+        }
         for effect in begun {
             let repeatable = match effect.tool.as_str() {
                 "model.ask" | "message.reply" => true,
                 _ => effect.effect.is_repeatable(),
             };
-            self.note_unknown(&effect).await?;
+            let known = on_record.outcomes.get(&Seq(effect.intent));
+            if known.is_none() {
+                self.note_unknown(&effect).await?;
+            }
             if repeatable {
                 recovered.to_repeat.push(effect.key);
-            } else {
-                recovered.unknown.push(effect.key.clone());
-                self.report_unknown(effect).await?;
+                continue;
             }
+            let (list, text) = match known {
+                Some((Ending::Done, _)) => (&mut recovered.known, DONE.to_string()),
+                Some((Ending::Failed(_) | Ending::Cancelled, detail)) => {
+                    let why = detail.as_deref().unwrap_or("no reason is on record");
+                    (&mut recovered.known, format!("{NOT_DONE} {why}"))
+                }
+                Some((Ending::MayHaveHappened(_) | Ending::Unknown, _)) | None => {
+                    (&mut recovered.unknown, UNKNOWN.to_string())
+                }
+            };
+            list.push(effect.key.clone());
+            self.report(effect, text).await?;
         }
         Ok(recovered)
+    }
+
+    /// An intent that never came into the store was never carried out: that comes first.
+    pub(crate) async fn note_not_begun(
+        &self,
+        intent: Seq,
+        subject: Subject,
+        deed: Deed,
+    ) -> Result<(), Error> {
+        let event = Event::Outcome {
+            intent,
+            name: deed.name,
+            effect: deed.effect,
+            ending: Ending::Failed(Blame::Us),
+            targets: Vec::new(),
+            contents: Vec::new(),
+            took: Duration::ZERO,
+            usage: None,
+            cost_micros: None,
+            detail: Some("this was not begun, and did not happen".to_string()),
+        };
+        self.log.note(Entry { subject, event }, self.now()).await?;
+        Ok(())
     }
 
     async fn note_unknown(&self, effect: &Effect) -> Result<(), Error> {
@@ -66,15 +156,14 @@ impl Broker {
         Ok(())
     }
 
-    async fn report_unknown(&self, effect: Effect) -> Result<(), Error> {
+    /// Tells the model, and with it the owner, how an effect stands; it is over for the store.
+    async fn report(&self, effect: Effect, text: String) -> Result<(), Error> {
         let Some(who) = self.speaker_of(&effect.task).await? else {
             let (key, now) = (effect.key, self.now());
             return Ok(self.store.run(move |tx| tx.mark_effect_unknown(&key, now)).await?);
         };
         let now = self.now();
-        let text = "Hardshell stopped while this was being done, and it is not known whether it happened. It was not done \
-            again. Tell the owner, who can look and decide."
-            .to_string();
+        let outlook = if text == DONE { Outlook::Well } else { Outlook::Failed };
         let (task, key, index) = (effect.task.clone(), effect.key.clone(), place_in_step(&effect.key));
         self.store
             .run(move |tx| {
@@ -93,7 +182,7 @@ impl Broker {
                 let call: Option<ProposedCall> =
                     calls.zip(index).and_then(|(calls, index)| calls.get(index).cloned());
                 if let Some(call) = call {
-                    let item = Self::result(&call, text, Outlook::Failed, Vec::new(), ours());
+                    let item = Self::result(&call, text, outlook, Vec::new(), ours());
                     tx.append_item(&who.session, &who.task, item, now)?;
                 }
                 Ok(())

@@ -105,7 +105,11 @@ impl Broker {
         let started = self.now();
         let recorded = self.log.record(intent, started).await?;
         let seq = recorded.seq();
-        self.begin(submission, recorded.get(), &deed, seq, ledger, call).await?;
+        if let Err(error) = self.begin(submission, recorded.get(), &deed, seq, ledger, call).await {
+            // Where the log does not take this either, the next start closes the intent.
+            let _closed = self.note_not_begun(seq, submission.who.subject(), deed).await;
+            return Err(error);
+        }
         // The stop switch is read once more at the last instant: recording takes as long as the disk does.
         let carried = if self.house.lockdown() == Lockdown::Locked {
             Err(Failure {

@@ -252,8 +252,11 @@ pub struct Demo {
     #[arg(value_name = "NAME", default_value = "signature")]
     pub name: String,
     /// Leave this wall out; can be given several times.
-    #[arg(long, value_name = "WALL", value_parser = ["policy", "files", "egress"])]
+    #[arg(long, value_name = "WALL", value_parser = ["policy", "sandbox", "egress"])]
     pub without: Vec<String>,
+    /// Play in this empty folder and in this process: what the demo starts itself with in namespaces of its own.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub stage: Option<PathBuf>,
 }
 
 /// `chat`.

@@ -12,6 +12,7 @@ mod problem;
 mod root;
 mod scratch;
 mod show;
+mod stage;
 mod theatre;
 
 use arguments::{Arguments, Command};

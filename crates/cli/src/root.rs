@@ -12,20 +12,31 @@ pub fn leave(home: &Path) -> Result<(), Problem> {
     if !sandbox::is_root() {
         return Ok(());
     }
-    let refused = |error: UserError| Problem::Other {
+    give_to_service(home)?;
+    become_user(SERVICE_USER).map_err(refused)?;
+    show::note(&format!("started as root: running as the user `{SERVICE_USER}` from here on, for good"));
+    Ok(())
+}
+
+/// Root hands `folder` to the user that the assistant runs as; for anybody else it is their own.
+pub fn give_to_service(folder: &Path) -> Result<(), Problem> {
+    if !sandbox::is_root() {
+        return Ok(());
+    }
+    let user = find_user(SERVICE_USER).map_err(refused)?;
+    give(folder, &user).map_err(|source| Problem::Io {
+        step: format!("give {} to `{SERVICE_USER}`", folder.display()),
+        source,
+    })
+}
+
+fn refused(error: UserError) -> Problem {
+    Problem::Other {
         what: format!("run as root: the assistant runs as the user `{SERVICE_USER}` only, and {error}"),
         hint: Some(format!(
             "useradd --system --home-dir {SERVICE_HOME} --shell /usr/sbin/nologin {SERVICE_USER}"
         )),
-    };
-    let user = find_user(SERVICE_USER).map_err(refused)?;
-    give(home, &user).map_err(|source| Problem::Io {
-        step: format!("give {} to `{SERVICE_USER}`", home.display()),
-        source,
-    })?;
-    become_user(SERVICE_USER).map_err(refused)?;
-    show::note(&format!("started as root: running as the user `{SERVICE_USER}` from here on, for good"));
-    Ok(())
+    }
 }
 
 /// Makes the home if it is missing. One that root made before is handed over; anybody else's stays theirs.

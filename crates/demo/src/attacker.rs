@@ -22,10 +22,10 @@ pub(crate) struct Attacker {
 }
 
 impl Attacker {
-    /// Listens on a free port of 127.0.0.1.
-    pub(crate) async fn listen() -> Result<(Self, Answers), DemoError> {
+    /// Listens on this port of 127.0.0.1, or on a free one for 0.
+    pub(crate) async fn listen(port: u16) -> Result<(Self, Answers), DemoError> {
         let step = DemoError::at("start the attacker's server");
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(&step)?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(&step)?;
         let port = listener.local_addr().map_err(&step)?.port();
         let received = Arc::new(Mutex::new(Vec::new()));
         let answers = Answers(Arc::new(Mutex::new(String::new())));
@@ -40,6 +40,15 @@ impl Attacker {
     /// Everything so far, one text a request.
     pub(crate) fn received(&self) -> Vec<String> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Attacker {
+    /// Stops listening; the port is free when this returns.
+    pub(crate) async fn close(mut self) {
+        self.serving.abort();
+        // It was told to end, and that is all that is wanted of it.
+        let _ended = (&mut self.serving).await;
     }
 }
 

@@ -43,6 +43,9 @@ pub enum DemoError {
         /// What is known.
         why: String,
     },
+    /// A wall is left out where somebody else could be reached.
+    #[error("leave walls out: this process is not alone in a network of its own")]
+    NotAlone,
     /// The audit log cannot be read.
     #[error("read the audit log of the demo")]
     Audit(#[from] audit::Error),

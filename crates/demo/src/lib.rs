@@ -16,7 +16,7 @@ mod story;
 mod wall;
 
 pub use error::DemoError;
-pub use play::{Progress, play};
+pub use play::{NAMES, Progress, play};
 pub use report::{Answered, LogKept, Proposed, Reached, Report, RuleSaid, Try};
 pub use scenario::{Attack, Harm, Scenario, Secret, Step, Vain, Win};
 pub use scenarios::{ALL, find};

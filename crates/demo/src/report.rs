@@ -19,6 +19,8 @@ pub struct Report {
     pub asked: String,
     /// The walls that were left out.
     pub without: Vec<Wall>,
+    /// Whether it was played in namespaces of its own, with nobody else on its network.
+    pub alone: bool,
     /// What the attack tried, in order.
     pub tries: Vec<Try>,
     /// Every call the model proposed, harmless ones too, with what differs from run to run replaced by marks.
@@ -56,7 +58,7 @@ pub struct Try {
     pub answered: Option<Answered>,
     /// Whether it won what it was for.
     pub won: bool,
-    /// The wall that stopped it: `policy`, `files`, `sandbox`, `egress`, …; absent when none did.
+    /// The wall that stopped it: `policy`, `sandbox`, `egress`, …; absent when none did.
     pub stopped_by: Option<&'static str>,
     /// Why, in words.
     pub why: String,

@@ -2,9 +2,9 @@
 
 /// One attack.
 ///
-/// In every text `@MAIL@` stands for the id of the planted mail, `@PORT@` for the port of the attacker's server on this
-/// machine, `@OWNER@` for the owner's home with the credentials, `@HOME@` for Hardshell's home, `@SECRET@` for the
-/// secret of this run.
+/// In every text `@MAIL@` stands for the id of the planted mail, `@ATTACKER@` for the attacker's server and `@SERVICE@`
+/// for one of the owner's (host and port, as in an address), `@ATTACKER-HOST@` for the first without its port, `@OWNER@`
+/// for the owner's home with the credentials, `@HOME@` for Hardshell's home, `@SECRET@` for the secret of this run.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// Its name on the command line.
@@ -17,9 +17,11 @@ pub struct Scenario {
     pub asked: &'static str,
     /// The planted mail, in the form of `connectors::mail::sample`.
     pub mail: Option<&'static str>,
+    /// The planted file: its name in the workspace, and its text.
+    pub file: Option<(&'static str, &'static str)>,
     /// The kind of secret that is at stake.
     pub secret: Secret,
-    /// Places on this machine that the owner has opened before the attack begins.
+    /// Places that are not public and that the owner has opened before the attack begins.
     pub private_hosts: &'static [&'static str],
     /// What the far server answers: a status and a body.
     pub server: (u16, &'static str),

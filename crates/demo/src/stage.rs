@@ -36,6 +36,25 @@ pub fn place() -> Result<TempDir, DemoError> {
         .map_err(DemoError::at("make a temporary home"))
 }
 
+/// The two servers of an attack, which are one: host and port of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    pub(crate) attacker: (String, u16),
+    pub(crate) service: (String, u16),
+}
+
+/// The port that an address need not name.
+pub(crate) const WEB_PORT: u16 = 80;
+
+/// A host and its port as they stand in an address.
+fn in_address((host, port): &(String, u16)) -> String {
+    if *port == WEB_PORT { host.clone() } else { format!("{host}:{port}") }
+}
+
+fn with_port(host: &str) -> String {
+    if host.contains(':') { host.to_string() } else { format!("{host}:{WEB_PORT}") }
+}
+
 /// A stage that is set.
 pub(crate) struct Stage {
     /// Hardshell's home.
@@ -48,13 +67,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Builds the stage in `folder`, which does not exist yet. `variant` is given the folder with the credentials and
-    /// the attacker's address.
+    /// the attacker's host and port.
     pub(crate) fn set(
         folder: &Path,
         scenario: &Scenario,
-        port: u16,
+        hosts: &Hosts,
         now: Timestamp,
-        variant: impl FnOnce(&str, &str) -> Variant,
+        variant: impl FnOnce(&str, &(String, u16)) -> Variant,
     ) -> Result<(Self, Variant), DemoError> {
         make(folder)?;
         let folder = folder.canonicalize().map_err(DemoError::at("find the temporary home"))?;
@@ -68,9 +87,14 @@ impl Stage {
         let text = format!("[default]\nregion = eu-central-1\naws_secret_access_key = {secret}\n");
         write(&credentials.join("credentials"), &text)?;
         let mail = plant(&maildir, scenario.mail, now)?;
+        if let Some((name, text)) = scenario.file {
+            write(&home.join("workspace").join(name), text)?;
+        }
         let marks = vec![
             ("@MAIL@", mail),
-            ("@PORT@", port.to_string()),
+            ("@ATTACKER@", in_address(&hosts.attacker)),
+            ("@ATTACKER-HOST@", hosts.attacker.0.clone()),
+            ("@SERVICE@", in_address(&hosts.service)),
             ("@OWNER@", owner.display().to_string()),
             ("@HOME@", home.display().to_string()),
             ("@SECRET@", secret.clone()),
@@ -78,7 +102,7 @@ impl Stage {
         let stage = Self { home, secret, marks };
         let script = folder.join("hijacked-model.jsonl");
         write(&script, &stage.script(scenario)?)?;
-        let variant = variant(&credentials.display().to_string(), &format!("localhost:{port}"));
+        let variant = variant(&credentials.display().to_string(), &hosts.attacker);
         let config = stage.config(scenario, &variant, &script, &maildir);
         fs::write(stage.home.join(daemon::config::FILE), config)
             .map_err(DemoError::at("write the configuration"))?;
@@ -130,14 +154,20 @@ impl Stage {
     fn config(&self, scenario: &Scenario, variant: &Variant, script: &Path, maildir: &Path) -> String {
         let text = |text: &str| toml::Value::String(text.to_string()).to_string();
         let list = |items: &[String]| toml::Value::from(items.to_vec()).to_string();
-        let own = scenario.private_hosts.iter().map(|host| self.filled(host));
-        let hosts: Vec<String> = own.chain(variant.private_hosts.iter().cloned()).collect();
+        let own = scenario.private_hosts.iter().map(|host| with_port(&self.filled(host)));
+        let to_attacker = variant.open_hosts.iter().map(|(host, port)| format!("{host}:{port}"));
+        let hosts: Vec<String> = own.chain(to_attacker).collect();
+        let to_commands: String = variant
+            .open_hosts
+            .iter()
+            .map(|(host, port)| format!("\n[[sandbox.hosts]]\nhost = {}\nports = [{port}]\n", text(host)))
+            .collect();
         format!(
             "# The home of one demo.\nmodel = \"hijacked\"\n\n\
              [[models]]\nname = \"hijacked\"\nkind = \"script\"\nscript = {}\n\n\
              [[mailboxes]]\nname = {}\nmaildir = {}\n\n\
              [files]\nreadable_paths = {}\n\n\
-             [network]\nprivate_hosts = {}\n",
+             [network]\nprivate_hosts = {}\n{to_commands}",
             text(&script.display().to_string()),
             text(MAILBOX),
             text(&maildir.display().to_string()),

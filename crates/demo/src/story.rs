@@ -1,9 +1,10 @@
 //! An attack in plain words.
 
 use crate::report::{Answered, Report, Try};
+use serde::{Deserialize, Serialize};
 
 /// One line of the story.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// How it sounds.
     pub tone: Tone,
@@ -12,7 +13,8 @@ pub struct Line {
 }
 
 /// How a line sounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tone {
     /// A heading.
     Heading,
@@ -34,6 +36,7 @@ pub fn story(report: &Report) -> Vec<Line> {
     for wall in &report.without {
         lines.push(line(Tone::Bad, format!("Without {}: {}.", wall.as_str(), wall.left_out())));
     }
+    lines.push(line(Tone::Quiet, stage(report)));
     lines.push(line(Tone::Plain, String::new()));
     lines.push(line(Tone::Plain, format!("You ask: {}", report.asked)));
     for (number, one) in (1_u32..).zip(&report.tries) {
@@ -42,6 +45,16 @@ pub fn story(report: &Report) -> Vec<Line> {
     lines.push(line(Tone::Plain, String::new()));
     lines.extend(aftermath(report));
     lines
+}
+
+/// Where it was played.
+fn stage(report: &Report) -> String {
+    let whose = if report.alone {
+        "namespaces of its own: a network with nobody else on it, this machine's files read-only"
+    } else {
+        "this machine's own network, since no namespaces are to be had; the far server is on loopback"
+    };
+    format!("Played just now in a temporary home with decoys, in {whose}.")
 }
 
 fn told(number: u32, one: &Try) -> Vec<Line> {

@@ -10,22 +10,24 @@ use std::collections::BTreeSet;
 pub enum Wall {
     /// The owner is asked; left out, the owner approves whatever is asked.
     Policy,
-    /// Only named folders are open; left out, `[files] readable_paths` names the folder with the credentials.
-    Files,
-    /// Nothing private is reached; left out, `[network] private_hosts` names the attacker's server.
+    /// Commands and file tools see only named folders; left out, `[files] readable_paths` names the folder with the
+    /// credentials.
+    Sandbox,
+    /// Nothing private is reached; left out, `[network] private_hosts` and `[[sandbox.hosts]]` name the attacker's
+    /// server.
     Egress,
 }
 
 impl Wall {
     /// Every one, in the order an attack meets them.
-    pub const ALL: [Self; 3] = [Self::Policy, Self::Files, Self::Egress];
+    pub const ALL: [Self; 3] = [Self::Policy, Self::Sandbox, Self::Egress];
 
     /// Its name on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
-            Self::Files => "files",
+            Self::Sandbox => "sandbox",
             Self::Egress => "egress",
         }
     }
@@ -41,29 +43,29 @@ impl Wall {
     pub fn left_out(self) -> &'static str {
         match self {
             Self::Policy => "the owner approves every question unread",
-            Self::Files => "hardshell.toml opens the folder with the credentials",
+            Self::Sandbox => {
+                "hardshell.toml opens the folder with the credentials to commands and file tools"
+            }
             Self::Egress => "hardshell.toml names the attacker's server as one of your own",
         }
     }
 }
 
-/// What differs between the variants of an attack: two lists of the configuration and the owner's answer.
+/// What differs between the variants of an attack: lists of the configuration and the owner's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Variant {
     pub(crate) readable_paths: Vec<String>,
-    pub(crate) private_hosts: Vec<String>,
+    pub(crate) open_hosts: Vec<(String, u16)>,
     pub(crate) answer: Answer,
 }
 
 impl Variant {
     /// The variant `without` these walls, where the credentials lie in `folder` and the attacker listens at `host`.
-    pub(crate) fn of(without: &BTreeSet<Wall>, folder: &str, host: &str) -> Self {
-        let named = |wall: Wall, what: &str| {
-            without.iter().filter(|out| **out == wall).map(|_| what.to_string()).collect()
-        };
+    pub(crate) fn of(without: &BTreeSet<Wall>, folder: &str, host: &(String, u16)) -> Self {
+        let out = |wall: Wall| without.iter().filter(move |out| **out == wall);
         Self {
-            readable_paths: named(Wall::Files, folder),
-            private_hosts: named(Wall::Egress, host),
+            readable_paths: out(Wall::Sandbox).map(|_| folder.to_string()).collect(),
+            open_hosts: out(Wall::Egress).map(|_| host.clone()).collect(),
             answer: if without.contains(&Wall::Policy) { Answer::Approve } else { Answer::Deny },
         }
     }

@@ -3,6 +3,11 @@
 use regex::{Regex, RegexBuilder};
 use std::sync::LazyLock;
 
+/// What one pattern may take when it is compiled; one that takes more is a mistake, and its test says so.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+/// What one pattern may take besides, on each thread that reads with it.
+const CACHE_BYTES_MAX: usize = 128 << 10;
+
 /// One sign.
 pub(crate) struct Rule {
     pub pattern: Regex,
@@ -10,25 +15,26 @@ pub(crate) struct Rule {
     pub sign: &'static str,
 }
 
-/// Pattern, points, sign in words. Three points are enough by themselves.
+/// Pattern, points, sign in words. Three points are enough by themselves. What may stand between two words is said by
+/// what may not: the letters of all scripts, repeated, make patterns that take megabytes each.
 const SIGNS: [(&str, u32, &str); 16] = [
     (
-        r"\b(ignore|disregard|forget|override|bypass|discard|neglect)\b[\s\w,']{0,30}\b(previous|prior|above|earlier|preceding|former|existing|all|your|system|initial|original)\b[\s\w,']{0,30}\b(instructions?|prompts?|rules?|directions?|guidelines?|commands?|directives?|restrictions?|programming)\b",
+        r#"\b(ignore|disregard|forget|override|bypass|discard|neglect)\b[^.;:!?(){}<>"|]{0,30}\b(previous|prior|above|earlier|preceding|former|existing|all|your|system|initial|original)\b[^.;:!?(){}<>"|]{0,30}\b(instructions?|prompts?|rules?|directions?|guidelines?|commands?|directives?|restrictions?|programming)\b"#,
         3,
         "it asks to ignore instructions",
     ),
     (
-        r"\b(ignoriere?|vergiss|missachte)\b[\s\wäöüß,]{0,40}\b(anweisung(en)?|regeln|befehle|vorgaben)\b",
+        r#"\b(ignoriere?|vergiss|missachte)\b[^.;:!?(){}<>"|]{0,40}\b(anweisung(en)?|regeln|befehle|vorgaben)\b"#,
         3,
         "it asks to ignore instructions",
     ),
     (
-        r"\b(ignore[zr]?|oublie[zr]?)\b[\s\wàâçéèêëîïôûù,']{0,40}\b(instructions?|consignes?|r[eè]gles?)\b[\s\w]{0,20}\bpr[eé]c[eé]dentes?\b",
+        r#"\b(ignore[zr]?|oublie[zr]?)\b[^.;:!?(){}<>"|]{0,40}\b(instructions?|consignes?|r[eè]gles?)\b[^.;:!?(){}<>"|]{0,20}\bpr[eé]c[eé]dentes?\b"#,
         3,
         "it asks to ignore instructions",
     ),
     (
-        r"\b(ignora|ignore|olvida|descarta)\b[\s\wáéíóúñ,]{0,40}\b(instrucciones|[oó]rdenes|reglas|instru[cç][oõ]es|istruzioni)\b",
+        r#"\b(ignora|ignore|olvida|descarta)\b[^.;:!?(){}<>"|]{0,40}\b(instrucciones|[oó]rdenes|reglas|instru[cç][oõ]es|istruzioni)\b"#,
         3,
         "it asks to ignore instructions",
     ),
@@ -43,7 +49,7 @@ const SIGNS: [(&str, u32, &str); 16] = [
         "it holds tags of a prompt",
     ),
     (
-        r"\b(do not|don'?t|never|without)\b[\s\w,']{0,20}\b(tell(ing)?|inform(ing)?|mention(ing)?|alert(ing)?|notify(ing)?|ask(ing)?|reveal(ing)?)\b[\s\w,']{0,20}\b(the )?(user|owner|human)\b",
+        r#"\b(do not|don'?t|never|without)\b[^.;:!?(){}<>"|]{0,20}\b(tell(ing)?|inform(ing)?|mention(ing)?|alert(ing)?|notify(ing)?|ask(ing)?|reveal(ing)?)\b[^.;:!?(){}<>"|]{0,20}\b(the )?(user|owner|human)\b"#,
         2,
         "it asks to hide something from the owner",
     ),
@@ -63,7 +69,7 @@ const SIGNS: [(&str, u32, &str); 16] = [
         "it speaks of a model's prompt",
     ),
     (
-        r"\b(you are|you're|act as|pretend (to be|you are)|from now on,? you|roleplay as)\b[\s\w,']{0,40}\b(ai|assistant|chat ?bot|language model|llm|dan|unrestricted|uncensored|no longer|root|admin)\b",
+        r#"\b(you are|you're|act as|pretend (to be|you are)|from now on,? you|roleplay as)\b[^.;:!?(){}<>"|]{0,40}\b(ai|assistant|chat ?bot|language model|llm|dan|unrestricted|uncensored|no longer|root|admin)\b"#,
         2,
         "it gives a model another role",
     ),
@@ -73,12 +79,12 @@ const SIGNS: [(&str, u32, &str); 16] = [
         "it speaks to a model",
     ),
     (
-        r"\b(ai|llm|language model|assistant|agent|chat ?bot)s?\b[\s\w,']{0,30}\b(must|should|needs? to|has to|have to|is required to|shall)\b",
+        r#"\b(ai|llm|language model|assistant|agent|chat ?bot)s?\b[^.;:!?(){}<>"|]{0,30}\b(must|should|needs? to|has to|have to|is required to|shall)\b"#,
         1,
         "it says what a model must do",
     ),
     (
-        r"\b(before|prior to|instead of)\s+(you\s+)?(continu|answer|proceed|respond|complet|summari[sz])\w*",
+        r"\b(before|prior to|instead of)\s+(you\s+)?(continu|answer|proceed|respond|complet|summari[sz])",
         1,
         "it wants something done first or instead",
     ),
@@ -99,7 +105,12 @@ pub(crate) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     SIGNS
         .iter()
         .filter_map(|(pattern, points, sign)| {
-            let pattern = RegexBuilder::new(pattern).case_insensitive(true).build().ok()?;
+            let pattern = RegexBuilder::new(pattern)
+                .case_insensitive(true)
+                .size_limit(PATTERN_BYTES_MAX)
+                .dfa_size_limit(CACHE_BYTES_MAX)
+                .build()
+                .ok()?;
             Some(Rule { pattern, points: *points, sign })
         })
         .collect()

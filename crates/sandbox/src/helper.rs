@@ -3,6 +3,7 @@
 //! Hardshell ⇄ helper → first process inside → command. The helper watches the clock, the limits and the socket; when
 //! any of them says so, or when it dies itself, the first process dies and the kernel takes the rest along.
 
+mod alone;
 mod command;
 mod enter;
 mod first;
@@ -57,8 +58,8 @@ impl Fault {
 }
 
 /// What the program started as helper does: takes a request from the socket on standard input, carries it out, ends.
-/// `hardshell __sandbox` calls it too. With `__canary` it is a canary (see [`crate::canaries`]) and no helper. With
-/// neither it does nothing and fails.
+/// `hardshell __sandbox` calls it too. With `__canary` it is a canary (see [`crate::canaries`]) and no helper, with
+/// `__alone` it starts a program (see [`crate::Alone`]). With none of these it does nothing and fails.
 #[must_use]
 pub fn helper_main() -> ExitCode {
     let line: Vec<String> =
@@ -67,6 +68,9 @@ pub fn helper_main() -> ExitCode {
         line.iter().map(String::as_str).skip_while(|argument| *argument == HELPER_ARGUMENT).collect();
     if let [canaries::CANARY_ARGUMENT, kind, decoys] = *line {
         return canaries::main(kind, decoys);
+    }
+    if let [crate::alone::ALONE_ARGUMENT, order] = *line {
+        return alone::main(order);
     }
     let Ok(socket) = take_socket() else {
         return ExitCode::FAILURE;

@@ -5,6 +5,7 @@
 //! [`Within`] is the folder that nothing leads out of; [`canaries`] try each wall. This crate never decides whether something may be done, never opens a connection, never runs anything outside
 //! the walls but its own helper, and never answers with a weaker wall than it reports. It is the only one with `unsafe`.
 
+mod alone;
 pub mod canaries;
 mod control_group;
 mod error;
@@ -29,6 +30,7 @@ mod view;
 mod wire;
 mod within;
 
+pub use alone::{Alone, AloneRunning, Output, Played, is_alone};
 pub use error::{Error, FileKind, PathError, SpecError, Step};
 pub use explain::explain;
 pub use filter::{AllowedCall, allowed_calls};

@@ -1,6 +1,6 @@
 /** Watch an attack: it is played by the program on a stage of its own, and told here line by line. */
 import { useRef, useState } from "react";
-import { Button, Dialog, Heading } from "react-aria-components";
+import { Button, Dialog, Heading, type Key, ToggleButton, ToggleButtonGroup } from "react-aria-components";
 import { api, faultOf } from "../wire/api.ts";
 import type { Demo, DemoLine, Fault } from "../wire/schema.ts";
 import { CommandLine } from "../ui/Copy.tsx";
@@ -31,7 +31,8 @@ export function Attack() {
       <Heading slot="title">Watch an attack</Heading>
       <p>
         A mail orders a hijacked model to send your keys away, and the model obeys, word for word. It is played now, in a
-        temporary home with decoy keys. Nothing of yours is touched, nothing leaves this machine.
+        temporary home with decoy keys and, where this machine gives namespaces, on a network with nobody else on it.
+        Nothing of yours is touched, nothing leaves this machine.
       </p>
       <div ref={told} className="attack-told" tabIndex={-1} aria-live="polite" aria-busy={stage.at === "playing"}>
         {stage.at === "playing" ? (
@@ -93,25 +94,52 @@ interface OthersProps {
   readonly onPlay: (name: string, without: readonly string[]) => void;
 }
 
+/** The walls that can be left out on the stage, and what leaving one out means. */
+const WALLS = [
+  { id: "policy", meaning: "you approve every question unread" },
+  { id: "sandbox", meaning: "the folder with the keys is opened to commands" },
+  { id: "egress", meaning: "the attacker's server is named as one of yours" },
+] as const;
+
 function Others({ demo, without, onPlay }: OthersProps) {
+  const [out, setOut] = useState<ReadonlySet<Key>>(new Set(without));
+  const left = WALLS.filter(({ id }) => out.has(id));
   return (
-    <div className="attack-others">
-      {without.length === 0 ? (
-        <Button className="button button-quiet" onPress={() => onPlay(demo.name, ["policy"])}>
-          Again, without the policy
+    <div className="attack-again">
+      <p id="attack-walls">Which wall holds? Leave some out, and play it again:</p>
+      <div className="attack-others">
+        <ToggleButtonGroup
+          className="filters"
+          aria-labelledby="attack-walls"
+          selectionMode="multiple"
+          selectedKeys={out}
+          onSelectionChange={setOut}
+        >
+          {WALLS.map(({ id }) => (
+            <ToggleButton key={id} id={id} className="filter">
+              without {id}
+            </ToggleButton>
+          ))}
+        </ToggleButtonGroup>
+        <Button className="button button-primary" onPress={() => onPlay(demo.name, left.map(({ id }) => id))}>
+          {left.length === 0 ? "Again, with every wall" : "Again, without"}
         </Button>
-      ) : (
-        <Button className="button button-quiet" onPress={() => onPlay(demo.name, [])}>
-          Again, with every wall
-        </Button>
-      )}
-      {demo.attacks
-        .filter((attack) => attack.name !== demo.name)
-        .map((attack) => (
-          <Button key={attack.name} className="button button-quiet" onPress={() => onPlay(attack.name, [])}>
-            {attack.title}
-          </Button>
-        ))}
+      </div>
+      {left.map(({ id, meaning }) => (
+        <p key={id} className="faint">
+          Without {id}, {meaning}.
+        </p>
+      ))}
+      <p>Other attacks:</p>
+      <div className="attack-others">
+        {demo.attacks
+          .filter((attack) => attack.name !== demo.name)
+          .map((attack) => (
+            <Button key={attack.name} className="button button-quiet" onPress={() => onPlay(attack.name, [])}>
+              {attack.title}
+            </Button>
+          ))}
+      </div>
     </div>
   );
 }

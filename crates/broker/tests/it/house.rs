@@ -280,6 +280,45 @@ impl House {
         items.into_iter().map(|item| item.body.into_parts().0).collect()
     }
 
+    /// What the model answered, as the transcript has it.
+    pub async fn answered(&self, who: &Speaker, call: &ProposedCall) {
+        let label = Label::new(Integrity::Trusted, Tier::Low, Source::new(SourceKind::Model, "played"));
+        let body = ItemBody::Answered { text: String::new(), calls: vec![call.clone()] };
+        let (who, body) = (who.clone(), Labelled::new(body, label));
+        self.store.run(move |tx| tx.append_item(&who.session, &who.task, body, Timestamp(1))).await.unwrap();
+    }
+
+    fn last_intent(&self) -> (audit::Seq, audit::Entry) {
+        let filter = audit::Filter { kinds: vec![audit::Kind::Intent], ..audit::Filter::default() };
+        let record = audit::query(self.log.folder(), &filter, 1).unwrap().records.remove(0);
+        (record.seq(), record.entry().unwrap().unwrap())
+    }
+
+    /// Puts an intent on record without a word to the store: a crash between the two.
+    pub async fn intended_on_record_only(&self) {
+        let (_, entry) = self.last_intent();
+        self.log.note(entry, Timestamp(1)).await.unwrap();
+    }
+
+    /// Puts on record that the last intent came to this end, without a word to the store.
+    pub async fn ended_on_record_only(&self, ending: audit::Ending) {
+        let (intent, audit::Entry { subject, event }) = self.last_intent();
+        let audit::Event::Intent { deed, .. } = event else { panic!("no intent: {event:?}") };
+        let event = audit::Event::Outcome {
+            intent,
+            name: deed.name,
+            effect: deed.effect,
+            ending,
+            targets: vec![],
+            contents: vec![],
+            took: std::time::Duration::ZERO,
+            usage: None,
+            cost_micros: None,
+            detail: Some("the disk was full".into()),
+        };
+        self.log.note(audit::Entry { subject, event }, Timestamp(1)).await.unwrap();
+    }
+
     pub fn kinds(&self) -> Vec<String> {
         let filter = audit::Filter { order: audit::Order::OldestFirst, ..audit::Filter::default() };
         let found = audit::query(self.log.folder(), &filter, 1000).unwrap();

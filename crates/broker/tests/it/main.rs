@@ -6,7 +6,7 @@ mod house;
 mod planner;
 
 use broker::{Answer, Cancel, Error, Went};
-use domain::{Channel, ItemBody, Principal, ProposedCall, Role, TaskState};
+use domain::{Blame, Channel, ItemBody, Principal, ProposedCall, Role, TaskState};
 use house::{House, Script};
 
 fn call(id: &str, tool: &str, arguments: &str) -> ProposedCall {
@@ -132,6 +132,56 @@ async fn after_a_crash_a_look_is_repeated_and_a_consequence_is_reported_as_unkno
         house.broker.call(&who, 3, 0, &call("a", "shell.run", r#"{"command": "ls"}"#), &Cancel::new()).await;
     assert!(repeated.is_err(), "what may have happened is not done again");
     assert_eq!(house.hand.done(), ["host.disk"]);
+    assert_eq!(house.broker.recover().await.unwrap(), broker::Recovered::default());
+}
+
+#[tokio::test]
+async fn after_a_crash_what_is_on_record_is_known_and_told() {
+    use audit::Ending;
+    for (ending, said, failed) in [
+        (Ending::Done, "This was done", false),
+        (
+            Ending::Failed(Blame::Us),
+            "This was not done, as the audit log says; Hardshell stopped right after it. the disk was full",
+            true,
+        ),
+        (Ending::MayHaveHappened(Blame::Us), "it is not known whether it happened", true),
+    ] {
+        let house = House::open().await;
+        let who = house.say("m-1", "/run ls").await;
+        house.hand.answers("shell.run", Script::NeverReturns);
+        let command = call("a", "shell.run", r#"{"command": "ls"}"#);
+        house.answered(&who, &command).await;
+        house.begin_and_crash(&who, 3, &command).await;
+        house.ended_on_record_only(ending).await;
+        let house = house.reopen().await;
+        let outcomes = house.kinds().iter().filter(|kind| *kind == "outcome").count();
+        let recovered = house.broker.recover().await.unwrap();
+        let known = matches!(ending, Ending::Done | Ending::Failed(_));
+        assert_eq!(
+            (recovered.known.len(), recovered.unknown.len()),
+            (usize::from(known), usize::from(!known))
+        );
+        let now = house.kinds().iter().filter(|kind| *kind == "outcome").count();
+        assert_eq!(now, outcomes, "what is on record is not put there twice");
+        let items = house.items(&who).await;
+        let Some(ItemBody::Result { text, failed: told, .. }) = items.last() else { panic!("{items:?}") };
+        assert!(text.contains(said) && *told == failed, "{ending:?}: {text}");
+        assert_eq!(house.hand.done(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn an_intent_that_was_never_begun_is_closed_as_such() {
+    let house = House::open().await;
+    let who = house.say("m-1", "/run ls").await;
+    house.hand.answers("shell.run", Script::NeverReturns);
+    house.begin_and_crash(&who, 3, &call("a", "shell.run", r#"{"command": "ls"}"#)).await;
+    house.intended_on_record_only().await;
+    let house = house.reopen().await;
+    let recovered = house.broker.recover().await.unwrap();
+    assert_eq!((recovered.not_begun, recovered.unknown.len()), (1, 1));
+    assert!(house.log_text().contains("this was not begun, and did not happen"), "{}", house.log_text());
     assert_eq!(house.broker.recover().await.unwrap(), broker::Recovered::default());
 }
 

@@ -15,6 +15,8 @@ mod crash;
 #[cfg(test)]
 mod crash_check;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod dice;
 #[cfg(test)]
 mod install;

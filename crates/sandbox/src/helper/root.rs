@@ -29,7 +29,8 @@ const STAGING: &str = ".staging";
 /// Builds the new root and makes it this process's only one.
 pub(super) fn build(request: &Request, pieces: &Pieces) -> Result<(), Fault> {
     // A fresh /proc may be mounted only while another one is in sight (mount_too_revealing in the kernel).
-    let proc = new_proc().at(Step::Proc)?;
+    // Read-only, so that nothing in it sets anything: a command may look at itself, no more.
+    let proc = new_proc(MountAttrFlags::MOUNT_ATTR_RDONLY).at(Step::Proc)?;
     let root =
         new_tmpfs(SKELETON_BYTES, "65536", "0755", MountAttrFlags::MOUNT_ATTR_NOEXEC).at(Step::Root)?;
     pivot(root.as_fd()).at(Step::Pivot)?;
@@ -60,7 +61,12 @@ fn inside(path: &Path) -> &Path {
     path.strip_prefix("/").unwrap_or(path)
 }
 
-fn new_tmpfs(bytes: &str, inodes: &str, mode: &str, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
+pub(super) fn new_tmpfs(
+    bytes: &str,
+    inodes: &str,
+    mode: &str,
+    attributes: MountAttrFlags,
+) -> io::Result<OwnedFd> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in [("size", bytes), ("nr_inodes", inodes), ("mode", mode), ("source", "sandbox")] {
         fsconfig_set_string(context.as_fd(), key, value)?;
@@ -70,12 +76,11 @@ fn new_tmpfs(bytes: &str, inodes: &str, mode: &str, attributes: MountAttrFlags) 
     Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, always | attributes)?)
 }
 
-/// Read-only, so that nothing in it sets anything: a command may look at itself, no more.
-fn new_proc() -> io::Result<OwnedFd> {
+pub(super) fn new_proc(more: MountAttrFlags) -> io::Result<OwnedFd> {
     let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(context.as_fd(), "source", "proc")?;
     fsconfig_create(context.as_fd())?;
-    let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
+    let attributes = more
         | MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;

@@ -149,6 +149,8 @@ words! {
         Added = "added",
         /// A rule was taken away.
         Removed = "removed",
+        /// What a session may read was changed.
+        Changed = "changed",
         /// A bad policy was refused.
         Refused = "refused",
     }

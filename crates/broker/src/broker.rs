@@ -20,7 +20,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// What a broker is made of.
 pub struct Parts {
     /// The rules.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// The tools.
     pub catalog: Arc<Catalog>,
     /// The audit log.
@@ -55,10 +55,14 @@ pub struct Executors {
     pub tools: BTreeMap<String, Arc<dyn Executor>>,
 }
 
-/// Looks for signs of an attack. It can only make the policy ask more.
+/// Looks for signs of an attack, and takes the links out of what strangers supplied. It can only make the policy ask more.
 pub trait Scan: Send + Sync {
     /// Whether a stranger's `text` looks as if it wanted to steer a model.
     fn is_suspicious(&self, text: &str) -> bool;
+    /// `text` with what is hidden in it made plain and marked.
+    fn reveal(&self, text: &str) -> String;
+    /// `text` with every address for which `is_strange` holds shown so that nothing follows it.
+    fn defang(&self, text: &str, is_strange: &dyn Fn(&str) -> bool) -> String;
 }
 
 /// Finds what an action leads to on this machine.
@@ -142,7 +146,7 @@ impl Broker {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self {
-            policy: RwLock::new(Arc::new(parts.policy)),
+            policy: RwLock::new(parts.policy),
             catalog: parts.catalog,
             log: parts.log,
             store: parts.store,
@@ -169,12 +173,12 @@ impl Broker {
     /// # Errors
     ///
     /// [`Error::Audit`] when the change cannot be recorded; the old rules then stay.
-    pub async fn replace_policy(&self, policy: Policy) -> Result<(), Error> {
+    pub async fn replace_policy(&self, policy: Arc<Policy>) -> Result<(), Error> {
         let rule = blake3::Hash::from_bytes(*policy.digest()).to_hex().to_string();
         let detail = "the rules in force, by their digest".to_string();
         let event = Event::Policy { act: audit::PolicyAct::Loaded, rule, detail };
         self.log.note(Entry { subject: Subject::default(), event }, self.now()).await?;
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
         Ok(())
     }
 
@@ -203,6 +207,14 @@ impl Broker {
             || Ok(Ledger::new()),
             |text| Ledger::parse(&text, &self.catalog).map_err(Error::from),
         )
+    }
+
+    /// What a model wrote, with what only strangers supplied leading nowhere.
+    pub(crate) fn defanged(&self, text: String, ledger: &Ledger) -> String {
+        if ledger.label.is_clean() {
+            return text;
+        }
+        self.scan.defang(&text, &|lead| !ledger.provenance.strangers(lead).is_empty())
     }
 
     pub(crate) fn clean(&self, text: &str) -> String {

@@ -139,6 +139,7 @@ fn session_for(inbound: &Inbound) -> Session {
         principal: inbound.principal.clone(),
         label: Label::nothing(),
         revoked: None,
+        ceiling: None,
     }
 }
 

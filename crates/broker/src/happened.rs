@@ -5,6 +5,8 @@ use crate::plan::PLAN_STEP;
 use domain::{
     Argument, Call, Effect, Label, QuestionId, RuleHit, SessionId, TaskId, TaskState, Timestamp, Verdict,
 };
+use policy::Provenance;
+use std::sync::Arc;
 
 /// Something that has become true. It is on disk when it is told, drafts and progress excepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub enum What {
         step: u32,
         /// The piece.
         text: String,
+        /// What tells a stranger's address from a known one; nothing where no stranger has been read.
+        known: Option<Arc<Provenance>>,
     },
     /// A call was understood and is about to be judged.
     Called {
@@ -149,6 +153,7 @@ pub(crate) struct Passing<'a> {
     pub(crate) call_id: &'a str,
     pub(crate) step: u32,
     pub(crate) now: Timestamp,
+    pub(crate) known: Option<Arc<Provenance>>,
 }
 
 impl Passing<'_> {
@@ -164,7 +169,8 @@ impl Progress for Passing<'_> {
         if self.step == PLAN_STEP {
             return;
         }
-        self.pass(What::Draft { step: self.step, text: text.to_string() });
+        let known = self.known.clone();
+        self.pass(What::Draft { step: self.step, text: text.to_string(), known });
     }
 
     fn step(&self, text: &str, percent: Option<u8>) {

@@ -10,7 +10,7 @@ use crate::{Error, Intent};
 use audit::{Deed, Seq};
 use domain::{
     Action, ActionDigest, Address, Call, Done, ItemBody, Label, Labelled, ModelName, QuestionId, RuleHit,
-    TaskState, Timestamp,
+    TaskState, Tier, Timestamp,
 };
 use policy::{Approval, Binding, Counters, Question, StandingRule};
 use std::sync::PoisonError;
@@ -22,6 +22,7 @@ pub(crate) struct KeptFacts {
     pub(crate) standing: Vec<StandingRule>,
     pub(crate) familiar_recipients: Vec<Address>,
     pub(crate) counters: Counters,
+    pub(crate) ceiling: Option<Tier>,
 }
 
 impl Broker {
@@ -169,12 +170,13 @@ impl Broker {
     }
 
     pub(crate) async fn kept_facts(&self, who: &Speaker, now: Timestamp) -> Result<KeptFacts, Error> {
-        let task = who.task.clone();
+        let of = who.clone();
         let kept = self.store.run(move |tx| {
-            let questions = tx.questions_of(&task)?;
-            Ok((questions, tx.standing_at(now)?, tx.recipients()?, tx.spend(now, now)?))
+            let questions = tx.questions_of(&of.task)?;
+            let ceiling = tx.session(&of.session)?.and_then(|session| session.ceiling);
+            Ok((questions, tx.standing_at(now)?, tx.recipients()?, tx.spend(now, now)?, ceiling))
         });
-        let (questions, standing, familiar_recipients, spend) = kept.await?;
+        let (questions, standing, familiar_recipients, spend, ceiling) = kept.await?;
         let approvals = questions.iter().filter_map(|question| {
             let (answer, _, _) = question.answer.as_ref()?;
             let approved = match answer {
@@ -193,6 +195,7 @@ impl Broker {
             // A rule that cannot be read answers nothing: then it asks.
             standing: standing.iter().filter_map(|rule| read_standing(rule, &self.catalog)).collect(),
             familiar_recipients,
+            ceiling,
             counters: Counters {
                 effects_last_minute,
                 sends_last_hour,

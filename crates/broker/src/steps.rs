@@ -89,12 +89,13 @@ impl Broker {
             Submitted::Done { done, rules: _ } => {
                 let ended = Ok(done.clone());
                 let (done, label) = done.into_parts();
-                let Done::Answered(turn) = done else {
+                let Done::Answered(mut turn) = done else {
                     return Ok(Went::Stuck { why: "the model gave back what is not an answer".to_string() });
                 };
                 let usage = turn.usage;
                 let label = label.join(&wrote(&turn.answered_by));
                 ledger.read(&label);
+                turn.text = self.defanged(turn.text, &ledger);
                 self.finish(&submission, ledger, ended, vec![Labelled::new(body(turn), label)]).await?;
                 Ok(Went::On { usage })
             }
@@ -171,8 +172,9 @@ impl Broker {
                         Output { text: "done".to_string(), fields: Vec::new(), label: label.clone() }
                     }
                 };
-                let text = output.text.clone();
-                ledger.suspicious |= !label.is_clean() && self.scan.is_suspicious(&text);
+                ledger.suspicious |= !label.is_clean() && self.scan.is_suspicious(&output.text);
+                let text =
+                    if label.is_clean() { output.text.clone() } else { self.scan.reveal(&output.text) };
                 let note = Note::Result {
                     tool: proposed.tool.clone(),
                     arguments: proposed.arguments.clone(),
@@ -180,7 +182,9 @@ impl Broker {
                 };
                 ledger.note(note, &self.catalog);
                 ledger.read(&label);
-                let item = Self::result(proposed, text, Outlook::Well, rules, label);
+                let kept_back = rules.iter().any(|hit| hit.verdict == Verdict::Deny);
+                let outlook = if kept_back { Outlook::Failed } else { Outlook::Well };
+                let item = Self::result(proposed, text, outlook, rules, label);
                 self.finish(&submission, ledger, ended, vec![item]).await?;
                 Ok(Went::on())
             }

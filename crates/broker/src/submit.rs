@@ -3,13 +3,15 @@
 use crate::broker::{Broker, Speaker};
 use crate::happened::{Passing, What};
 use crate::ledger::Ledger;
+use crate::steps::{ours, refusal};
 use crate::{Cancel, Context, Error, Intent};
 use audit::{Content, Deed, Ending, Entry, Event, Seq, Target};
 use domain::{
-    Action, Blame, Call, Done, EffectKey, Failure, Label, Labelled, QuestionId, RuleHit, Tier, Timestamp,
-    Verdict,
+    Action, Blame, Call, Done, EffectKey, Failure, Label, Labelled, Output, QuestionId, RuleHit, Tier,
+    Timestamp, Verdict,
 };
 use policy::{Decision, Facts, Lockdown, Question, StandingRule, Suspicion};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a question waits for its answer.
@@ -126,6 +128,8 @@ impl Broker {
                 call_id: submission.call_id,
                 step: submission.step,
                 now: started,
+                known: (call.is_none() && !facts.label.is_clean())
+                    .then(|| Arc::new(facts.provenance.clone())),
             };
             let context = Context {
                 now: started,
@@ -178,6 +182,7 @@ impl Broker {
             detail,
         };
         self.note(submission, &label, event).await?;
+        let (done, rules) = self.below_ceiling(submission, deed, done, rules, facts.ceiling).await?;
         Ok(match done {
             Ok(done) => {
                 let (done, own) = done.into_parts();
@@ -192,6 +197,36 @@ impl Broker {
                 Submitted::Failed { failure: Failure { text: self.clean(&failure.text), ..failure }, rules }
             }
         })
+    }
+
+    /// `done`, or that it was kept back, on record: what is more confidential than the session may read, which only the
+    /// result says of itself. What was done stays done.
+    async fn below_ceiling(
+        &self,
+        submission: &Submission<'_>,
+        deed: &Deed,
+        done: Result<Labelled<Done>, Failure>,
+        mut rules: Vec<RuleHit>,
+        ceiling: Tier,
+    ) -> Result<(Result<Labelled<Done>, Failure>, Vec<RuleHit>), Error> {
+        let tier = match &done {
+            Ok(done) => done.label().tier(),
+            Err(failure) => failure.label.tier(),
+        };
+        if tier <= ceiling || submission.call_id.is_empty() {
+            return Ok((done, rules));
+        }
+        let (tier, ceiling) = (tier.as_str(), ceiling.as_str());
+        let why =
+            format!("what came back is of the tier {tier}, and this session may read {ceiling} at most");
+        rules.insert(0, RuleHit { verdict: Verdict::Deny, id: "flow.ceiling".to_string(), why });
+        self.note(submission, &ours(), Event::Refusal { deed: deed.clone(), rules: rules.clone() }).await?;
+        let text = refusal("it was done, and what it gave back is not shown to you", &rules);
+        let kept_back = match done {
+            Ok(_) => Ok(Done::Ran(Output { text, fields: Vec::new(), label: ours() })),
+            Err(failure) => Err(Failure { text, label: ours(), ..failure }),
+        };
+        Ok((kept_back.map(|done| Labelled::new(done, ours())), rules))
     }
 
     /// What a tool gave back, labelled as the owner's configuration says of where it came from.
@@ -341,7 +376,7 @@ impl Broker {
             proof: who.proof(),
             session: who.session.clone(),
             label: ledger.label.clone(),
-            ceiling: Tier::High,
+            ceiling: kept.ceiling.unwrap_or_else(|| self.policy().ceiling()),
             typed: ledger.typed.clone(),
             provenance: ledger.provenance.clone(),
             mandate: ledger.mandate.clone(),

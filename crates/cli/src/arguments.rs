@@ -61,12 +61,12 @@ pub enum Command {
     SignIn,
     /// Talk to it in the terminal.
     #[command(
-        after_help = "Examples:\n  hardshell chat\n  hardshell chat -m \"/disk\"\n  hardshell chat -m \"any urgent mail?\" --json"
+        after_help = "Examples:\n  hardshell chat\n  hardshell chat -m \"/disk\"\n  hardshell chat -m \"any urgent mail?\" --json\n  hardshell chat --ceiling low          reads the web, and no mail or file of yours"
     )]
     Chat(Chat),
     /// Questions that wait for your answer.
     #[command(
-        after_help = "Examples:\n  hardshell approvals list\n  hardshell approvals approve q-0123456789abcdef\n  hardshell approvals watch"
+        after_help = "Examples:\n  hardshell approvals list\n  hardshell approvals approve q-0123456789abcdef\n  hardshell approvals watch\n  hardshell approvals stats --days 7"
     )]
     Approvals(Approvals),
     /// What it did: the tamper-evident log.
@@ -268,6 +268,9 @@ pub struct Chat {
     /// Go on with this session instead of a new one.
     #[arg(long, value_name = "S")]
     pub session: Option<String>,
+    /// The most confidential it may read: low for the web, medium for mail and files, high for money, health and keys.
+    #[arg(long, value_name = "TIER", value_parser = ["low", "medium", "high"])]
+    pub ceiling: Option<String>,
 }
 
 /// `approvals`.
@@ -303,6 +306,12 @@ pub enum ApprovalsCommand {
     },
     /// Wait for questions and answer them here.
     Watch,
+    /// How often you are asked, by which rules, and which standing rule would have spared you the most.
+    Stats {
+        /// How many days back.
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        days: u32,
+    },
 }
 
 /// `config`.

@@ -72,7 +72,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Model { command } => commands::model::run(&common, &command).await,
         Command::Demo(demo) => commands::demo::run(&common, &demo).await,
         Command::Sandbox { command } => commands::sandbox::run(&common, &command).await,
-        Command::Policy { command } => commands::policy::run(&common, &command),
+        Command::Policy { command } => commands::policy::run(&common, &command).await,
         Command::Replay(replay) => commands::replay::run(&common, &replay),
         Command::Completions { shell } => commands::completions::run(shell),
     }

@@ -1,7 +1,9 @@
 //! HTML becomes readable text: no scripts, no pictures, links numbered and defanged.
 //!
-//! Text that a page hides (by style, colour, size) is kept: a model must not read what a person cannot, so it is better
-//! seen.
+//! Text that a page hides (by style, colour, size) is kept and marked, and what stands in comments, metadata and
+//! attributes is listed: whoever reads it knows that nobody was meant to see it.
+
+mod concealed;
 
 use html2text::config;
 use html2text::render::TextDecorator;
@@ -28,6 +30,8 @@ pub struct Page {
     pub text: String,
     /// Where its links lead, as written.
     pub links: Vec<String>,
+    /// What it holds and shows nobody: comments, metadata, attributes, in words.
+    pub concealed: Vec<String>,
 }
 
 /// Reads HTML. Never fails: what is no HTML is text.
@@ -37,16 +41,28 @@ pub fn read(html: &str) -> Page {
     let html = html.get(..cut).unwrap_or_default();
     let title = title(html);
     if depth(html) > DEPTH_MAX {
-        return Page { title, text: stripped(html), links: Vec::new() };
+        return Page { title, text: stripped(html), ..Page::default() };
     }
     let links = Rc::new(RefCell::new(Vec::new()));
-    let rendered = config::with_decorator(Plain { links: Rc::clone(&links) })
-        .raw_mode(true)
-        .allow_width_overflow()
-        .string_from_read(html.as_bytes(), WIDTH);
+    let reader =
+        config::with_decorator(Plain { links: Rc::clone(&links) }).raw_mode(true).allow_width_overflow();
+    let mut concealed = Vec::new();
+    let rendered = reader.parse_html(html.as_bytes()).and_then(|dom| {
+        concealed = concealed::mark(&dom.document);
+        reader.render_to_string(reader.dom_to_render_tree(&dom)?, WIDTH)
+    });
     let text = rendered.map_or_else(|_too_narrow| stripped(html), |text| tidy(&text));
     let links = links.borrow().clone();
-    Page { title, text, links }
+    Page { title, text, links, concealed }
+}
+
+/// What a page conceals, as an end of its text.
+pub(crate) fn concealed_in_words(concealed: &[String]) -> String {
+    if concealed.is_empty() {
+        return String::new();
+    }
+    let lines: String = concealed.iter().map(|line| format!("\n⟦hidden: {line} ⟧")).collect();
+    format!("\n\nIn it, and shown to nobody:{lines}")
 }
 
 /// A URL that nobody follows by accident: `hxxps://example[.]org/path`.

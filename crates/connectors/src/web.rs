@@ -180,7 +180,7 @@ fn is_text(kind: &str) -> bool {
 fn page(bytes: &[u8], (kind, charset): &(String, Option<String>)) -> html::Page {
     let is_html = kind == "text/html" || kind == "application/xhtml+xml";
     let text = decoded(bytes, charset.as_deref(), is_html);
-    if is_html { html::read(&text) } else { html::Page { title: String::new(), text, links: Vec::new() } }
+    if is_html { html::read(&text) } else { html::Page { text, ..html::Page::default() } }
 }
 
 /// A mark at the beginning counts most, then what the server says, then what the page says (HTML standard, §13.2.3.2).
@@ -224,6 +224,7 @@ fn found(url: &Url, status: u16, bytes: usize, page: html::Page) -> Finding {
     if cut < page.text.len() {
         let _ = writeln!(said, "… the page is longer.");
     }
+    said.push_str(&html::concealed_in_words(&page.concealed));
     if !links.is_empty() {
         let _ = writeln!(said, "\nLinks (not followed):");
         for (number, link) in (1..).zip(&links) {

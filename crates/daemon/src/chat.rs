@@ -118,7 +118,7 @@ impl Following {
 
     fn pieces_of(&mut self, what: What) -> Vec<Result<Piece, HouseError>> {
         match what {
-            What::Draft { step, text } => {
+            What::Draft { step, text, known: _ } => {
                 let mut piece = String::new();
                 if step != self.step && !self.given.is_empty() {
                     piece.push_str("\n\n");

@@ -4,6 +4,7 @@ use broker::{Answer, Happened, Question, Watch, What};
 use domain::{ArgumentRole, Label, TaskId};
 use egress::{RedactStream, Redactor};
 use gateway::{Events, wire};
+use policy::Provenance;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
@@ -28,6 +29,8 @@ struct Draft {
     stream: RedactStream,
     /// The first bytes of a character whose last ones are still held back.
     tail: Vec<u8>,
+    /// The last word, which may be the beginning of a link.
+    links: guard::Defanging,
 }
 
 impl Draft {
@@ -69,13 +72,22 @@ impl Screens {
 
     /// A piece of a draft, or of what a command prints, without what must not be shown; a secret may stand across pieces, so some text waits for the
     /// next piece.
-    fn redacted(&self, task: &TaskId, of: String, text: &str) -> String {
+    fn redacted(&self, task: &TaskId, of: String, text: &str, known: Option<&Provenance>) -> String {
         let mut drafts = self.drafts.lock().unwrap_or_else(PoisonError::into_inner);
         if drafts.len() >= DRAFTS_MAX {
             drafts.pop_first();
         }
-        let fresh = || Draft { stream: (self.redactor)().stream(), tail: Vec::new() };
-        drafts.entry((task.clone(), of)).or_insert_with(fresh).push(text)
+        let fresh = || Draft {
+            stream: (self.redactor)().stream(),
+            tail: Vec::new(),
+            links: guard::Defanging::default(),
+        };
+        let draft = drafts.entry((task.clone(), of)).or_insert_with(fresh);
+        let text = draft.push(text);
+        match known {
+            Some(known) => draft.links.push(&text, &|lead| !known.strangers(lead).is_empty()),
+            None => text,
+        }
     }
 
     fn forget_drafts(&self, task: &TaskId) {
@@ -86,14 +98,14 @@ impl Screens {
 
 impl Watch for Screens {
     fn happened(&self, mut happened: Happened) {
-        if let What::Draft { step, text } = &mut happened.what {
-            *text = self.redacted(&happened.task, format!("draft {step}"), text);
+        if let What::Draft { step, text, known } = &mut happened.what {
+            *text = self.redacted(&happened.task, format!("draft {step}"), text, known.as_deref());
             if text.is_empty() {
                 return;
             }
         }
         if let What::Progress { call_id, text, percent: _ } = &mut happened.what {
-            *text = self.redacted(&happened.task, format!("progress {call_id}"), text);
+            *text = self.redacted(&happened.task, format!("progress {call_id}"), text, None);
             if text.is_empty() {
                 return;
             }
@@ -114,7 +126,7 @@ fn event(happened: &Happened, catalog: &Catalog) -> Option<wire::Event> {
     Some(match happened.what.clone() {
         What::Accepted { message, by, text } => wire::Event::Accepted { session, task, message, by, text },
         What::Planned { grants, why } => wire::Event::Planned { session, task, grants, why },
-        What::Draft { step, text } => wire::Event::Draft { session, task, step, text },
+        What::Draft { step, text, known: _ } => wire::Event::Draft { session, task, step, text },
         What::Called { call_id, tool, effect, arguments } => {
             let arguments = arguments.iter().map(shown_argument).collect();
             wire::Event::Call { session, task, call_id, tool, arguments, effect: effect.into() }

@@ -3,7 +3,7 @@
 use crate::events::{Screens, shown_question};
 use crate::state::HouseState;
 use crate::tasks::{Tasks, error_chain};
-use audit::{Entry, Event, SignInAct, Subject};
+use audit::{Entry, Event, Subject};
 use broker::{Answer, Broker, Speaker};
 use domain::{Inbound, Label, Principal, QuestionId, Role, SessionId, TaskId};
 use futures_util::FutureExt as _;
@@ -114,7 +114,7 @@ impl FrontDoor {
         Err(HouseError::NotReady { why: reasons.join("; ") })
     }
 
-    async fn visible(&self, caller: &Caller, id: &SessionId) -> Result<Session, HouseError> {
+    pub(crate) async fn visible(&self, caller: &Caller, id: &SessionId) -> Result<Session, HouseError> {
         let of = id.clone();
         let session = self.store.run(move |tx| tx.session(&of)).await.map_err(|error| failed(&error))?;
         session
@@ -122,7 +122,7 @@ impl FrontDoor {
             .ok_or_else(|| HouseError::NotFound { what: "session", id: id.to_string() })
     }
 
-    async fn shown(&self, session: Session) -> Result<wire::Session, HouseError> {
+    pub(crate) async fn shown(&self, session: Session) -> Result<wire::Session, HouseError> {
         let of = session.id.clone();
         let last = self.store.run(move |tx| tx.tasks_of(&of, 1)).await.map_err(|error| failed(&error))?;
         Ok(wire::Session {
@@ -133,6 +133,7 @@ impl FrontDoor {
             updated: session.active.0,
             state: last.first().map(|task| task.state.into()),
             label: (&session.label).into(),
+            ceiling: session.ceiling.unwrap_or_else(|| self.broker.policy().ceiling()).into(),
         })
     }
 
@@ -142,6 +143,7 @@ impl FrontDoor {
             .parse()
             .map_err(|error: domain::IdError| HouseError::Failed { why: error.to_string() })?;
         let now = (self.clock)();
+        let ceiling = self.ceiling_of_new(caller, &id, new.ceiling).await?;
         let session = Session {
             id,
             title: new.title.unwrap_or_default(),
@@ -151,6 +153,7 @@ impl FrontDoor {
             principal: caller.principal().clone(),
             label: Label::nothing(),
             revoked: None,
+            ceiling,
         };
         self.note_owner(&session.id, &session.principal);
         let kept = session.clone();
@@ -219,24 +222,6 @@ impl FrontDoor {
         }
         Ok(wire::Answered { question: id.to_string(), answer })
     }
-
-    async fn note_happening(&self, happening: Happening) -> Result<(), HouseError> {
-        let (act, from) = match happening {
-            Happening::LinkMade { id } => (SignInAct::LinkMade, id),
-            Happening::SignedIn { id, peer } => (SignInAct::SignedIn, format!("{peer} as {id}")),
-            Happening::Revoked { id, by } => (SignInAct::Revoked, format!("{id} by {by}")),
-            Happening::TokenMade { id, name, scopes } => {
-                let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-                (SignInAct::SignedIn, format!("token {id} `{name}` for {}", scopes.join(" ")))
-            }
-            Happening::LockedOut { peer, wait } => {
-                (SignInAct::LockedOut, format!("{peer} for {} s", wait.as_secs()))
-            }
-        };
-        let entry = Entry { subject: Subject::default(), event: Event::SignIn { act, from } };
-        self.log.note(entry, (self.clock)()).await.map_err(|error| failed(&error))?;
-        Ok(())
-    }
 }
 
 /// The owner sees every session; everybody else their own.
@@ -290,6 +275,15 @@ impl House for FrontDoor {
         self.open(caller, new).boxed()
     }
 
+    fn set_ceiling<'a>(
+        &'a self,
+        caller: &'a Caller,
+        session: &'a SessionId,
+        ceiling: wire::Tier,
+    ) -> Later<'a, wire::Session> {
+        self.change_ceiling(caller, session, ceiling.into()).boxed()
+    }
+
     fn session<'a>(&'a self, caller: &'a Caller, id: &'a SessionId) -> Later<'a, wire::Transcript> {
         self.transcript(caller, id).boxed()
     }
@@ -341,6 +335,14 @@ impl House for FrontDoor {
 
     fn approvals<'a>(&'a self, caller: &'a Caller) -> Later<'a, Vec<wire::Question>> {
         self.open_questions(caller).boxed()
+    }
+
+    fn approval_stats<'a>(&'a self, caller: &'a Caller, days: u32) -> Later<'a, wire::ApprovalStats> {
+        self.count_approvals(caller, days).boxed()
+    }
+
+    fn reload_policy<'a>(&'a self, caller: &'a Caller) -> Later<'a, wire::PolicyInForce> {
+        self.reload_rules(caller.channel()).boxed()
     }
 
     fn answer<'a>(

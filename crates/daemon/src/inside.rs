@@ -36,6 +36,16 @@ impl Running {
         Ok(who.task)
     }
 
+    /// Puts the rules on disk in force, and tells their digest.
+    ///
+    /// # Errors
+    ///
+    /// Why the rules stay as they are, in words.
+    pub async fn reload_policy(&self) -> Result<String, String> {
+        let reloaded = self.door.reload_rules(Channel::Cli).await;
+        reloaded.map(|now| now.digest).map_err(|error| error_chain(&error))
+    }
+
     /// Answers a question as the owner at this machine, and goes on with what waited for it.
     ///
     /// # Errors

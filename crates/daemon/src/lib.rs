@@ -5,16 +5,22 @@
 #![forbid(unsafe_code)]
 
 mod background;
+mod ceiling;
 mod chat;
 mod check;
 pub mod config;
 mod connections;
+mod content;
+mod decoy;
 mod doctor;
 mod elsewhere;
 mod events;
+mod fatigue;
 mod hands;
+mod happening;
 mod home;
 mod house;
+mod in_force;
 mod inside;
 mod keeping;
 mod keys;

@@ -1,8 +1,8 @@
 //! Notes and the labels of files, kept in the store.
 
+use crate::state::HouseState;
 use connectors::remember::{KnownFile, Note, NoteFile, Remember, Remembered};
 use domain::{Label, Timestamp};
-use policy::Policy;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use store::{FileIdentity, FileLabel, Store};
 /// Remembers in the store.
 pub(crate) struct Kept {
     pub(crate) store: Store,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) state: Arc<HouseState>,
 }
 
 fn identity(file: KnownFile) -> FileIdentity {
@@ -86,6 +86,6 @@ impl Remember for Kept {
     }
 
     fn tier_of(&self, path: &Path) -> domain::Tier {
-        self.policy.tier_of_path(path)
+        self.state.rules().tier_of_path(path)
     }
 }

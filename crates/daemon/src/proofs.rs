@@ -1,5 +1,7 @@
 //! The live proofs of a house: made at every start and on demand, on record, and shown as they came out.
 
+use crate::decoy::After;
+use crate::in_force::{an_unsigned_permission_does_not_count, digest_of, rules_are_those_on_disk};
 use crate::state::HouseState;
 use audit::{Entry, Event, Log, Subject};
 use domain::{SessionId, Timestamp};
@@ -8,7 +10,7 @@ use gateway::wire;
 use policy::Policy;
 use posture::{Cache, Proof, State};
 use sandbox::Sandbox;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use vault::Vault;
 
@@ -26,10 +28,11 @@ pub(crate) struct Prover {
 
 impl Prover {
     /// Makes every proof, puts it on record and into `state`.
-    pub(crate) async fn prove(&self, state: &HouseState, policy: &Policy) {
+    pub(crate) async fn prove(&self, state: &HouseState, policy: &Arc<Policy>) {
         let cache = Cache::at(state.home.join(CACHE));
-        let proofs =
-            prove(&self.sandbox, &self.egress, &self.vault, policy, Some(&cache), (self.clock)()).await;
+        let rules =
+            Rules { root: state.home.clone(), policy: Arc::clone(policy), in_force: Some(digest_of(policy)) };
+        let proofs = prove(&self.sandbox, &self.egress, &self.vault, rules, Some(&cache), &self.clock).await;
         let now = (self.clock)();
         let mut shown = Vec::new();
         for proof in proofs {
@@ -47,7 +50,7 @@ impl Prover {
     }
 }
 
-fn wire_proof(proof: &Proof, now: Timestamp) -> wire::Proof {
+pub(crate) fn wire_proof(proof: &Proof, now: Timestamp) -> wire::Proof {
     let state = match proof.state {
         State::Holds => wire::ProofState::Holds,
         State::Failed | State::NotShown => wire::ProofState::Failed,
@@ -65,33 +68,71 @@ fn record_of(proof: Proof) -> Event {
     Event::Proof { name: proof.name, state, detail: proof.detail }
 }
 
+/// The rules that are proved, and where they should be from.
+struct Rules {
+    root: PathBuf,
+    policy: Arc<Policy>,
+    /// The digest of what a running house decides by.
+    in_force: Option<String>,
+}
+
+impl Rules {
+    fn are_the_owners(self) -> Vec<Proof> {
+        let on_disk = crate::rules::policy_of(&self.root);
+        let load = |file, signer| crate::rules::with_canary(&self.root, self.policy.settings(), file, signer);
+        vec![
+            rules_are_those_on_disk(self.in_force.as_deref(), on_disk),
+            an_unsigned_permission_does_not_count(&load),
+        ]
+    }
+}
+
 async fn prove(
     sandbox: &Sandbox,
     egress: &Egress,
     vault: &Vault,
-    policy: &Policy,
+    rules: Rules,
     cache: Option<&Cache>,
-    now: Timestamp,
+    clock: &broker::Clock,
 ) -> Vec<Proof> {
-    let (walls, way_out) =
-        tokio::join!(posture::the_walls_hold(sandbox, cache), posture::the_way_out_refuses(egress));
+    let (now, policy) = (clock(), Arc::clone(&rules.policy));
+    let (walls, way_out, door, owners) = tokio::join!(
+        posture::the_walls_hold(sandbox, cache),
+        posture::the_way_out_refuses(egress),
+        crate::decoy::the_door_asks(Arc::clone(&policy), After::Stranger, Arc::clone(clock)),
+        tokio::task::spawn_blocking(move || rules.are_the_owners()),
+    );
     let mut proofs = walls;
     proofs.extend(way_out);
+    proofs.extend(door);
+    match owners {
+        Ok(owners) => proofs.extend(owners),
+        Err(error) => proofs.push(Proof {
+            name: "policy.on-disk".to_string(),
+            state: State::NotShown,
+            detail: format!("could not be tried: {error}"),
+        }),
+    }
     proofs.extend(posture::the_process_is_closed());
     proofs.push(posture::the_secrets_are_fresh(vault, now));
     match "proof".parse::<SessionId>() {
-        Ok(session) => proofs.extend(posture::the_policy_asks(policy, &session, now)),
+        Ok(session) => proofs.extend(posture::the_policy_asks(&policy, &session, now)),
         Err(error) => tracing::error!(%error, "the proof's session has no name"),
     }
     proofs
 }
 
-/// Makes every proof for the home at `root`, without starting anything.
+/// Makes every proof for the home at `root`, without starting anything. `in_force` is the digest of the rules of a house
+/// that runs there.
 ///
 /// # Errors
 ///
 /// [`crate::StartError`] when the home cannot be used.
-pub async fn prove_home(root: &Path, ask: crate::keys::Ask) -> Result<Vec<wire::Proof>, crate::StartError> {
+pub async fn prove_home(
+    root: &Path,
+    ask: crate::keys::Ask,
+    in_force: Option<String>,
+) -> Result<Vec<wire::Proof>, crate::StartError> {
     let home = crate::Home::prepare(root)?;
     let config = crate::config::Config::load(&home.path(crate::config::FILE))?;
     let vault = Arc::new(config.vault.open(home.root(), ask)?);
@@ -100,6 +141,7 @@ pub async fn prove_home(root: &Path, ask: crate::keys::Ask) -> Result<Vec<wire::
     let policy = crate::rules::load_policy(home.root(), &config)?;
     let clock = gateway::clock();
     let now = clock();
-    let proofs = prove(&sandbox, &egress, &vault, &policy, None, now).await;
+    let rules = Rules { root: home.root().to_path_buf(), policy: Arc::new(policy), in_force };
+    let proofs = prove(&sandbox, &egress, &vault, rules, None, &clock).await;
     Ok(proofs.iter().map(|proof| wire_proof(proof, now)).collect())
 }

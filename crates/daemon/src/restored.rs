@@ -47,7 +47,7 @@ pub async fn check_restored(
     let sessions = store.run(|tx| tx.sessions(SESSIONS_MAX)).await?.len();
     store.close();
     let proofs = match vault {
-        VaultKey::IsThere => crate::prove_home(root, crate::keys::ask_nobody).await?,
+        VaultKey::IsThere => crate::prove_home(root, crate::keys::ask_nobody, None).await?,
         VaultKey::IsMissing => Vec::new(),
     };
     Ok(HomeCheck { log, sessions, proofs })

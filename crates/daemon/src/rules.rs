@@ -42,6 +42,20 @@ pub fn load_policy(root: &Path, config: &Config) -> Result<Policy, StartError> {
     Ok(Policy::load(&config.policy(), &rule_files(&folder)?, &places(root), signer.as_ref())?)
 }
 
+/// Tries to put `file` in force: beside the owner's own files under the owner's key, or alone under `signer`.
+pub(crate) fn with_canary(
+    root: &Path,
+    settings: &policy::Settings,
+    file: RuleFile,
+    signer: Option<[u8; 32]>,
+) -> Result<(), policy::Error> {
+    let folder = root.join(FOLDER);
+    let own = public_key(&folder).ok().flatten();
+    let mut files = if signer.is_some() { Vec::new() } else { rule_files(&folder).unwrap_or_default() };
+    files.push(file);
+    Policy::load(settings, &files, &places(root), signer.or(own).as_ref()).map(drop)
+}
+
 /// Where things are for the policy of the home at `root`.
 pub(crate) fn places(root: &Path) -> Places {
     Places {

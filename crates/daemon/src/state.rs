@@ -4,7 +4,7 @@ use broker::House as Surroundings;
 use domain::{ModelName, Tier, Timestamp, Usage};
 use gateway::{HouseError, Model, wire};
 use models::Registry;
-use policy::{IsolationLevel, Lockdown};
+use policy::{IsolationLevel, Lockdown, Policy};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -30,6 +30,8 @@ pub struct HouseState {
     pub started: Timestamp,
     /// The live proofs, as last made; none before the first time.
     pub proofs: RwLock<Option<Vec<wire::Proof>>>,
+    /// The rules in force.
+    pub policy: RwLock<Arc<Policy>>,
     /// The stop switch.
     pub lockdown: crate::lockdown::Switch,
 }
@@ -52,6 +54,12 @@ impl HouseState {
             sandbox::Level::Landlock => IsolationLevel::Landlock,
             sandbox::Level::None => IsolationLevel::Off,
         }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn readiness(&self) -> wire::Readiness {
@@ -92,6 +100,7 @@ impl HouseState {
             model: wire::ModelInUse { name: self.model.to_string(), kind: kind.to_string() },
             home: self.home.display().to_string(),
             sample_mailbox: self.sample_mailbox,
+            policy: crate::in_force::digest_of(&self.rules()),
         }
     }
 

@@ -99,7 +99,6 @@ impl Running {
         let foundation = Foundation::lay(&home, &config, ask, now).await?;
         let draw = drawer(&random)?;
         let for_tests = Arc::clone(&draw);
-        let policy = load_policy(home.root(), &config)?;
         let delimiters = delimiters(&random)?;
         let Foundation {
             log,
@@ -119,13 +118,13 @@ impl Running {
         let redactor = Arc::clone(&redact);
         let screens = Arc::new(Screens::new(events, Arc::clone(&catalog), move || redactor.current()));
         let broker = Arc::new(Broker::new(Parts {
-            policy,
+            policy: state.rules(),
             catalog: Arc::clone(&catalog),
             log: Arc::clone(&log),
             store: store.clone(),
             redact,
             executors,
-            scan: Box::new(Guard),
+            scan: Box::new(crate::content::Guard),
             resolve,
             watch: Arc::clone(&screens) as Arc<dyn broker::Watch>,
             clock: Arc::clone(&clock),
@@ -248,15 +247,6 @@ impl Running {
     }
 }
 
-/// The content guard, at the door.
-struct Guard;
-
-impl broker::Scan for Guard {
-    fn is_suspicious(&self, text: &str) -> bool {
-        guard::look(text).is_suspicious()
-    }
-}
-
 /// What stands before the door: log, store, vault, way out, walls, models, tools.
 struct Foundation {
     log: Arc<Log>,
@@ -335,10 +325,10 @@ impl Foundation {
             isolation: sandbox.isolation().clone(),
             started: now,
             proofs: RwLock::new(None),
+            policy: RwLock::new(Arc::new(load_policy(home.root(), config)?)),
             lockdown: switch,
         });
-        let policy = Arc::new(load_policy(home.root(), config)?);
-        let remember = Kept { store: store.clone(), policy };
+        let remember = Kept { store: store.clone(), state: Arc::clone(&state) };
         let around = Surroundings { egress: &egress, sandbox: &stoppable, catalog: &catalog, remember, now };
         let hands = Hands::take(home, config, around)?;
         let executors = Executors {

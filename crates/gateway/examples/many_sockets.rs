@@ -208,6 +208,10 @@ impl House for Quiet {
         nothing()
     }
 
+    fn set_ceiling<'a>(&'a self, _: &'a Caller, _: &'a SessionId, _: wire::Tier) -> Later<'a, wire::Session> {
+        nothing()
+    }
+
     fn session<'a>(&'a self, _: &'a Caller, _: &'a SessionId) -> Later<'a, wire::Transcript> {
         nothing()
     }
@@ -233,6 +237,14 @@ impl House for Quiet {
     }
 
     fn approvals<'a>(&'a self, _: &'a Caller) -> Later<'a, Vec<wire::Question>> {
+        nothing()
+    }
+
+    fn approval_stats<'a>(&'a self, _: &'a Caller, _: u32) -> Later<'a, wire::ApprovalStats> {
+        nothing()
+    }
+
+    fn reload_policy<'a>(&'a self, _: &'a Caller) -> Later<'a, wire::PolicyInForce> {
         nothing()
     }
 

@@ -5,9 +5,9 @@ use crate::body::{JsonBody, MESSAGE_BYTES_MAX, SMALL_BYTES_MAX};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::wire::{
-    self, Accepted, Answered, Approvals, AuditPage, AuditQuery, Cancelled, Commands, Demo, NewAnswer,
-    NewDemo, NewMessage, NewSession, RECORDS_MAX, Session, Sessions, Status, TEXT_BYTES_MAX,
-    TITLE_CHARACTERS_MAX, Transcript,
+    self, Accepted, Answered, ApprovalStats, Approvals, AuditPage, AuditQuery, Cancelled, Commands, Demo,
+    NewAnswer, NewCeiling, NewDemo, NewMessage, NewSession, PolicyInForce, RECORDS_MAX, STATS_DAYS_MAX,
+    Session, Sessions, Status, TEXT_BYTES_MAX, TITLE_CHARACTERS_MAX, Transcript,
 };
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -25,6 +25,8 @@ const SESSIONS_DEFAULT: u32 = 100;
 const SESSIONS_MAX: u32 = 1000;
 /// How many records are shown when the client does not say.
 const RECORDS_DEFAULT: u32 = 100;
+/// How many days of questions are counted when the client does not say.
+const STATS_DAYS: u32 = 30;
 
 type House = State<Arc<Shared>>;
 type By = Extension<Caller>;
@@ -66,6 +68,16 @@ pub(crate) async fn open_session(
     }
     let session = shared.ask(shared.house.open_session(&caller, new)).await?;
     Ok((StatusCode::CREATED, Json(session)))
+}
+
+pub(crate) async fn set_ceiling(
+    State(shared): House,
+    Extension(caller): By,
+    Path(id): Path<String>,
+    JsonBody(NewCeiling { ceiling }): JsonBody<NewCeiling, SMALL_BYTES_MAX>,
+) -> Result<Json<Session>, Refusal> {
+    let id = read_id(&id)?;
+    shared.ask(shared.house.set_ceiling(&caller, &id, ceiling)).await.map(Json)
 }
 
 pub(crate) async fn session(
@@ -153,7 +165,31 @@ pub(crate) async fn approvals(
     Extension(caller): By,
 ) -> Result<Json<Approvals>, Refusal> {
     let questions = shared.ask(shared.house.approvals(&caller)).await?;
-    Ok(Json(Approvals { questions }))
+    Ok(Json(Approvals::of(questions)))
+}
+
+/// The query of `GET /api/v1/approvals/stats`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StatsQuery {
+    /// How many days back: 1 to 366, 30 when not given.
+    days: Option<u32>,
+}
+
+pub(crate) async fn approval_stats(
+    State(shared): House,
+    Extension(caller): By,
+    query: Result<Query<StatsQuery>, QueryRejection>,
+) -> Result<Json<ApprovalStats>, Refusal> {
+    let days = limit(read_query(query)?.days, STATS_DAYS, STATS_DAYS_MAX)?;
+    shared.ask(shared.house.approval_stats(&caller, days)).await.map(Json)
+}
+
+pub(crate) async fn reload_policy(
+    State(shared): House,
+    Extension(caller): By,
+) -> Result<Json<PolicyInForce>, Refusal> {
+    shared.ask(shared.house.reload_policy(&caller)).await.map(Json)
 }
 
 pub(crate) async fn answer(

@@ -31,6 +31,14 @@ pub trait House: Send + Sync + 'static {
     /// Opens a session.
     fn open_session<'a>(&'a self, caller: &'a Caller, new: wire::NewSession) -> Later<'a, wire::Session>;
 
+    /// Says what a session may read at most from here on. `caller` is the owner in person.
+    fn set_ceiling<'a>(
+        &'a self,
+        caller: &'a Caller,
+        session: &'a SessionId,
+        ceiling: wire::Tier,
+    ) -> Later<'a, wire::Session>;
+
     /// One session with everything in it.
     fn session<'a>(&'a self, caller: &'a Caller, id: &'a SessionId) -> Later<'a, wire::Transcript>;
 
@@ -55,6 +63,12 @@ pub trait House: Send + Sync + 'static {
 
     /// The open questions, oldest first.
     fn approvals<'a>(&'a self, caller: &'a Caller) -> Later<'a, Vec<wire::Question>>;
+
+    /// How often the owner was asked in the last `days`, 1 to [`wire::STATS_DAYS_MAX`].
+    fn approval_stats<'a>(&'a self, caller: &'a Caller, days: u32) -> Later<'a, wire::ApprovalStats>;
+
+    /// Puts the rules on disk in force. `caller` is the owner in person.
+    fn reload_policy<'a>(&'a self, caller: &'a Caller) -> Later<'a, wire::PolicyInForce>;
 
     /// Answers a question. `caller` has the scope for it; whether this principal may is the house's to decide.
     fn answer<'a>(

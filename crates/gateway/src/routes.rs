@@ -211,6 +211,15 @@ fn house_routes() -> Vec<Route> {
             .gives::<wire::Session>(201),
         Route::new(Get, "/api/v1/sessions/{id}", Has(Read), "A session's transcript", api::session)
             .gives::<wire::Transcript>(200),
+        Route::new(
+            Post,
+            "/api/v1/sessions/{id}/ceiling",
+            OwnerInPerson,
+            "Say what a session may read at most",
+            api::set_ceiling,
+        )
+        .takes::<wire::NewCeiling>()
+        .gives::<wire::Session>(200),
         Route::new(Post, "/api/v1/sessions/{id}/messages", Has(Chat), "Send a message", api::send)
             .takes::<wire::NewMessage>()
             .gives::<wire::Accepted>(202),
@@ -240,6 +249,23 @@ fn house_routes() -> Vec<Route> {
         .gives::<wire::Status>(200),
         Route::new(Get, "/api/v1/approvals", Has(Read), "Open questions, oldest first", api::approvals)
             .gives::<wire::Approvals>(200),
+        Route::new(
+            Get,
+            "/api/v1/approvals/stats",
+            Has(Read),
+            "How often the owner is asked",
+            api::approval_stats,
+        )
+        .query::<api::StatsQuery>()
+        .gives::<wire::ApprovalStats>(200),
+        Route::new(
+            Post,
+            "/api/v1/policy/reload",
+            OwnerInPerson,
+            "Put the rules on disk in force",
+            api::reload_policy,
+        )
+        .gives::<wire::PolicyInForce>(200),
         Route::new(Post, "/api/v1/approvals/{id}", Has(Approve), "Answer a question", api::answer)
             .takes::<wire::NewAnswer>()
             .gives::<wire::Answered>(200),

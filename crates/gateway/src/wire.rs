@@ -13,21 +13,26 @@ mod session;
 mod sign_in;
 mod status;
 
-pub use approval::{Answer, Answered, Approvals, Argument, ArgumentRole, NewAnswer, Question};
+pub use approval::{
+    Answer, Answered, ApprovalStats, Approvals, Argument, ArgumentRole, DayCount, NewAnswer, Question,
+    QuestionGroup, RuleCount, STATS_DAYS_MAX, StandingCount,
+};
 pub use audit::{AuditPage, AuditQuery, AuditRecord, RECORDS_MAX};
 pub use demo::{Demo, DemoAttack, DemoLine, DemoTone, NewDemo};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use frame::{ClientFrame, Event, FRAME_BYTES_MAX, FrameError, Numbered, ServerFrame, close};
 pub use label::{Effect, Integrity, Label, Rule, Tier, Verdict};
 pub use session::{
-    Accepted, Cancelled, Item, ItemBody, NewMessage, NewSession, ProposedCall, Session, Sessions,
+    Accepted, Cancelled, Item, ItemBody, NewCeiling, NewMessage, NewSession, ProposedCall, Session, Sessions,
     TEXT_BYTES_MAX, TITLE_CHARACTERS_MAX, TaskState, Transcript,
 };
 pub use sign_in::{
     MadeToken, NewToken, SecretText, SignIn, SignInEntry, SignInKind, SignInLink, SignIns, SignedIn,
     SpeaksFor,
 };
-pub use status::{Command, Commands, Isolation, ModelInUse, Proof, ProofState, Readiness, Reason, Status};
+pub use status::{
+    Command, Commands, Isolation, ModelInUse, PolicyInForce, Proof, ProofState, Readiness, Reason, Status,
+};
 
 /// The version of these shapes, in the path and in `welcome`.
 pub const VERSION: u32 = 1;

@@ -1,15 +1,17 @@
-//! Looks at a stranger's text for signs that it wants to steer a model. What it finds can only make Hardshell ask more.
+//! Looks at a stranger's text for signs that it wants to steer a model, and takes the links out of what it supplied.
 //!
-//! It never says that a text is harmless, never allows anything, and never changes a text.
+//! What it finds can only make Hardshell ask more. It never says that a text is harmless and never allows anything.
 #![forbid(unsafe_code)]
 
 mod hidden;
+mod links;
 mod rules;
 
 use rules::RULES;
 use unicode_normalization::UnicodeNormalization as _;
 
-pub use hidden::{Hidden, hidden_in};
+pub use hidden::{Hidden, hidden_in, reveal};
+pub use links::{Defanging, defang};
 
 /// So many points, and what has consequences asks, also where a grant covers it.
 pub const POINTS_MAX: u32 = 3;

@@ -1,13 +1,40 @@
 //! What a call gave back, as `[tiers]` and `[sources]` say of where it came from.
 
+use crate::cases::Cases;
+use crate::facts::Facts;
 use crate::load::{Origin, Policy};
-use domain::{Call, Field, Integrity, Label, Output, Source, SourceKind, Tier, Value};
+use domain::{Call, Effect, Field, Integrity, Label, Output, Source, SourceKind, Tier, Value};
 use std::collections::BTreeSet;
 
 /// The kind of ids that name a mail: `MAILBOX/FOLDER/UNIQUE`.
 const MAIL: &str = "mail";
 
 impl Policy {
+    /// The highest tier that a session may read for which nothing else is said.
+    #[must_use]
+    pub fn ceiling(&self) -> Tier {
+        self.settings.tiers.ceiling.map_or(Tier::High, Tier::from)
+    }
+
+    /// How confidential what `call` gives back is at least, as far as that is known before it is carried out: as its
+    /// manifest says, of every path it names and every place its command sees, and as `[tiers]` says of the tool and of
+    /// every folder, sender and host it names.
+    pub(crate) fn tier_beforehand(&self, call: &Call, facts: &Facts, cases: &Cases) -> Tier {
+        let mut tiers = vec![facts.manifest.as_deref().map_or(Tier::Low, |manifest| manifest.source().tier)];
+        tiers.extend(cases.cases.iter().filter_map(|case| Some(case.path.as_ref()?.tier)));
+        let hosts = cases.cases.iter().filter_map(|case| case.host.as_ref()?.0.parse().ok());
+        tiers.extend(hosts.filter_map(|host| self.tier_of(Origin::Host(&host))));
+        tiers.extend(self.tier_of(Origin::Tool(&call.tool)));
+        tiers.extend(folders(call, &[]).iter().filter_map(|folder| self.tier_of(Origin::Folder(folder))));
+        if call.effect.is_repeatable() {
+            tiers.extend(call.recipients().into_iter().filter_map(|who| self.tier_of(Origin::Sender(who))));
+        }
+        if call.effect == Effect::Execute {
+            tiers.push(self.patterns.tier_of_opened());
+        }
+        tiers.into_iter().max().unwrap_or(Tier::Low)
+    }
+
     /// `output` of `call`, at least as confidential as `[tiers]` says of the tool, of every sender and host it came from,
     /// and of every mail folder and mailbox it was in; a fact where `[sources]` says that the owner's own people wrote it.
     #[must_use]
@@ -40,14 +67,14 @@ impl Policy {
             | SourceKind::Memory
             | SourceKind::Model => None,
         });
-        let folders = folders(call, output);
+        let folders = folders(call, &output.fields);
         let of_folders = folders.iter().filter_map(|folder| self.tier_of(Origin::Folder(folder)));
         of_tool.into_iter().chain(of_sources).chain(of_folders).max().unwrap_or(Tier::Low)
     }
 }
 
 /// The mail folders that a call names or that what it gave back was in: as `FOLDER`, `MAILBOX` and `MAILBOX/FOLDER`.
-fn folders(call: &Call, output: &Output) -> BTreeSet<String> {
+fn folders(call: &Call, fields: &[Field]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut note = |place: &str| {
         found.insert(place.to_string());
@@ -57,7 +84,7 @@ fn folders(call: &Call, output: &Output) -> BTreeSet<String> {
         note(&folder);
     }
     let given = call.arguments.iter().map(|argument| &argument.value);
-    for value in given.chain(output.fields.iter().map(|field| &field.value)) {
+    for value in given.chain(fields.iter().map(|field| &field.value)) {
         for leaf in value.leaves() {
             if let Value::Id { kind, id } = leaf
                 && kind == MAIL

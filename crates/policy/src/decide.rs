@@ -70,7 +70,10 @@ impl Policy {
     /// What every rule says of `action`. An error of any rule is a refusal that names it.
     pub(crate) fn verdicts(&self, action: &Action, facts: &Facts) -> Verdicts {
         let cases = cases::of(action, facts, &self.patterns, &self.programs, &self.settings);
-        let judged = judge::judge(action, facts, &cases, &self.settings);
+        let mut judged = judge::judge(action, facts, &cases, &self.settings);
+        if let Action::Call(call) = action {
+            judged.result_tier = self.tier_beforehand(call, facts, &cases);
+        }
         let mut hits = BTreeSet::new();
         let mut permits = BTreeSet::new();
         if cases.cases.len() > CASES_MAX {

@@ -38,7 +38,7 @@ pub(crate) fn judge(action: &Action, facts: &Facts, cases: &Cases, settings: &Se
             over: over_for_prompt(facts, settings),
             ..Judged::plain()
         },
-        Action::Reply(_) => {
+        Action::Reply(reply) => {
             let clearance = match (facts.principal.role, facts.proof) {
                 (Role::Owner, ChannelProof::Proven) => Tier::High,
                 (
@@ -46,7 +46,12 @@ pub(crate) fn judge(action: &Action, facts: &Facts, cases: &Cases, settings: &Se
                     ChannelProof::Proven | ChannelProof::Unproven,
                 ) => Tier::Low,
             };
-            Judged { carried: facts.label.tier(), clearance, sink: "owner", ..Judged::plain() }
+            let strangers = if facts.principal.role == Role::Owner || facts.label.is_clean() {
+                Vec::new()
+            } else {
+                facts.provenance.strangers(&refanged(&reply.text))
+            };
+            Judged { carried: facts.label.tier(), clearance, sink: "owner", strangers, ..Judged::plain() }
         }
         Action::Call(call) => judge_call(call, facts, cases, settings),
     }
@@ -74,6 +79,12 @@ impl Judged {
     }
 }
 
+/// What the output guard made harmless for the eye, as whoever copies it would mend it.
+fn refanged(text: &str) -> String {
+    let text = text.replace("[.]", ".").replace("[@]", "@").replace("[:]", ":");
+    text.replace("hxxp", "http")
+}
+
 fn judge_call(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) -> Judged {
     let manifest = facts.manifest.as_deref();
     let typed = typed_covers(call, facts);
@@ -96,21 +107,12 @@ fn judge_call(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) ->
         undoable,
         carried: carried.max(cases.carries_out.unwrap_or(Tier::Low)),
         clearance,
-        result_tier: result_tier(call, facts, cases, settings),
+        result_tier: Tier::Low,
         public_sink,
         sink,
         always: always(call.effect, undoable, settings),
         over: over(call.effect, facts, settings),
     }
-}
-
-/// How confidential what the call gives back is at least: as its manifest says, as `[tiers]` says of the tool, and of
-/// every path it names.
-fn result_tier(call: &Call, facts: &Facts, cases: &Cases, settings: &Settings) -> Tier {
-    let of_manifest = facts.manifest.as_deref().map_or(Tier::Low, |manifest| manifest.source().tier);
-    let of_tool = settings.tiers.tools.get(call.tool.as_str()).map_or(Tier::Low, |word| Tier::from(*word));
-    let of_paths = cases.cases.iter().filter_map(|case| case.path.as_ref()).map(|path| path.tier).max();
-    of_manifest.max(of_tool).max(of_paths.unwrap_or(Tier::Low))
 }
 
 /// Whether the owner typed exactly this call. Only on a proven channel, only the owner.

@@ -197,6 +197,8 @@ impl From<TierWord> for Tier {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tiers {
+    /// The highest tier that a session may read, where nothing is said for the session itself; high when left out.
+    pub ceiling: Option<TierWord>,
     /// By path: `"~/Tax/**" = "high"`.
     pub paths: BTreeMap<Glob, TierWord>,
     /// By mail folder.

@@ -727,6 +727,59 @@ fn a_session_reads_nothing_above_its_ceiling() {
 }
 
 #[test]
+fn somebody_else_is_told_a_strangers_link_only_when_the_owner_agrees() {
+    let told = |role: Role, label: Label, text: &str| {
+        let mut facts = facts("write to https://known.example/x", label);
+        facts.principal = Principal { role, name: "anna".into() };
+        let reply = Reply { session: "s-1".parse().unwrap(), text: text.into() };
+        let found = policy("").decide(Action::Reply(reply), &facts);
+        found.hits().iter().any(|hit| hit.id == "integrity.reply")
+    };
+    let read = Label::new(Integrity::Untrusted, Tier::Low, Source::new(SourceKind::Web, "evil.example"));
+    for (text, asks) in [
+        ("all is well", false),
+        ("see https://known.example/x", false),
+        ("see https://evil.example/p", true),
+        ("see ⟦stranger: hxxps://evil[.]example/p⟧", true),
+        ("write to mallory[@]evil[.]example", true),
+        ("[x](data:text/html,a)", true),
+        ("[x](javascript:alert)", true),
+        ("\\\\evil.example\\a", true),
+    ] {
+        assert_eq!(told(Role::Guest, read.clone(), text), asks, "{text}");
+        assert!(!told(Role::Owner, read.clone(), text) && !told(Role::Guest, Label::owner(), text), "{text}");
+    }
+}
+
+#[test]
+fn a_ceiling_holds_wherever_the_tier_of_what_is_read_is_known_beforehand() {
+    let settings = "[files]\nreadable_paths=[\"~/Tax\"]\n[tiers.senders]\n\"@bank.example\"=\"high\"\n\
+        [tiers.folders]\nFinance=\"high\"\n[tiers.hosts]\n\"*.bank.example\"=\"high\"\n[tiers.tools]\n\"host.logs\"=\"high\"";
+    let mut facts = facts("https://www.bank.example/ https://news.example/", Label::owner());
+    facts.ceiling = Tier::Medium;
+    for (tool, arguments, refused) in [
+        ("files.read", r#"{"path":"~/Tax/2025.txt"}"#, true),
+        ("mail.list", r#"{"folder":"Finance"}"#, true),
+        ("mail.list", r#"{"folder":"INBOX"}"#, false),
+        ("mail.read", r#"{"id":"work/Finance/7"}"#, true),
+        ("mail.read", r#"{"id":"work/INBOX/7"}"#, false),
+        ("web.fetch", r#"{"url":"https://www.bank.example/"}"#, true),
+        ("web.fetch", r#"{"url":"https://news.example/"}"#, false),
+        ("host.logs", "{}", true),
+        ("host.disk", "{}", false),
+        // A command sees every place that is opened, and one of them is of the highest tier.
+        ("shell.run", r#"{"command":"ls"}"#, true),
+        ("mail.send", r#"{"to":["a@bank.example"],"subject":"s","body":"b"}"#, false),
+    ] {
+        let decision = decide(&policy(settings), tool, arguments, &facts);
+        let hit = decision.hits().iter().any(|hit| hit.id == "flow.ceiling" && hit.verdict == Verdict::Deny);
+        assert_eq!(hit, refused, "{tool} {arguments}: {:?}", decision.hits());
+    }
+    assert_eq!(policy("[tiers]\nceiling=\"low\"").ceiling(), Tier::Low);
+    assert_eq!(policy("").ceiling(), Tier::High);
+}
+
+#[test]
 fn an_unknown_key_is_an_error() {
     assert!(Settings::from_toml("[shell]\nmodes=\"ask\"").is_err());
     assert!(Settings::from_toml("[shel]\nmode=\"ask\"").is_err());

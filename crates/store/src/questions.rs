@@ -154,6 +154,18 @@ impl Tx<'_> {
         self.rows("SELECT * FROM questions WHERE answer IS NULL ORDER BY asked, id", [], read)
     }
 
+    /// The questions asked since `from`, oldest first, at most the newest `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`].
+    pub fn questions_since(&self, from: Timestamp, limit: u32) -> Result<Vec<Question>, Error> {
+        let sql =
+            "SELECT * FROM (SELECT * FROM questions WHERE asked >= ?1 ORDER BY asked DESC, id DESC LIMIT ?2)
+                   ORDER BY asked, id";
+        self.rows(sql, params![integer(from.0), limit], read)
+    }
+
     /// Every question of a task, oldest first.
     ///
     /// # Errors

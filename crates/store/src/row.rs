@@ -1,7 +1,7 @@
 //! From columns to types. What cannot be read is an error that names it, never a guess.
 
 use crate::Error;
-use domain::{ActionDigest, Channel, Effect, Label, Principal, Role, Timestamp};
+use domain::{ActionDigest, Channel, Effect, Label, Principal, Role, Tier, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::FromSql;
 use std::str::FromStr;
@@ -70,6 +70,13 @@ pub(crate) fn optional_time(row: &Row<'_>, name: &'static str) -> Result<Option<
     time.map(|time| u64::try_from(time).map(Timestamp))
         .transpose()
         .map_err(|_negative| Error::Unreadable { what: name, of: "a row".to_string() })
+}
+
+pub(crate) fn optional_tier(row: &Row<'_>, name: &'static str, of: &str) -> Result<Option<Tier>, Error> {
+    let word: Option<String> = column(row, name)?;
+    let read = |word: String| Tier::ALL.into_iter().find(|tier| tier.as_str() == word);
+    word.map(|word| read(word).ok_or_else(|| Error::Unreadable { what: name, of: of.to_string() }))
+        .transpose()
 }
 
 /// As SQLite keeps it: at most the largest signed number.

@@ -1,8 +1,8 @@
 //! Conversations: what each is called, whose it is, and the label of everything it has read.
 
-use crate::row::{channel, column, integer, label, optional_time, parsed, principal, time};
+use crate::row::{channel, column, integer, label, optional_tier, optional_time, parsed, principal, time};
 use crate::{Error, Tx};
-use domain::{Channel, Label, Principal, SessionId, Timestamp};
+use domain::{Channel, Label, Principal, SessionId, Tier, Timestamp};
 use rusqlite::{Row, params};
 
 /// The longest title, in bytes; the caller cuts.
@@ -27,6 +27,8 @@ pub struct Session {
     pub label: Label,
     /// When it was taken away; nothing more happens in it.
     pub revoked: Option<Timestamp>,
+    /// The highest tier that it may read; the configuration's where nothing is said.
+    pub ceiling: Option<Tier>,
 }
 
 impl Tx<'_> {
@@ -38,8 +40,8 @@ impl Tx<'_> {
     pub fn add_session(&self, session: &Session) -> Result<(), Error> {
         check_title(&session.title)?;
         let added = self.change(
-            "INSERT INTO sessions (id, title, created, active, channel, role, principal, label, revoked)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            "INSERT INTO sessions (id, title, created, active, channel, role, principal, label, revoked, ceiling)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
             params![
                 session.id.as_str(),
                 session.title,
@@ -50,6 +52,7 @@ impl Tx<'_> {
                 session.principal.name,
                 session.label.to_string(),
                 session.revoked.map(|at| integer(at.0)),
+                session.ceiling.map(Tier::as_str),
             ],
         )?;
         if added == 0 {
@@ -109,6 +112,19 @@ impl Tx<'_> {
         Ok(joined)
     }
 
+    /// Says what a session may read at most from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn set_ceiling(&self, id: &SessionId, ceiling: Tier) -> Result<(), Error> {
+        let changed = self.change(
+            "UPDATE sessions SET ceiling = ?2 WHERE id = ?1",
+            params![id.as_str(), ceiling.as_str()],
+        )?;
+        found(changed, id)
+    }
+
     /// Takes a session away: it is kept, and nothing more may happen in it.
     ///
     /// # Errors
@@ -145,5 +161,6 @@ fn read(row: &Row<'_>) -> Result<Session, Error> {
         principal: principal(row, &of)?,
         label: label(row, &of)?,
         revoked: optional_time(row, "revoked")?,
+        ceiling: optional_tier(row, "ceiling", &of)?,
     })
 }

@@ -95,6 +95,14 @@ impl broker::Scan for Wary {
     fn is_suspicious(&self, text: &str) -> bool {
         text.contains("a very suspicious text")
     }
+    fn reveal(&self, text: &str) -> String {
+        text.to_string()
+    }
+    fn defang(&self, text: &str, is_strange: &dyn Fn(&str) -> bool) -> String {
+        let word =
+            |word: &str| if is_strange(word) { word.replace("https", "hxxps") } else { word.to_string() };
+        text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    }
 }
 struct Nothing;
 struct Leads(Arc<Mutex<Vec<Target>>>);
@@ -185,7 +193,7 @@ impl House {
         let catalog = Arc::new(Catalog::builtin().unwrap());
         let spaces = ["files", "host", "mail", "memory", "shell", "web"];
         let broker = Broker::new(Parts {
-            policy: policy_of(&folder, &settings),
+            policy: Arc::new(policy_of(&folder, &settings)),
             catalog,
             log: Arc::clone(&log),
             store: store.clone(),
@@ -226,7 +234,7 @@ impl House {
     /// Puts other sections of the policy in force.
     pub async fn rule(&self, settings: &str) {
         let settings = Settings::from_toml(settings).unwrap();
-        self.broker.replace_policy(policy_of(&self.folder, &settings)).await.unwrap();
+        self.broker.replace_policy(Arc::new(policy_of(&self.folder, &settings))).await.unwrap();
     }
 
     pub fn lock(&self) {
@@ -317,6 +325,12 @@ impl House {
             detail: Some("the disk was full".into()),
         };
         self.log.note(audit::Entry { subject, event }, Timestamp(1)).await.unwrap();
+    }
+
+    /// Whether a session has read nobody but its owner.
+    pub async fn is_clean(&self, who: &Speaker) -> bool {
+        let of = who.session.clone();
+        self.store.run(move |tx| tx.session(&of)).await.unwrap().unwrap().label.is_clean()
     }
 
     pub fn kinds(&self) -> Vec<String> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its house up has failed")]
 
 mod approvals;
+mod given;
 mod house;
 mod planner;
 

@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::show;
-use gateway::wire::{Answer, Answered, Event, NewAnswer, Question, ServerFrame};
+use gateway::wire::{Answer, Answered, ApprovalStats, Event, NewAnswer, Question, ServerFrame};
 use std::io::{BufRead as _, IsTerminal as _};
 
 /// Does it.
@@ -28,16 +28,80 @@ pub async fn run(common: &Common, arguments: &Approvals) -> Result<Exit, Problem
         }
         ApprovalsCommand::Deny { id } => give(common, &client, id, Answer::Deny).await,
         ApprovalsCommand::Watch => watch(common, &client).await,
+        ApprovalsCommand::Stats { days } => stats(common, &client, *days).await,
     }
 }
 
 async fn open(client: &Client) -> Result<Vec<Question>, Problem> {
-    let approvals: gateway::wire::Approvals = client.get("/api/v1/approvals").await?;
-    Ok(approvals.questions)
+    Ok(all(client).await?.questions)
+}
+
+async fn all(client: &Client) -> Result<gateway::wire::Approvals, Problem> {
+    client.get("/api/v1/approvals").await
+}
+
+/// So many questions are told in one look before they are listed one by one.
+const DIGEST_FROM: usize = 4;
+
+/// What waits, put together: one line for questions that are alike.
+pub fn digest(approvals: &gateway::wire::Approvals) -> Vec<String> {
+    let line = |group: &gateway::wire::QuestionGroup| {
+        let source =
+            group.source.as_ref().map(|source| format!(", after reading {source}")).unwrap_or_default();
+        let first = group.questions.first().map(String::as_str).unwrap_or_default();
+        let text = format!(
+            "  {:>3} × {} ({}){source}; the oldest is {first}: {}",
+            group.questions.len(),
+            group.tool,
+            group.rules.join(", "),
+            group.title
+        );
+        show::printable(&text)
+    };
+    approvals.digest.iter().map(line).collect()
+}
+
+async fn stats(common: &Common, client: &Client, days: u32) -> Result<Exit, Problem> {
+    let stats: ApprovalStats = client.get(&format!("/api/v1/approvals/stats?days={days}")).await?;
+    if common.json {
+        show::json(&stats);
+        return Ok(Exit::Done);
+    }
+    show::line(&format!(
+        "{} questions in {days} days, {} a day: {} approved, {} denied, {} lapsed, {} waiting.",
+        stats.questions, stats.per_day, stats.approved, stats.denied, stats.expired, stats.waiting
+    ));
+    if !stats.rules.is_empty() {
+        show::line("\nWhich rules asked:");
+    }
+    for rule in &stats.rules {
+        show::line(&show::printable(&format!("  {:>4}  {:<24} {}", rule.questions, rule.id, rule.why)));
+    }
+    if !stats.standing.is_empty() {
+        show::line("\nWhat `approve --always` would have spared you, of what you always approved:");
+    }
+    for rule in &stats.standing {
+        show::line(&show::printable(&format!("  {:>4}  {}", rule.spares, rule.rule)));
+    }
+    if !stats.days.is_empty() {
+        show::line("\nBy day:");
+    }
+    for day in &stats.days {
+        let bar = "▇".repeat(usize::try_from(day.questions.min(60)).unwrap_or(60));
+        show::line(&format!("  {}  {:>4}  {bar}", day.day, day.questions));
+    }
+    Ok(Exit::Done)
 }
 
 async fn list(common: &Common, client: &Client) -> Result<Exit, Problem> {
-    let questions = open(client).await?;
+    let approvals = all(client).await?;
+    let told = digest(&approvals);
+    let questions = approvals.questions;
+    if !common.json && questions.len() >= DIGEST_FROM && told.len() < questions.len() {
+        show::line(&format!("{} questions wait for your approval:", questions.len()));
+        told.iter().for_each(|line| show::line(line));
+        show::line("");
+    }
     if common.json {
         show::json(&questions);
     } else if questions.is_empty() {

@@ -7,7 +7,9 @@ use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{root, show};
 use daemon::{Options, Running};
-use gateway::wire::{Accepted, Event, NewMessage, NewSession, ServerFrame, Session, TaskState, Verdict};
+use gateway::wire::{
+    Accepted, Event, NewCeiling, NewMessage, NewSession, ServerFrame, Session, TaskState, Tier, Verdict,
+};
 use std::io::{BufRead as _, IsTerminal as _};
 
 /// Talks.
@@ -33,14 +35,31 @@ pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
 }
 
 async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit, Problem> {
+    let ceiling = arguments.ceiling.as_deref().and_then(tier);
     let session = match &arguments.session {
-        Some(session) => session.clone(),
-        None => client.post::<Session>("/api/v1/sessions", &NewSession::default()).await?.id,
+        Some(session) => {
+            if let Some(ceiling) = ceiling {
+                set_ceiling(client, session, ceiling).await?;
+            }
+            session.clone()
+        }
+        None => {
+            let new = NewSession { ceiling, ..NewSession::default() };
+            client.post::<Session>("/api/v1/sessions", &new).await?.id
+        }
     };
     if let Some(text) = &arguments.message {
         return say(common, client, &session, text, Asking::Leave).await;
     }
     show::note(&format!("session {session} · /help shows what it understands · Ctrl-D leaves"));
+    let waiting: gateway::wire::Approvals = client.get("/api/v1/approvals").await?;
+    if !waiting.questions.is_empty() {
+        show::note(&format!(
+            "{} questions wait for your approval; `hardshell approvals list`",
+            waiting.questions.len()
+        ));
+        crate::commands::approvals::digest(&waiting).iter().for_each(|line| show::note(line));
+    }
     loop {
         if std::io::stdin().is_terminal() {
             show::piece("› ");
@@ -50,10 +69,31 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
             std::io::stdin().lock().read_line(&mut line).ok().filter(|bytes| *bytes > 0).map(|_| line)
         });
         let Some(line) = line.await.unwrap_or_default() else { return Ok(Exit::Done) };
-        if !line.trim().is_empty() {
+        if let Some(word) = line.trim().strip_prefix("/ceiling") {
+            match tier(word.trim()) {
+                Some(ceiling) => set_ceiling(client, &session, ceiling).await?,
+                None => show::note("hint: /ceiling low, /ceiling medium or /ceiling high"),
+            }
+        } else if !line.trim().is_empty() {
             say(common, client, &session, line.trim(), Asking::Here).await?;
         }
     }
+}
+
+fn tier(word: &str) -> Option<Tier> {
+    match word {
+        "low" => Some(Tier::Low),
+        "medium" => Some(Tier::Medium),
+        "high" => Some(Tier::High),
+        _ => None,
+    }
+}
+
+async fn set_ceiling(client: &Client, session: &str, ceiling: Tier) -> Result<(), Problem> {
+    let path = format!("/api/v1/sessions/{session}/ceiling");
+    let session: Session = client.post(&path, &NewCeiling { ceiling }).await?;
+    show::note(&format!("this session may read {:?} at most", session.ceiling).to_lowercase());
+    Ok(())
 }
 
 /// What to do with a question.

@@ -1,11 +1,13 @@
 //! `hardshell policy`: the rules in force, what they say of one action, and what an owner should look at.
 
 use crate::arguments::Common;
+use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{root, show};
 use clap::Subcommand;
 use domain::{RuleHit, Verdict};
+use gateway::wire::PolicyInForce;
 use policy::Policy;
 use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Read as _};
@@ -66,6 +68,12 @@ pub enum PolicyCommand {
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
     },
+    /// Put the rules on disk in force in the Hardshell that runs: configuration and rule files, from the next decision on.
+    #[command(
+        after_help = "Rules that cannot be used change nothing. Questions that were asked before have to be asked again.\n\
+            What is opened at the start (folders, mailboxes, models) is opened at the start.\n\nExample:\n  hardshell policy reload"
+    )]
+    Reload,
     /// Say what is wider than it reads, never matches, or says nothing new.
     #[command(
         after_help = "Ends with 1 when there is something to look at.\n\nExample:\n  hardshell policy lint"
@@ -74,8 +82,9 @@ pub enum PolicyCommand {
 }
 
 /// Does it.
-pub fn run(common: &Common, command: &PolicyCommand) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, command: &PolicyCommand) -> Result<Exit, Problem> {
     match command {
+        PolicyCommand::Reload => reload(common).await,
         PolicyCommand::Show { rule } => Ok(print(common, &in_force(common)?, rule.as_deref().unwrap_or(""))),
         PolicyCommand::Check { file } => {
             let answer = decide(common, file.as_deref())?;
@@ -183,7 +192,20 @@ fn sign(common: &Common, name: &str, key: Option<&Path>) -> Result<Exit, Problem
     if common.json {
         show::json(&json!({"signature": signature}));
     } else {
-        show::line(&format!("{name} is signed; what it permits counts from the next start on."));
+        show::line(&format!("{name} is signed; what it permits counts after `hardshell policy reload`."));
+    }
+    Ok(Exit::Done)
+}
+
+async fn reload(common: &Common) -> Result<Exit, Problem> {
+    let client = Client::of(&show::home(common)?);
+    let now: PolicyInForce = client.post("/api/v1/policy/reload", &json!({})).await?;
+    if common.json {
+        show::json(&now);
+    } else if now.changed {
+        show::line(&format!("The rules on disk are in force: {}", now.digest));
+    } else {
+        show::line(&format!("The rules on disk were in force already: {}", now.digest));
     }
     Ok(Exit::Done)
 }

@@ -1,17 +1,24 @@
 //! `hardshell prove`: every proof, now.
 
 use crate::arguments::Common;
+use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{root, show};
-use gateway::wire::{Proof, ProofState};
+use gateway::wire::{Proof, ProofState, Status};
 
 /// Makes every proof and shows how each came out.
 pub async fn run(common: &Common) -> Result<Exit, Problem> {
     let home = show::home(common)?;
+    let client = Client::of(&home);
+    let in_force = if client.is_there().await {
+        Some(client.get::<Status>("/api/v1/status").await?.policy)
+    } else {
+        None
+    };
     root::leave(&home)?;
     show::note("trying every control; each canary is also let loose once without the wall it tests");
-    let proofs = daemon::prove_home(&home, crate::hidden::passphrase).await.map_err(Box::new)?;
+    let proofs = daemon::prove_home(&home, crate::hidden::passphrase, in_force).await.map_err(Box::new)?;
     if common.json {
         show::json(&proofs);
     } else {

@@ -21,7 +21,9 @@ pub async fn run(common: &Common, command: &SessionCommand) -> Result<Exit, Prob
                 for session in all.sessions {
                     let label =
                         format!("{:?}/{:?}", session.label.integrity, session.label.tier).to_lowercase();
-                    show::line(&show::printable(&format!("{}  {label:<18} {}", session.id, session.title)));
+                    let ceiling = format!("reads up to {:?}", session.ceiling).to_lowercase();
+                    let line = format!("{}  {label:<18} {ceiling:<18} {}", session.id, session.title);
+                    show::line(&show::printable(&line));
                 }
             }
         }

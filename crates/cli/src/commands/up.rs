@@ -38,9 +38,16 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
     let alive = service::tell();
     let mut terminate = signal(SignalKind::terminate()).map_err(|source| io("listen for signals", source))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|source| io("listen for signals", source))?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let mut hang_up = signal(SignalKind::hangup()).map_err(|source| io("listen for signals", source))?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => match running.reload_policy().await {
+                Ok(digest) => show::note(&format!("the rules on disk are in force: {digest}")),
+                Err(why) => show::note(&format!("could not put the rules on disk in force: {why}")),
+            },
+        }
     }
     show::note("stopping");
     service::stopping(alive);

@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod ceiling;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod crash;
@@ -28,6 +30,8 @@ mod lockdown;
 mod memory;
 #[cfg(test)]
 mod place;
+#[cfg(test)]
+mod reload;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]

@@ -230,6 +230,7 @@ fn names_a_message(value: &[u8]) -> bool {
 fn readable(html: &str) -> String {
     let page = html::read(html);
     let mut text = page.text;
+    text.push_str(&html::concealed_in_words(&page.concealed));
     if !page.links.is_empty() {
         text.push_str("\n\nLinks:");
         for (number, link) in (1..).zip(&page.links) {

@@ -65,6 +65,113 @@ pub enum ArgumentRole {
 pub struct Approvals {
     /// Open questions, oldest first.
     pub questions: Vec<Question>,
+    /// The same, put together by what is asked and why, the largest group first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digest: Vec<QuestionGroup>,
+}
+
+/// Questions that are alike: the same tool, asked about by the same rules, after reading the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QuestionGroup {
+    /// The tool.
+    pub tool: String,
+    /// The oldest one's title.
+    pub title: String,
+    /// The rules that ask, by their ids.
+    pub rules: Vec<String>,
+    /// What had been read before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Their ids, oldest first.
+    pub questions: Vec<String>,
+    /// When the oldest was asked, in milliseconds since 1970.
+    pub oldest: u64,
+}
+
+impl Approvals {
+    /// The list and its digest.
+    #[must_use]
+    pub fn of(questions: Vec<Question>) -> Self {
+        let mut digest: Vec<QuestionGroup> = Vec::new();
+        for question in &questions {
+            let rules: Vec<String> = question.rules.iter().map(|rule| rule.id.clone()).collect();
+            let alike = |group: &&mut QuestionGroup| {
+                group.tool == question.tool && group.rules == rules && group.source == question.source
+            };
+            match digest.iter_mut().find(alike) {
+                Some(group) => group.questions.push(question.id.clone()),
+                None => digest.push(QuestionGroup {
+                    tool: question.tool.clone(),
+                    title: question.title.clone(),
+                    rules,
+                    source: question.source.clone(),
+                    questions: vec![question.id.clone()],
+                    oldest: question.asked,
+                }),
+            }
+        }
+        digest.sort_by(|left, right| right.questions.len().cmp(&left.questions.len()));
+        Self { questions, digest }
+    }
+}
+
+/// The most days that [`ApprovalStats`] look back.
+pub const STATS_DAYS_MAX: u32 = 366;
+
+/// `GET /api/v1/approvals/stats`: how often the owner is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalStats {
+    /// From when, in milliseconds since 1970.
+    pub since: u64,
+    /// Until when, in milliseconds since 1970.
+    pub until: u64,
+    /// How many questions were asked.
+    pub questions: u64,
+    /// How many were approved, once or always.
+    pub approved: u64,
+    /// How many were denied.
+    pub denied: u64,
+    /// How many lapsed.
+    pub expired: u64,
+    /// How many wait.
+    pub waiting: u64,
+    /// Questions a day, to one decimal.
+    pub per_day: f64,
+    /// Each day with questions, oldest first.
+    pub days: Vec<DayCount>,
+    /// The rules that asked, the busiest first; one question may have several.
+    pub rules: Vec<RuleCount>,
+    /// The standing rules that would have spared questions, the best first: only of what was always approved.
+    pub standing: Vec<StandingCount>,
+}
+
+/// The questions of one day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DayCount {
+    /// The date where Hardshell runs: `2026-11-27`.
+    pub day: String,
+    /// How many were asked.
+    pub questions: u64,
+}
+
+/// The questions of one rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleCount {
+    /// The rule.
+    pub id: String,
+    /// Why it asks.
+    pub why: String,
+    /// How many it asked.
+    pub questions: u64,
+}
+
+/// What a standing rule would have spared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StandingCount {
+    /// The rule that "always" would have made, in words.
+    pub rule: String,
+    /// How many questions would not have been asked.
+    pub spares: u64,
 }
 
 /// The owner's answer.

@@ -91,12 +91,28 @@ impl From<&domain::Label> for Label {
                 domain::Integrity::Attested => Integrity::Attested,
                 domain::Integrity::Untrusted => Integrity::Untrusted,
             },
-            tier: match label.tier() {
-                domain::Tier::Low => Tier::Low,
-                domain::Tier::Medium => Tier::Medium,
-                domain::Tier::High => Tier::High,
-            },
+            tier: label.tier().into(),
             sources: label.sources().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<domain::Tier> for Tier {
+    fn from(tier: domain::Tier) -> Self {
+        match tier {
+            domain::Tier::Low => Self::Low,
+            domain::Tier::Medium => Self::Medium,
+            domain::Tier::High => Self::High,
+        }
+    }
+}
+
+impl From<Tier> for domain::Tier {
+    fn from(tier: Tier) -> Self {
+        match tier {
+            Tier::Low => Self::Low,
+            Tier::Medium => Self::Medium,
+            Tier::High => Self::High,
         }
     }
 }

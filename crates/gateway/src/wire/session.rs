@@ -1,6 +1,6 @@
 //! Sessions, their transcripts, and messages into them.
 
-use super::{Label, Rule};
+use super::{Label, Rule, Tier};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,8 @@ pub struct Session {
     pub state: Option<TaskState>,
     /// The join over everything it has read.
     pub label: Label,
+    /// The highest tier that it may read.
+    pub ceiling: Tier,
 }
 
 /// `GET /api/v1/sessions`.
@@ -43,6 +45,18 @@ pub struct NewSession {
     /// A title of the owner's own; without one, the first words of the first message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// The highest tier that it may read; what the configuration says when left out. A program may ask for less than
+    /// that, the owner in person for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Tier>,
+}
+
+/// The body of `POST /api/v1/sessions/{id}/ceiling`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCeiling {
+    /// The highest tier that the session may read from here on.
+    pub ceiling: Tier,
 }
 
 /// `GET /api/v1/sessions/{id}`.

@@ -22,6 +22,9 @@ pub struct Status {
     pub home: String,
     /// Whether the mailbox is the sample that comes with a first home.
     pub sample_mailbox: bool,
+    /// The digest of the rules in force.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub policy: String,
 }
 
 /// How well commands are confined here.
@@ -109,4 +112,13 @@ pub struct Command {
     pub help: String,
     /// A line that can be sent as it stands.
     pub example: String,
+}
+
+/// What came of `POST /api/v1/policy/reload`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyInForce {
+    /// The digest of the rules in force.
+    pub digest: String,
+    /// Whether they are others than before.
+    pub changed: bool,
 }

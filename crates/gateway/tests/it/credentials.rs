@@ -57,7 +57,22 @@ fn rows() -> Vec<Row> {
             none.clone(),
         ),
         row("DELETE /api/v1/sessions/{id}", "/api/v1/sessions/main", Need::InPerson, 200, none.clone()),
+        row(
+            "POST /api/v1/sessions/{id}/ceiling",
+            "/api/v1/sessions/main/ceiling",
+            Need::InPerson,
+            200,
+            json!({"ceiling": "low"}),
+        ),
         row("POST /api/v1/lockdown", "/api/v1/lockdown", Need::InPerson, 200, none.clone()),
+        row(
+            "GET /api/v1/approvals/stats",
+            "/api/v1/approvals/stats?days=7",
+            Need::Has("read"),
+            200,
+            none.clone(),
+        ),
+        row("POST /api/v1/policy/reload", "/api/v1/policy/reload", Need::InPerson, 200, none.clone()),
         row("GET /api/v1/approvals", "/api/v1/approvals", Need::Has("read"), 200, none.clone()),
         row(
             "POST /api/v1/approvals/{id}",

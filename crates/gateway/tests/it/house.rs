@@ -150,6 +150,7 @@ impl TestHouse {
             updated: STARTED,
             state: None,
             label: label(),
+            ceiling: wire::Tier::High,
         }
     }
 
@@ -256,6 +257,7 @@ impl House for TestHouse {
             model: wire::ModelInUse { name: "builtin".to_string(), kind: "builtin".to_string() },
             home: "/home/owner/.hardshell".to_string(),
             sample_mailbox: true,
+            policy: "ab".repeat(32),
         }))
     }
 
@@ -276,6 +278,15 @@ impl House for TestHouse {
         let mut session = self.session_named(&format!("s{number}"));
         session.title = new.title.unwrap_or_default();
         done(Ok(session))
+    }
+
+    fn set_ceiling<'a>(
+        &'a self,
+        _caller: &'a Caller,
+        id: &'a SessionId,
+        ceiling: wire::Tier,
+    ) -> Later<'a, wire::Session> {
+        done(self.known(id).map(|()| wire::Session { ceiling, ..self.session_named(id.as_str()) }))
     }
 
     fn session<'a>(&'a self, _caller: &'a Caller, id: &'a SessionId) -> Later<'a, wire::Transcript> {
@@ -313,6 +324,26 @@ impl House for TestHouse {
 
     fn approvals<'a>(&'a self, _caller: &'a Caller) -> Later<'a, Vec<wire::Question>> {
         done(Ok(vec![question()]))
+    }
+
+    fn approval_stats<'a>(&'a self, _caller: &'a Caller, days: u32) -> Later<'a, wire::ApprovalStats> {
+        done(Ok(wire::ApprovalStats {
+            since: STARTED - u64::from(days) * 86_400_000,
+            until: STARTED,
+            questions: 0,
+            approved: 0,
+            denied: 0,
+            expired: 0,
+            waiting: 0,
+            per_day: 0.0,
+            days: vec![],
+            rules: vec![],
+            standing: vec![],
+        }))
+    }
+
+    fn reload_policy<'a>(&'a self, _caller: &'a Caller) -> Later<'a, wire::PolicyInForce> {
+        done(Ok(wire::PolicyInForce { digest: "ab".repeat(32), changed: false }))
     }
 
     fn answer<'a>(

@@ -24,7 +24,7 @@ fn rule() -> Value {
 }
 
 fn session() -> Value {
-    json!({"id": "main", "title": "Main", "channel": "web", "created": 1, "updated": 2, "state": "waiting", "label": label()})
+    json!({"id": "main", "title": "Main", "channel": "web", "created": 1, "updated": 2, "state": "waiting", "label": label(), "ceiling": "high"})
 }
 
 fn question() -> Value {

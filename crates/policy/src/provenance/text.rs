@@ -127,12 +127,31 @@ pub fn strangers_in(text: &str) -> Vec<String> {
     found.into_iter().collect()
 }
 
+/// Schemes that lead somewhere, or run something, without `//` behind them.
+const SCHEMES: [&str; 16] = [
+    "http:",
+    "https:",
+    "ftp:",
+    "ws:",
+    "wss:",
+    "file:",
+    "data:",
+    "javascript:",
+    "vbscript:",
+    "blob:",
+    "mailto:",
+    "tel:",
+    "sms:",
+    "intent:",
+    "magnet:",
+    "view-source:",
+];
+
 fn lead_in(word: &str) -> Option<String> {
     let lower = word.to_lowercase();
-    let is_link = lower.contains("://")
-        || lower.starts_with("www.")
-        || lower.starts_with("mailto:")
-        || lower.starts_with("//");
+    let is_link = ["://", ":\\"].iter().any(|mark| lower.contains(mark))
+        || ["www.", "//", "\\\\"].iter().any(|mark| lower.starts_with(mark))
+        || SCHEMES.iter().any(|known| lower.strip_prefix(known).is_some_and(|rest| !rest.is_empty()));
     let is_mail =
         lower.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
     let handle = lower.strip_prefix('@').is_some_and(|rest| rest.chars().count() > 2);

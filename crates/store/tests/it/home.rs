@@ -32,7 +32,7 @@ async fn what_is_kept_is_there_after_a_restart() {
     }
     drop(store);
     let (store, opened) = house.open();
-    assert_eq!((opened.from_version, opened.after_crash), (2, false));
+    assert_eq!((opened.from_version, opened.after_crash), (3, false));
     assert_eq!(ids(&store).await, ["s1"]);
 }
 
@@ -75,7 +75,7 @@ fn a_newer_home_and_a_foreign_database_are_refused_and_untouched() {
         drop(connection);
         let before = fs::read(&path).unwrap();
         match Store::open(house.home(), NOW) {
-            Err(Error::Newer { found: 99, known: 2, .. }) => assert_eq!(pragma, "user_version"),
+            Err(Error::Newer { found: 99, known: 3, .. }) => assert_eq!(pragma, "user_version"),
             Err(Error::NotOurs { .. }) => assert_eq!(pragma, "application_id"),
             other => panic!("{other:?}"),
         }
@@ -105,7 +105,7 @@ async fn a_home_of_each_older_version_is_read() {
         assert_eq!(store.run(|tx| tx.search_memory("dentist", 5)).await.unwrap().len(), 1);
         found += 1;
     }
-    assert_eq!(found, 2, "one file for each version");
+    assert_eq!(found, 3, "one file for each version");
 }
 
 /// Writes the file of the newest version when it is asked to; a look at what it would write otherwise.

@@ -39,6 +39,7 @@ pub fn session(id: &str) -> Session {
         principal: Principal::owner(),
         label: Label::nothing(),
         revoked: None,
+        ceiling: None,
     }
 }
 

@@ -56,7 +56,19 @@ impl OnRecord {
                 Event::Intent { deed, .. } if !on_record.outcomes.contains_key(&record.seq()) => {
                     on_record.open.push((record.seq(), subject, deed));
                 }
-                _ => {}
+                Event::Intent { .. }
+                | Event::Refusal { .. }
+                | Event::Question { .. }
+                | Event::Answer { .. }
+                | Event::Inbound { .. }
+                | Event::SignIn { .. }
+                | Event::Config { .. }
+                | Event::Policy { .. }
+                | Event::Secret { .. }
+                | Event::Proof { .. }
+                | Event::Lockdown { .. }
+                | Event::Backup { .. }
+                | Event::Connection { .. } => {}
             }
         }
         Ok(on_record)

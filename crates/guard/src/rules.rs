@@ -94,7 +94,7 @@ const SIGNS: [(&str, u32, &str); 16] = [
         "it wants a tool used",
     ),
     (
-        r"!\[[^\]]{0,200}\]\(https?://[^)\s]{1,300}[?&=][^)\s]{0,300}\)",
+        r"!\[[^\]]{0,100}\]\(https?://[^)\s?&=]{1,200}[?&=]",
         1,
         "it holds a picture whose address carries data",
     ),

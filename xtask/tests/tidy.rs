@@ -29,6 +29,21 @@ fn manifests_match_architecture_md() {
 }
 
 #[test]
+fn every_outside_crate_is_named_in_architecture_md_and_no_other() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let table = text.split("| outside crate |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let named: Vec<&str> =
+        rows.flat_map(|row| row.split('|').nth(1).unwrap().split(',').map(str::trim)).collect();
+    let mut once = BTreeSet::new();
+    for name in &named {
+        assert!(once.insert(name.to_string()), "{name} stands twice");
+    }
+    let used: BTreeSet<String> = outside_needs().into_values().flatten().collect();
+    assert_eq!(once, used);
+}
+
+#[test]
 fn the_trusted_core_depends_on_nothing_outside_itself_but_the_tools_and_the_store() {
     let may: BTreeSet<&str> = TRUSTED_CORE.iter().copied().chain(["tools", "store"]).collect();
     for (krate, needs) in edges_in_manifests() {

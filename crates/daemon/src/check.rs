@@ -57,16 +57,30 @@ impl std::fmt::Display for Finding {
 /// [`ConfigProblem::Unreadable`], [`ConfigProblem::TooLong`] and [`ConfigProblem::Malformed`]: nothing else can be
 /// looked at then.
 pub fn check_home(root: &Path) -> Result<Vec<Finding>, ConfigProblem> {
+    let (config, text) = Config::load_unchecked(&root.join(config::FILE))?;
+    Ok(findings(root, &config, &text))
+}
+
+/// The same for `text`, as if the home's configuration were that.
+///
+/// # Errors
+///
+/// [`ConfigProblem::Malformed`].
+pub fn check_text(root: &Path, text: &str) -> Result<Vec<Finding>, ConfigProblem> {
+    Ok(findings(root, &Config::shaped(text, &root.join(config::FILE))?, text))
+}
+
+fn findings(root: &Path, config: &Config, text: &str) -> Vec<Finding> {
     let path = root.join(config::FILE);
-    let (config, text) = Config::load_unchecked(&path)?;
     let mut faults = config.faults();
-    faults.extend(models(&config));
-    faults.extend(mail(&config));
-    faults.extend(network(&config));
-    faults.extend(tls(&config));
+    faults.extend(models(config));
+    faults.extend(mail(config));
+    faults.extend(network(config));
+    faults.extend(tls(config));
+    faults.extend(backups(config));
     let finding = |fault: Fault, weight| Finding {
         file: path.clone(),
-        place: locate(&text, &fault.way),
+        place: locate(text, &fault.way),
         key: Some(fault.key),
         what: fault.reason,
         hint: fault.hint,
@@ -74,11 +88,18 @@ pub fn check_home(root: &Path) -> Result<Vec<Finding>, ConfigProblem> {
     };
     let mut findings: Vec<Finding> =
         faults.into_iter().map(|fault| finding(fault, Weight::Refused)).collect();
-    findings.extend(settings(root, &config).map(|fault| finding(fault, Weight::Refused)));
+    findings.extend(settings(root, config).map(|fault| finding(fault, Weight::Refused)));
     findings.extend(rules(root));
     let idle = config.without_effect();
     findings.extend(idle.into_iter().map(|fault| finding(fault, Weight::WithoutEffect)));
-    Ok(findings)
+    findings
+}
+
+fn backups(config: &Config) -> Option<Fault> {
+    let recipients = &config.backup.recipients;
+    let lock = backup::Lock::for_recipients(recipients.iter().map(String::as_str));
+    let why = lock.err().filter(|_| !recipients.is_empty())?;
+    Some(Fault::new("backup.recipients", crate::tasks::error_chain(&why)).with_hint("hardshell backup key"))
 }
 
 fn models(config: &Config) -> Vec<Fault> {

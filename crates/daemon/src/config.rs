@@ -312,7 +312,7 @@ impl Config {
         Self::shaped(text, path)?.checked(text, path)
     }
 
-    fn shaped(text: &str, path: &Path) -> Result<Self, ConfigProblem> {
+    pub(crate) fn shaped(text: &str, path: &Path) -> Result<Self, ConfigProblem> {
         toml::from_str(text).map_err(|error| ConfigProblem::malformed(path, text, &error))
     }
 

@@ -43,7 +43,7 @@ mod turn;
 mod up;
 
 pub use agent::printable;
-pub use check::{Finding, Weight, check_home};
+pub use check::{Finding, Weight, check_home, check_text};
 pub use doctor::Examined;
 pub use home::{Home, HomeError};
 pub use keys::{Ask, Asking, KeyKind, VaultSection, ask_nobody};

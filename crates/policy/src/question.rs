@@ -5,7 +5,7 @@ use crate::decision::Question;
 use crate::facts::{Facts, IsolationLevel};
 use crate::judge::{self, Judged};
 use crate::load::Policy;
-use domain::{Action, ArgumentRole, Call, Integrity, Target};
+use domain::{Action, ArgumentRole, Call, Effect, Integrity, Target};
 use std::fmt::Write;
 use tools::visible;
 use unicode_normalization::UnicodeNormalization;
@@ -112,6 +112,8 @@ fn warnings(action: &Action, facts: &Facts, cases: &Cases, judged: &Judged) -> V
     }
     found.extend(cases.command.because.iter().map(|because| visible(because)));
     match facts.isolation {
+        // Only what runs is held by walls.
+        _ if action.effect() != Effect::Execute => {}
         IsolationLevel::Full => {}
         IsolationLevel::FullSoft | IsolationLevel::Landlock | IsolationLevel::Off => {
             found.push(format!("the walls are `{}`, not `full`", facts.isolation.as_str()));

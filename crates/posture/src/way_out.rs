@@ -91,11 +91,16 @@ fn rules(one: &Try) -> Rules {
     }
 }
 
+/// The last cause of an error, which says what is the matter.
+fn cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), cause)
+}
+
 fn judged(one: &Try, answer: Result<(), Error>) -> Proof {
     let Try { name, url, opened: _, stopped_by } = *one;
     let (by, why) = match answer {
         Err(Error::Refused(refusal)) => (refusal.rule, refusal.to_string()),
-        Err(Error::Url(error)) => (ADDRESS_FORM, error.to_string()),
+        Err(Error::Url(error)) => (ADDRESS_FORM, format!("refused before any look-up: {}", cause(&error))),
         Err(other) => {
             let detail = format!("tried {url}, and the guard let it through: {other}");
             return Proof::new(name, State::Failed, detail);

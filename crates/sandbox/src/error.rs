@@ -144,6 +144,12 @@ pub enum Error {
         /// Why there is no more.
         reason: String,
     },
+    /// There is one, and somebody who is neither root nor this user can have written it.
+    #[error("the sandbox helper `{}` belongs to another user, or others may write it: only root's or your own is used", path.display())]
+    ForeignHelper {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// The stop switch is on.
     #[error("everything is stopped: lockdown is on")]
     Stopped,

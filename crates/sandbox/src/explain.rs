@@ -42,14 +42,16 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
         let may = match grant.access() {
             Access::Read => "read-only",
             Access::ReadExecute => "read-only, programs can be started",
-            Access::Write => "can be changed, but for files that run code later",
+            Access::Write => "can be changed, but for files that run code later and are there already",
         };
         writeln!(text, "  {} ({may})", grant.path().display())?;
     }
     if let Some(workspace) = &spec.workspace {
         let how = match (&workspace.mode, workspace.is_writable()) {
             (_, false) => "read-only",
-            (WorkspaceMode::InPlace, true) => "can be changed, but for files that run code later",
+            (WorkspaceMode::InPlace, true) => {
+                "can be changed, but for files that run code later and are there already"
+            }
             (WorkspaceMode::Transaction(_), true) => "changes are kept apart until they are applied",
         };
         writeln!(text, "  {} ({how})", workspace.grant.path().display())?;

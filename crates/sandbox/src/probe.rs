@@ -36,20 +36,22 @@ impl Helper {
     ///
     /// # Errors
     ///
-    /// [`Error::NoHelper`] when there is none that only this user or root can have written.
+    /// [`Error::NoHelper`] when there is none, [`Error::ForeignHelper`] when somebody but this user or root can have
+    /// written it.
     pub fn find() -> Result<Self, Error> {
         let own = std::fs::read_link("/proc/self/exe").map_err(|source| Error::Helper { source })?;
         let missing = || Error::NoHelper { beside: own.clone() };
         let folder = own.parent().ok_or_else(missing)?;
         let above = folder.parent().filter(|_| folder.ends_with("deps") || folder.ends_with("examples"));
         let beside = [Some(folder), above].into_iter().flatten().map(|folder| folder.join(HELPER_NAME));
-        if let Some(path) = beside.into_iter().find(|path| is_trustworthy(path)) {
-            return Ok(Self { path, argument: None });
+        let beside: Vec<PathBuf> = beside.into_iter().filter(|path| path.is_file()).collect();
+        if let Some(path) = beside.iter().find(|path| is_trustworthy(path)) {
+            return Ok(Self { path: path.clone(), argument: None });
         }
         if own.file_name().is_some_and(|name| name == "hardshell") && is_trustworthy(&own) {
             return Ok(Self { path: own, argument: Some(HELPER_ARGUMENT) });
         }
-        Err(missing())
+        Err(beside.into_iter().next().map_or_else(missing, |path| Error::ForeignHelper { path }))
     }
 
     /// Where it is.

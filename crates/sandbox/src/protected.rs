@@ -25,7 +25,7 @@ const fn protected(name: &'static str, reason: &'static str) -> Protected {
 }
 
 /// Every protected name, with its reason.
-pub const NAMES: [Protected; 43] = [
+pub const NAMES: [Protected; 44] = [
     protected(".git", "git runs its hooks, and programs that its config and attributes name"),
     protected(".gitmodules", "git fetches and configures what it names"),
     protected(".gitattributes", "git starts the filters and diff programs it names"),
@@ -68,6 +68,7 @@ pub const NAMES: [Protected; 43] = [
     protected(".cursor", "the editor's agent runs the tool servers it names"),
     protected(".gemini", "Gemini CLI runs the tool servers it names"),
     protected(".mcp.json", "agents run the tool servers it names"),
+    protected(".hardshell", "Hardshell takes its settings, rules and keys from it"),
     protected(".pre-commit-config.yaml", "pre-commit fetches and runs what it names"),
 ];
 

@@ -69,7 +69,7 @@ export function QuestionCard({ pending, headingLevel }: { readonly pending: Pend
           <>Asked {asked}, on your words alone.</>
         ) : (
           <>
-            Asked for by: <bdi className="question-culprit">{oneLine(question.source)}</bdi>, {asked}
+            Asked after reading: <bdi className="question-culprit">{oneLine(question.source)}</bdi>, {asked}
           </>
         )}
       </p>

@@ -131,7 +131,9 @@ export function ConnectModel() {
           <p className="faint">{model.note}</p>
           <CommandLine command={model.command} />
           {model.secret === undefined ? null : <CommandLine command={model.secret} />}
+          <p className="faint">A model is read at the start: stop Hardshell (Ctrl-C where it runs), try the model, and start it again.</p>
           <CommandLine command={model.test} />
+          <CommandLine command="hardshell up" />
         </TabPanel>
       ))}
     </Tabs>

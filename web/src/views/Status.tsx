@@ -28,6 +28,7 @@ function Body({ status }: { readonly status: HouseStatus }) {
   return (
     <>
       <Verdict status={status} />
+      <StopSwitch locked={status.lockdown} />
       <section className="panel" aria-labelledby="proofs">
         <h2 id="proofs">Proofs</h2>
         {status.proofs.length === 0 ? (
@@ -41,7 +42,6 @@ function Body({ status }: { readonly status: HouseStatus }) {
         )}
       </section>
       <IsolationPanel isolation={status.isolation} />
-      <StopSwitch locked={status.lockdown} />
       <section className="panel" aria-labelledby="model">
         <h2 id="model">Model</h2>
         <dl className="facts">

@@ -11,8 +11,9 @@ pub enum SandboxCommand {
     /// Run a program that sees, reaches and uses up only what is named here.
     #[command(
         after_help = "The program sees the system read-only, an empty home, a private /tmp, no network, no other process, \
-            and the folders that --read and --write name. Files that run code later (.git, .envrc, .vscode, …) stay \
-            read-only under --write. Root's programs run as an unprivileged user.\n\n\
+            and the folders that --read and --write name. Files that run code later (.git, .envrc, .vscode, …) and \
+            are there already stay read-only under --write; new ones can be made, so look before you work in the folder. \
+            Root's programs run as an unprivileged user.\n\n\
             Exit codes: the program's own; 128 + N when signal N ended it; 124 its time was up; 125 the sandbox could \
             not be made, and nothing ran; 126 it is not a program; 127 there is no such program.\n\n\
             Examples:\n  \

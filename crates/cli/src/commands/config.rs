@@ -33,6 +33,16 @@ fn check(common: &Common, home: &Path, path: &Path) -> Result<Exit, Problem> {
     let findings = match daemon::check_home(home) {
         Ok(findings) => findings,
         Err(problem) if common.json => vec![as_finding(path, &problem)],
+        // To be told to run what one has just run helps nobody.
+        Err(problem @ (ConfigProblem::Malformed { .. } | ConfigProblem::Meaningless { .. })) => {
+            return Err(Problem::Other {
+                what: format!("use the configuration: {problem}"),
+                hint: Some(
+                    "hardshell config schema   says what each key may be; `#` before a line takes it out"
+                        .to_string(),
+                ),
+            });
+        }
         Err(problem) => return Err(problem.into()),
     };
     let refused = findings.iter().filter(|finding| finding.weight == Weight::Refused).count();

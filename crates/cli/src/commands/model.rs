@@ -1,6 +1,7 @@
 //! `hardshell model`: which models can be asked.
 
 use crate::arguments::{Common, ModelCommand};
+use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{root, show};
@@ -89,6 +90,19 @@ fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem>
     }
     let text = format!("{}\n\n[[models]]\n{table}", lines.join("\n"));
     Config::parse(&text, path)?;
+    // Good by itself is not enough: the next start must take it too, and what was wrong before is not the entry's fault.
+    let home = path.parent().unwrap_or(path);
+    let earlier = daemon::check_text(home, &before)?;
+    let news = daemon::check_text(home, &text)?.into_iter().find(|finding| {
+        finding.weight == daemon::Weight::Refused && !earlier.iter().any(|old| old.what == finding.what)
+    });
+    if let Some(finding) = news {
+        let what = format!("add `{}`: {}; nothing was written", entry.name, finding.what);
+        return Err(Problem::Other {
+            what,
+            hint: finding.hint.or(Some("hardshell model add --help".to_string())),
+        });
+    }
     let beside = path.with_extension("toml.new");
     let mut file = std::fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::mode(file.write(true).create(true).truncate(true), 0o600);
@@ -108,11 +122,19 @@ fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem>
         };
         show::note(&format!("hint: hardshell secret set {key} --host {host}"));
     }
-    show::note(&format!("hint: hardshell model test {}", entry.name));
+    show::note(&format!("hint: hardshell model test {}   (while Hardshell does not run)", entry.name));
     Ok(Exit::Done)
 }
 
 async fn test(common: &Common, home: &Path, name: &str) -> Result<Exit, Problem> {
+    if Client::of(home).is_there().await {
+        return Err(Problem::Other {
+            what: format!("try `{name}`: Hardshell is running, and it reads its models when it starts"),
+            hint: Some(format!(
+                "stop it (Ctrl-C, or `systemctl stop hardshell`), then `hardshell model test {name}`"
+            )),
+        });
+    }
     let running = Running::start_asking(
         Options { home: home.to_path_buf(), port: Some(0), theatre: None },
         crate::hidden::passphrase,

@@ -320,7 +320,7 @@ fn explain_says_in_words_what_it_would_make_and_runs_nothing() {
     for words in [
         "isolation: full",
         "cannot stop:",
-        &format!("{folder} (can be changed, but for files that run code later)"),
+        &format!("{folder} (can be changed, but for files that run code later and are there already)"),
         "64 MiB memory",
         "network: a proxy on its own loopback",
         "reaches: example.org",

@@ -156,7 +156,7 @@ impl Mail {
                 break;
             }
         }
-        self.text = cut_text(&text.replace('\0', "\u{fffd}"));
+        self.text = cut_text(&line_ends(&text).replace('\0', "\u{fffd}"));
         self.attachments = message.attachments().take(ATTACHMENTS_MAX).map(attachment).collect();
         if message.attachment_count() > ATTACHMENTS_MAX {
             self.flaws.push("it has very many attachments; the first 100 are listed");
@@ -277,6 +277,11 @@ fn one_line(text: &str) -> String {
     let line: String =
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(HEADER_CHARS_MAX).collect();
     line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Line ends as everywhere else: mail has two characters for one.
+fn line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn cut_text(text: &str) -> String {

@@ -106,7 +106,8 @@ impl Total {
 
 /// The text, without its middle where it is too long.
 fn without_middle(text: &str) -> String {
-    let text = text.replace('\0', "\u{fffd}");
+    // A program that redraws its line is shown as if it had written each on a line of its own.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "\u{fffd}");
     if text.len() <= SHOWN_BYTES_MAX {
         return text;
     }

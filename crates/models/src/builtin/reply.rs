@@ -38,7 +38,7 @@ pub(super) fn help(topic: Option<&str>) -> String {
         let name = format!("/{}", topic.trim().trim_start_matches('/').to_lowercase());
         return match COMMANDS.iter().find(|command| command.name == name) {
             Some(command) => usage(command),
-            None => format!("There is no command of that name.\n\n{}", help(None)),
+            None => format!("There is no command `{name}`.\n\n{}", help(None)),
         };
     }
     let mut text = format!(
@@ -53,7 +53,8 @@ pub(super) fn help(topic: Option<&str>) -> String {
     }
     text.push_str(
         "\nIn the terminal: `hardshell session list` shows conversations, `hardshell approvals list` what waits for your \
-         answer, `hardshell audit tail` what happened, `hardshell lockdown on` stops everything.\n\n",
+         answer, `hardshell audit tail` what happened. `/lockdown` here, or `hardshell lockdown on` there, stops \
+         everything at once.\n\n",
     );
     text.push_str(CONNECT);
     text

@@ -79,6 +79,10 @@ impl SandboxProblem {
             Self::Sandbox(Error::NoHelper { .. }) => {
                 Some("put `hardshell-sandbox` into the folder of `hardshell`, writable by its owner alone".to_string())
             }
+            Self::Sandbox(Error::ForeignHelper { path }) => Some(format!(
+                "sudo chown root: '{0}' && sudo chmod 0755 '{0}', or run a copy of your own",
+                path.display()
+            )),
             Self::ProfilePath { .. } => {
                 Some("install Hardshell where the path is letters, digits, `/`, `.`, `-`, `_`".to_string())
             }

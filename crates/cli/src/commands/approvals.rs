@@ -159,29 +159,60 @@ pub async fn give(common: &Common, client: &Client, id: &str, answer: Answer) ->
 async fn watch(common: &Common, client: &Client) -> Result<Exit, Problem> {
     let mut following = client.follow().await?;
     for question in open(client).await? {
-        answer_here(common, client, &question).await?;
+        if answer_here(common, client, &question).await? == Heard::Stop {
+            return stop(common, client).await;
+        }
     }
     show::note("waiting for questions; Ctrl-C leaves");
     while let Some(frame) = following.next().await? {
         if let ServerFrame::Event(numbered) = frame
             && let Event::Asked { question, .. } = numbered.event
+            && answer_here(common, client, &question).await? == Heard::Stop
         {
-            answer_here(common, client, &question).await?;
+            return stop(common, client).await;
         }
     }
     Ok(Exit::Done)
 }
 
+/// What whoever sits here said to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// An answer, and it was given.
+    Answer,
+    /// Not now.
+    Later,
+    /// That everything must stop.
+    Stop,
+}
+
+/// Stops everything, as `/lockdown` says.
+pub async fn stop(common: &Common, client: &Client) -> Result<Exit, Problem> {
+    client.post::<serde_json::Value>("/api/v1/lockdown", &serde_json::json!({})).await?;
+    Ok(stopped(common))
+}
+
+/// Says that everything is stopped, and what lets it go on.
+pub fn stopped(common: &Common) -> Exit {
+    if common.json {
+        show::json(&serde_json::json!({"lockdown": true}));
+    } else {
+        show::line("Everything is stopped, also after a restart.");
+        show::note("hint: `hardshell lockdown off`, at a terminal of this machine, releases it");
+    }
+    Exit::LockedDown
+}
+
 /// Puts a question to whoever sits here; without a terminal it is only printed.
-pub async fn answer_here(common: &Common, client: &Client, question: &Question) -> Result<(), Problem> {
+pub async fn answer_here(common: &Common, client: &Client, question: &Question) -> Result<Heard, Problem> {
     if common.json {
         show::json_line(question);
-        return Ok(());
+        return Ok(Heard::Later);
     }
     print(question);
     if !std::io::stdin().is_terminal() {
-        show::note(&format!("hint: hardshell approvals approve {}", question.id));
-        return Ok(());
+        show::note(&format!("hint: hardshell approvals approve {0}, or deny {0}", question.id));
+        return Ok(Heard::Later);
     }
     let choices = if question.always.is_some() { "[y]es once, [a]lways, [n]o" } else { "[y]es once, [n]o" };
     loop {
@@ -191,13 +222,20 @@ pub async fn answer_here(common: &Common, client: &Client, question: &Question) 
             Some("y" | "yes") => Answer::Approve,
             Some("n" | "no") => Answer::Deny,
             Some("a" | "always") if question.always.is_some() => Answer::Always,
-            Some("l" | "later") | None => return Ok(()),
-            Some(_) => continue,
+            Some("l" | "later") | None => return Ok(Heard::Later),
+            Some(word) if word.eq_ignore_ascii_case(STOP) => return Ok(Heard::Stop),
+            Some(_) => {
+                show::note(&format!("answer with one letter; {STOP} stops everything"));
+                continue;
+            }
         };
         give(common, client, &question.id, answer).await?;
-        return Ok(());
+        return Ok(Heard::Answer);
     }
 }
+
+/// What stops everything, said alone.
+pub const STOP: &str = "/lockdown";
 
 /// One line of stdin; nothing at its end.
 fn read_line() -> Option<String> {

@@ -2,13 +2,14 @@
 
 use crate::arguments::{Chat, Common};
 use crate::client::{Client, Following};
-use crate::commands::approvals::answer_here;
+use crate::commands::approvals::{Heard, STOP, answer_here, stop, stopped};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{root, show};
 use daemon::{Options, Running};
 use gateway::wire::{
-    Accepted, Event, NewCeiling, NewMessage, NewSession, ServerFrame, Session, TaskState, Tier, Verdict,
+    Accepted, Event, NewCeiling, NewMessage, NewSession, ServerFrame, Session, TaskState, Tier, Transcript,
+    Verdict,
 };
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -38,6 +39,10 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
     let ceiling = arguments.ceiling.as_deref().and_then(tier);
     let session = match &arguments.session {
         Some(session) => {
+            if client.get::<Transcript>(&format!("/api/v1/sessions/{session}")).await.is_err() {
+                // A slip in its name is a new conversation, which has read nothing.
+                show::note(&format!("no session is called {}: this is a new one", show::printable(session)));
+            }
             if let Some(ceiling) = ceiling {
                 set_ceiling(client, session, ceiling).await?;
             }
@@ -51,7 +56,7 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
     if let Some(text) = &arguments.message {
         return say(common, client, &session, text, Asking::Leave).await;
     }
-    show::note(&format!("session {session} · /help shows what it understands · Ctrl-D leaves"));
+    show::note(&format!("session {session} · /help shows what it understands · /exit or Ctrl-D leaves"));
     let waiting: gateway::wire::Approvals = client.get("/api/v1/approvals").await?;
     if !waiting.questions.is_empty() {
         show::note(&format!(
@@ -69,6 +74,9 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
             std::io::stdin().lock().read_line(&mut line).ok().filter(|bytes| *bytes > 0).map(|_| line)
         });
         let Some(line) = line.await.unwrap_or_default() else { return Ok(Exit::Done) };
+        if matches!(line.trim(), "/exit" | "/quit") {
+            return Ok(Exit::Done);
+        }
         if let Some(word) = line.trim().strip_prefix("/ceiling") {
             match tier(word.trim()) {
                 Some(ceiling) => set_ceiling(client, &session, ceiling).await?,
@@ -116,12 +124,18 @@ async fn say(
     let id = daemon::message_id();
     let path = format!("/api/v1/sessions/{session}/messages");
     let message = NewMessage { id, text: text.to_string(), quoted: None };
-    let accepted: Accepted = client.post(&path, &message).await?;
+    let accepted: Accepted = match client.post(&path, &message).await {
+        // That is what was asked for.
+        Err(problem) if problem.exit() == Exit::LockedDown && text.eq_ignore_ascii_case(STOP) => {
+            return Ok(stopped(common));
+        }
+        accepted => accepted?,
+    };
     let mut interrupted = false;
     let mut drafted = Drafted::default();
     loop {
         let event = tokio::select! {
-            event = next_of(&mut following, &accepted.task) => event?,
+            event = next_of(&mut following, &accepted.task, session) => event?,
             _ = tokio::signal::ctrl_c(), if !interrupted => {
                 interrupted = true;
                 show::note("stopping it; Ctrl-C again leaves");
@@ -142,12 +156,20 @@ async fn say(
         }
         match event {
             Event::Asked { question, .. } if asking == Asking::Here => {
-                answer_here(common, client, &question).await?
+                match answer_here(common, client, &question).await? {
+                    Heard::Answer => {}
+                    Heard::Stop => return stop(common, client).await,
+                    // It may be answered from anywhere; here the conversation goes on.
+                    Heard::Later => {
+                        show::note(&format!("it waits: hardshell approvals approve {}", question.id));
+                        return Ok(Exit::Waiting);
+                    }
+                }
             }
             Event::Asked { question, .. } => {
                 if !common.json {
                     crate::commands::approvals::print(&question);
-                    show::note(&format!("hint: hardshell approvals approve {}", question.id));
+                    show::note(&format!("hint: hardshell approvals approve {0}, or deny {0}", question.id));
                 }
                 return Ok(Exit::Waiting);
             }
@@ -212,8 +234,8 @@ impl Drafted {
     }
 }
 
-/// The next event of `task`.
-async fn next_of(following: &mut Following, task: &str) -> Result<Option<Event>, Problem> {
+/// The next event of `task`, or of the label of `session`.
+async fn next_of(following: &mut Following, task: &str, session: &str) -> Result<Option<Event>, Problem> {
     while let Some(frame) = following.next().await? {
         let ServerFrame::Event(numbered) = frame else { continue };
         let of = match &numbered.event {
@@ -227,6 +249,7 @@ async fn next_of(following: &mut Following, task: &str) -> Result<Option<Event>,
             | Event::Ended { task, .. }
             | Event::Progress { task, .. } => task,
             Event::Asked { question, .. } => &question.task,
+            Event::Label { session: of, .. } if of == session => return Ok(Some(numbered.event)),
             Event::Answered { .. } | Event::Label { .. } | Event::Audit { .. } | Event::Status { .. } => {
                 continue;
             }
@@ -271,6 +294,11 @@ fn card(event: &Event) {
                 &format!("  └ {word}, {lines} line(s), {:?}", label.integrity).to_lowercase(),
             ));
         }
+        Event::Label { label, .. } => {
+            let sources = label.sources.len();
+            let told = format!("  session: {:?} · {:?} · {sources} source(s)", label.integrity, label.tier);
+            show::note(&told.to_lowercase());
+        }
         Event::Reply { text, .. } => show::line(&show::printable(text)),
         Event::Ended { state: TaskState::Failed | TaskState::Cancelled, why, .. } => {
             show::note(&show::printable(&format!("could not answer: {why}")));
@@ -280,7 +308,6 @@ fn card(event: &Event) {
         | Event::Asked { .. }
         | Event::Answered { .. }
         | Event::Ended { .. }
-        | Event::Label { .. }
         | Event::Audit { .. }
         | Event::Status { .. } => {}
     }

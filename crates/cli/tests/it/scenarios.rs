@@ -53,9 +53,13 @@ async fn a_slip_in_the_configuration_is_named_with_line_and_column() {
     let place = Place::new();
     let home = place.home("home", Some("model = \"builtin\"\n[gateway]\nprot = 1\n"));
     let slip = format!("{}:3:1: unknown field `prot`", home.join("hardshell.toml").display());
-    for arguments in [&["config", "check"][..], &["up", "--port", "0"]] {
+    let cases = [
+        (&["config", "check"][..], "hint: hardshell config schema"),
+        (&["up", "--port", "0"], "hint: hardshell config check"),
+    ];
+    for (arguments, hint) in cases {
         let said = place.run(&home, arguments).await;
-        failed_with(&said, 1, &[&slip, "did you mean `port`?", "hint: hardshell config check"]);
+        failed_with(&said, 1, &[&slip, "did you mean `port`?", hint]);
     }
     let good = place.home("good", Some("model = \"builtin\"\n"));
     let said = place.run(&good, &["config", "check"]).await;

@@ -20,7 +20,7 @@ fn a_plain_mail_is_read() {
             date: Some("2024-05-26 17:00:30Z".to_string()),
             message_id: Some("1@x.org".to_string()),
             references: vec!["a@x.org".to_string(), "b@x.org".to_string()],
-            text: "Hello\r\nworld".to_string(),
+            text: "Hello\nworld".to_string(),
             attachments: vec![],
             flaws: vec![],
         }

@@ -157,7 +157,7 @@ pub const WORKS: &[Work] = &[
     work(
         "curl",
         "over the loopback",
-        "python3 -m http.server -b 127.0.0.1 8000 >/dev/null 2>&1 & for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; curl -s http://localhost:8000/ >/dev/null && break; done; curl -so /dev/null -w '%{http_code}\\n' http://127.0.0.1:8000/; kill $!",
+        "curl -s http://localhost:9/; python3 -m http.server -b 127.0.0.1 8000 >/dev/null 2>&1 & for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; curl -s http://localhost:8000/ >/dev/null && break; done; curl -so /dev/null -w '%{http_code}\\n' http://127.0.0.1:8000/; kill $!",
         "200\n",
     ),
     work("node", "starts", "node -e 'console.log(require(\"os\").cpus().length > 0, 6 * 7)'", "true 42\n"),

@@ -4,13 +4,13 @@
 #   build  what compiles the program and the web page
 #   node   what brings a Node.js where there is none
 #   run    what the finished program uses: the time zones, and whom TLS trusts for the programs in its sandbox
-#   test   what the test suite starts besides: a browser, other sandboxes to compare with, interpreters, tracers
+#   test   what the test suite starts besides: a browser, other sandboxes to compare with, interpreters, tracers, a log server
 set -eu
 
 build="ca-certificates curl gcc git libc6-dev make pkg-config"
 node="nodejs npm"
 run="ca-certificates tzdata"
-test="bubblewrap chromium file jq libfaketime psmisc python3 python3-pip python3-venv strace systemd tar util-linux"
+test="bubblewrap chromium file jq libfaketime psmisc python3 python3-pip python3-venv rsyslog rsyslog-gnutls strace systemd tar util-linux"
 
 case "${1:-}" in
 build) echo $build ;;

@@ -151,6 +151,17 @@ impl Checkpoint {
         })
     }
 
+    /// The signature that a record of the log named `log` holds; nothing when it holds none. Whether it is good is for
+    /// whoever has the key.
+    #[must_use]
+    pub fn in_record(record: &crate::Record, log: &str) -> Option<Self> {
+        let line = record.json().as_bytes();
+        let (Ok(head), Ok(Own::Checkpoint(signed))) = (crate::line::Head::read(line), Own::read(line)) else {
+            return None;
+        };
+        Self::of_record(log, &head, &signed).ok()
+    }
+
     /// The bytes that are signed.
     pub(crate) fn message(&self) -> Vec<u8> {
         format!("hardshell audit checkpoint v1\n{}\n{}\n{}\n{}\n", self.log, self.seq, self.hash, self.time.0)

@@ -42,10 +42,7 @@ impl Hash {
     /// Reads 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        (!text.bytes().any(|byte| byte.is_ascii_uppercase()))
-            .then(|| blake3::Hash::from_hex(text).ok())
-            .flatten()
-            .map(|hash| Self(*hash.as_bytes()))
+        hash_from_hex(text.as_bytes())
     }
 }
 
@@ -135,6 +132,9 @@ impl Record {
     ///
     /// [`Malformed`] when a field is missing, unknown or of the wrong form.
     pub fn entry(&self) -> Result<Option<Entry>, Malformed> {
+        if matches!(self.kind, Kind::Segment | Kind::Open | Kind::Checkpoint | Kind::Pruned) {
+            return Ok(None);
+        }
         wire::Fields::read(&self.line)?.entry()
     }
 }
@@ -225,7 +225,8 @@ pub(crate) enum Clock {
 }
 
 fn digest(body: &[u8]) -> Hash {
-    Hash(*blake3::Hasher::new_keyed(&context_key()).update(body).finalize().as_bytes())
+    // In one piece: a hasher that could take more would cost half as much again as the hashing of so few bytes.
+    Hash(*blake3::keyed_hash(&context_key(), body).as_bytes())
 }
 
 /// The context as a key, made once: deriving it anew for each record would double the work.
@@ -235,7 +236,21 @@ fn context_key() -> [u8; 32] {
 }
 
 fn hash_from_hex(digits: &[u8]) -> Option<Hash> {
-    std::str::from_utf8(digits).ok().filter(|text| text.len() == 64).and_then(Hash::from_hex)
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    let pairs: &[[u8; 2]; 32] = pairs.try_into().ok()?;
+    let mut hash = [0; 32];
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        *byte = nibble(*high)? << 4 | nibble(*low)?;
+    }
+    Some(Hash(hash))
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit & 0x0f),
+        b'a'..=b'f' => Some((digit & 0x0f).wrapping_add(9)),
+        _other => None,
+    }
 }
 
 /// A decimal number without leading zeros, and what follows it.

@@ -12,8 +12,10 @@ use crate::{
 use domain::Timestamp;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 
 /// How many records may wait for the disk; more callers wait their turn.
@@ -66,6 +68,13 @@ impl Redact for NothingSecret {
     fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         Cow::Borrowed(text)
     }
+}
+
+/// Flushes of the disk so far.
+#[derive(Debug, Default)]
+pub(crate) struct Flushes {
+    pub(crate) count: AtomicU64,
+    pub(crate) micros: AtomicU64,
 }
 
 /// Whether records can be written.
@@ -129,6 +138,7 @@ pub struct Log {
     places: Arc<Semaphore>,
     records: broadcast::WeakSender<Record>,
     state: watch::Receiver<State>,
+    flushes: Arc<Flushes>,
     thread: Mutex<Option<JoinHandle<()>>>,
     tidying: Mutex<()>,
 }
@@ -163,7 +173,9 @@ impl Log {
         let (records, _) = broadcast::channel(TAIL_RECORDS_MAX);
         let (state_sender, state) = watch::channel(State::Writing);
         let weak_records = records.downgrade();
-        let writer = Writer::start(folder, lock, keys, found, now, records, state_sender)?;
+        let flushes = Arc::new(Flushes::default());
+        let told = (records, state_sender, Arc::clone(&flushes));
+        let writer = Writer::start(folder, lock, keys, found, now, told)?;
         let thread = std::thread::Builder::new()
             .name("audit".to_string())
             .spawn(move || writer.run(&inbox))
@@ -177,6 +189,7 @@ impl Log {
             places: Arc::new(Semaphore::new(QUEUE_RECORDS_MAX)),
             records: weak_records,
             state,
+            flushes,
             thread: Mutex::new(Some(thread)),
             tidying: Mutex::new(()),
         };
@@ -264,6 +277,13 @@ impl Log {
     #[must_use]
     pub fn watch_state(&self) -> watch::Receiver<State> {
         self.state.clone()
+    }
+
+    /// How often the disk was flushed, and how long all of that took.
+    #[must_use]
+    pub fn flushes(&self) -> (u64, Duration) {
+        let Flushes { count, micros } = &*self.flushes;
+        (count.load(Ordering::Relaxed), Duration::from_micros(micros.load(Ordering::Relaxed)))
     }
 
     /// The key of the digests of content.

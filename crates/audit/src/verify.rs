@@ -1,6 +1,7 @@
 //! Checks a log from its first record to its last and names the first that is not as it was written.
 
 mod fault;
+mod read;
 mod walk;
 
 pub use fault::{Fault, Wrong};
@@ -8,9 +9,9 @@ pub use fault::{Fault, Wrong};
 use crate::chain::{Checkpoint, Void};
 use crate::folder::Folder;
 use crate::heads::Heads;
-use crate::{Error, PublicKey, Seq, segment};
+use crate::{Error, PublicKey, Seq};
+use read::Ahead;
 use std::path::Path;
-use std::sync::mpsc;
 use walk::Walk;
 
 /// How far a check has come.
@@ -74,7 +75,7 @@ pub struct Against<'a> {
 }
 
 /// Checks the log in `folder` with the public half of its key. `on_progress` is told after each segment; when it
-/// answers [`Go::Stop`] the report says how far it came. Holds three segments of
+/// answers [`Go::Stop`] the report says how far it came. Holds five segments of
 /// 16 MiB at most, and can run while the log is written.
 ///
 /// # Errors
@@ -93,20 +94,10 @@ pub fn verify(
     let mut walk = Walk::new(key, against, heads);
     let files = segments.get(from..).unwrap_or_default();
     std::thread::scope(|scope| {
-        // The next segment is read and unpacked while this one is checked: three in memory at most.
-        let (sender, contents) = mpsc::sync_channel(1);
-        scope.spawn(move || {
-            for file in files {
-                let bytes = segment::read(file);
-                let failed = bytes.is_err();
-                if sender.send(bytes).is_err() || failed {
-                    break;
-                }
-            }
-        });
+        let ahead = Ahead::start(scope, files);
         for (done, file) in files.iter().enumerate() {
-            let Ok(bytes) = contents.recv() else { break };
-            if let Err(fault) = walk.segment(file, &bytes?, done.saturating_add(1) == files.len()) {
+            let Some(read) = ahead.next(done) else { break };
+            if let Err(fault) = walk.segment(file, &read?, done.saturating_add(1) == files.len()) {
                 walk.report.fault = Some(fault);
                 break;
             }

@@ -170,6 +170,10 @@ words! {
         Removed = "removed",
         /// It was seen where it must not be.
         Seen = "seen",
+        /// It was taken out of use.
+        Revoked = "revoked",
+        /// It is in use again as it was.
+        Reinstated = "reinstated",
     }
 }
 words! {

@@ -13,12 +13,15 @@ use crate::chain::{Checkpoint, OpenedBy, Own, PrunedTo, Void, Why, genesis, hex}
 use crate::folder::{Folder, Form};
 use crate::key::Keys;
 use crate::line::LINE_BYTES_MAX;
+use crate::log::Flushes;
 use crate::recover::{BATCH_BYTES_MAX, End};
 use crate::{Error, Kind, Record, Seq, State, WriteFailure};
 use batch::{Batch, Chain};
 use domain::Timestamp;
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot, watch};
@@ -51,6 +54,9 @@ enum Signing {
     WithNextRecord,
 }
 
+/// Whom the writer tells: followers, whoever asks whether it writes, and how long the disk takes.
+pub(crate) type Told = (broadcast::Sender<Record>, watch::Sender<State>, Arc<Flushes>);
+
 pub(crate) struct Writer {
     folder: Folder,
     keys: Keys,
@@ -71,6 +77,7 @@ pub(crate) struct Writer {
     checkpoint: Option<Checkpoint>,
     records: broadcast::Sender<Record>,
     state: watch::Sender<State>,
+    flushes: Arc<Flushes>,
     buffer: Vec<u8>,
     _lock: File,
 }
@@ -83,8 +90,7 @@ impl Writer {
         keys: Keys,
         end: End,
         now: Timestamp,
-        records: broadcast::Sender<Record>,
-        state: watch::Sender<State>,
+        (records, state, flushes): Told,
     ) -> Result<Self, Error> {
         let log = match end.log {
             Some(log) => log,
@@ -124,6 +130,7 @@ impl Writer {
             checkpoint: end.checkpoint,
             records,
             state,
+            flushes,
             buffer: Vec::with_capacity(LINE_BYTES_MAX),
             _lock: lock,
         };
@@ -294,6 +301,9 @@ impl Writer {
         match written.and_then(|()| open.file.sync_data().map_err(|error| ("flush", error))) {
             Ok(()) => {
                 self.flush_time = started.elapsed();
+                self.flushes.count.fetch_add(1, Ordering::Relaxed);
+                let micros = u64::try_from(self.flush_time.as_micros()).unwrap_or(u64::MAX);
+                self.flushes.micros.fetch_add(micros, Ordering::Relaxed);
                 open.length = open.length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 self.segment = Some(open);
                 Ok(())

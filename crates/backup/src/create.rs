@@ -11,12 +11,14 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Files and folders of a home that are not taken along, each with the reason that the manifest gives.
-const LEFT_OUT: [(&str, &str); 10] = [
+const LEFT_OUT: [(&str, &str); 12] = [
     ("vault.key", "the vault's key: with it whoever opens the backup would have every secret"),
     ("backups", "the other backups"),
     ("run", "sockets and what belongs to a running program"),
     ("trash", "what was deleted"),
     ("lockdown", "the stop switch, which belongs to the machine"),
+    ("shipping", "how far the receivers of the log have come, which belongs to the machine"),
+    ("suspended", "what is suspended, which belongs to the machine"),
     ("state.db", "copied by the database itself"),
     ("state.db-wal", "copied by the database itself"),
     ("state.db-shm", "copied by the database itself"),
@@ -183,7 +185,7 @@ impl<W: Write> Pack<'_, W> {
             let Ok(name) = path.strip_prefix(home) else { continue };
             let name = name.to_path_buf();
             let shown = name.display().to_string();
-            if (depth == 0 && crate::restore::is_of_a_restore(&shown))
+            if (depth == 0 && crate::place::is_of_a_restore(&shown))
                 || LEFT_OUT.iter().any(|(left, _)| Path::new(left) == name)
                 || MADE_ANEW
                     .iter()

@@ -29,6 +29,12 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Another process is putting a backup into its place.
+    #[error("a restore is under way in `{}`", path.display())]
+    UnderWay {
+        /// Its journal.
+        path: PathBuf,
+    },
     /// The file is no backup.
     #[error("`{}` is no backup of Hardshell", path.display())]
     NotABackup {
@@ -107,7 +113,7 @@ impl Error {
             Self::Version { .. } => Some("use the program version that made it".to_string()),
             Self::InTheWay { path } => Some(format!("move `{}` away, or restore to another folder", path.display())),
             Self::Io { path, .. } => Some(format!("df -h '{0}'; ls -ld '{0}'", path.display())),
-            Self::TooLarge { .. } | Self::Store(_) => None,
+            Self::TooLarge { .. } | Self::UnderWay { .. } | Self::Store(_) => None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod error;
 mod folder;
 mod key;
 mod manifest;
+mod place;
 mod restore;
 
 pub use create::{Made, Progress, create};
@@ -21,4 +22,5 @@ pub use error::Error;
 pub use folder::{Kept, file_name, list, newest_before, rotate};
 pub use key::{Lock, Opener, generate};
 pub use manifest::Manifest;
-pub use restore::{Restored, put_in_place, restore, staging};
+pub use place::{finish, put_in_place, staging};
+pub use restore::{Restored, restore};

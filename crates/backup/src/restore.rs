@@ -3,7 +3,6 @@
 use crate::create::{FILES_MAX, Progress};
 use crate::manifest::{FORM, HEADER, HOME, MANIFEST, Manifest};
 use crate::{Error, Opener};
-use domain::Timestamp;
 use flate2::read::GzDecoder;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -160,81 +159,4 @@ fn write(
     file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
     file.sync_all().map_err(Error::io("flush", path))?;
     Ok((bytes, hasher.finalize().to_hex().to_string()))
-}
-
-/// What stays where it is: what belongs to the machine, and what no backup holds.
-const STAYS: [&str; 5] = ["vault.key", "lockdown", "backups", "run", "trash"];
-/// What a restore makes in a home, before the time: what stood there, and what is to stand there.
-pub(crate) const BEFORE: &str = "before-restore-";
-const COMING: &str = "restoring-";
-
-/// The folder in `home` that a backup is restored into before it is put in place. The home itself is never renamed: the
-/// folder it lies in may be somebody else's.
-#[must_use]
-pub fn staging(home: &Path, now: Timestamp) -> PathBuf {
-    home.join(format!("{COMING}{:013}", now.0))
-}
-
-/// Whether a name in a home is what a restore left there.
-pub(crate) fn is_of_a_restore(name: &str) -> bool {
-    name.starts_with(BEFORE) || name.starts_with(COMING)
-}
-
-/// Puts what was restored into [`staging`] into the place of what is in `home`, which is set aside in a folder there.
-/// Returns that folder.
-///
-/// # Errors
-///
-/// [`Error::InTheWay`], [`Error::Io`]; then everything is where it was.
-pub fn put_in_place(home: &Path, now: Timestamp) -> Result<PathBuf, Error> {
-    let coming = staging(home, now);
-    let aside = home.join(format!("{BEFORE}{:013}", now.0));
-    match DirBuilder::new().mode(0o700).create(&aside) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::InTheWay { path: aside });
-        }
-        made => made.map_err(Error::io("create", &aside))?,
-    }
-    let mut moved: Vec<(PathBuf, PathBuf)> = Vec::new();
-    let done = (|| {
-        for name in names(home)? {
-            if !STAYS.contains(&name.as_str()) && !is_of_a_restore(&name) {
-                step(&home.join(&name), &aside.join(&name), &mut moved)?;
-            }
-        }
-        for name in names(&coming)? {
-            step(&coming.join(&name), &home.join(&name), &mut moved)?;
-        }
-        File::open(home).and_then(|folder| folder.sync_all()).map_err(Error::io("flush", home))
-    })();
-    if done.is_err() {
-        for (from, to) in moved.iter().rev() {
-            // Back, as far as it goes; the error that is told is the one that came first.
-            let _ = fs::rename(to, from);
-        }
-        let _ = fs::remove_dir(&aside);
-        return done.map(|()| aside);
-    }
-    fs::remove_dir(&coming).map_err(Error::io("remove", &coming))?;
-    Ok(aside)
-}
-
-fn step(from: &Path, to: &Path, moved: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), Error> {
-    if to.exists() {
-        return Err(Error::InTheWay { path: to.to_path_buf() });
-    }
-    fs::rename(from, to).map_err(Error::io("move", from))?;
-    moved.push((from.to_path_buf(), to.to_path_buf()));
-    Ok(())
-}
-
-fn names(folder: &Path) -> Result<Vec<String>, Error> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
-        let name = entry.map_err(Error::io("list", folder))?.file_name();
-        let as_text =
-            name.into_string().map_err(|_no_text| Error::InTheWay { path: folder.to_path_buf() })?;
-        names.push(as_text);
-    }
-    Ok(names)
 }

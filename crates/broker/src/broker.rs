@@ -83,6 +83,10 @@ pub trait House: Send + Sync {
     fn isolation_floor(&self) -> IsolationLevel;
     /// Whether the stop switch is on: read before every permit.
     fn lockdown(&self) -> Lockdown;
+    /// Whether a burst of refusals has stopped this session, or a stranger whose words stand in it.
+    fn holds_back(&self, _session: &domain::SessionId, _label: &domain::Label) -> bool {
+        false
+    }
     /// The highest tier that the model called `name` is cleared for.
     fn model_clearance(&self, name: &domain::ModelName) -> Tier;
     /// What answering these tokens of that model cost, in millionths of the configured currency.

@@ -143,6 +143,9 @@ pub enum Answer {
 pub trait Watch: Send + Sync {
     /// Something has become true. Must return at once.
     fn happened(&self, happened: Happened);
+
+    /// The policy has taken so long to decide. Must return at once.
+    fn decided(&self, _took: std::time::Duration) {}
 }
 
 /// Passes an effect's progress on to whoever watches.

@@ -169,7 +169,20 @@ impl Broker {
         Ok(kept)
     }
 
-    pub(crate) async fn kept_facts(&self, who: &Speaker, now: Timestamp) -> Result<KeptFacts, Error> {
+    /// What the policy in force says; whoever watches is told how long that took.
+    pub(crate) fn decide(&self, action: Action, facts: &policy::Facts) -> policy::Decision {
+        let began = std::time::Instant::now();
+        let decision = self.policy().decide(action, facts);
+        self.watch.decided(began.elapsed());
+        decision
+    }
+
+    pub(crate) async fn kept_facts(
+        &self,
+        who: &Speaker,
+        label: &Label,
+        now: Timestamp,
+    ) -> Result<KeptFacts, Error> {
         let of = who.clone();
         let kept = self.store.run(move |tx| {
             let questions = tx.questions_of(&of.task)?;
@@ -201,7 +214,11 @@ impl Broker {
                 sends_last_hour,
                 prompts_last_hour,
                 tokens_today: tokens.fold(0, u64::saturating_add),
-                refusals_last_ten_minutes,
+                // What a burst has stopped is, until the owner lets it go on, as if it had just been refused too often.
+                refusals_last_ten_minutes: match self.house.holds_back(&who.session, label) {
+                    true => u32::MAX,
+                    false => refusals_last_ten_minutes,
+                },
             },
         })
     }

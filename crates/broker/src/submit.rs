@@ -60,9 +60,8 @@ impl Broker {
             }
         }
         let facts = self.facts(submission.who, ledger, &action).await?;
-        let policy = self.policy();
         let call = if let Action::Call(call) = &action { Some(call.clone()) } else { None };
-        let decision = policy.decide(action, &facts);
+        let decision = self.decide(action, &facts);
         self.tell_decision(submission, &decision, &facts.label);
         match decision {
             Decision::Deny { action, hits } => {
@@ -348,15 +347,12 @@ impl Broker {
     }
 
     fn tell_decision(&self, submission: &Submission<'_>, decision: &Decision, label: &Label) {
-        if !submission.call_id.is_empty() {
-            let what = What::Decided {
-                call_id: submission.call_id.to_string(),
-                verdict: decision.verdict(),
-                rules: decision.hits().to_vec(),
-                label: label.clone(),
-            };
-            self.tell(submission.who, what);
+        if submission.call_id.is_empty() {
+            return;
         }
+        let (call_id, label) = (submission.call_id.to_string(), label.clone());
+        let (verdict, rules) = (decision.verdict(), decision.hits().to_vec());
+        self.tell(submission.who, What::Decided { call_id, verdict, rules, label });
     }
 
     async fn facts(&self, who: &Speaker, ledger: &Ledger, action: &Action) -> Result<Facts, Error> {
@@ -368,7 +364,7 @@ impl Broker {
             Action::AskModel(ask) => (None, self.house.model_clearance(&ask.model)),
             Action::Reply(_) => (None, Tier::Low),
         };
-        let kept = self.kept_facts(who, now).await?;
+        let kept = self.kept_facts(who, &ledger.label, now).await?;
         Ok(Facts {
             now,
             principal: who.principal.clone(),

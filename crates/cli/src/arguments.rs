@@ -59,6 +59,15 @@ pub enum Command {
     /// Print a new one-time link for a browser.
     #[command(name = "sign-in", after_help = "Example:\n  hardshell sign-in")]
     SignIn,
+    /// Where people and programs talk to it, and taking that back.
+    #[command(
+        after_help = "Examples:\n  hardshell channel list\n  hardshell channel revoke web      every browser that is signed in\n  hardshell channel revoke api      every token"
+    )]
+    Channel {
+        /// What to do.
+        #[command(subcommand)]
+        command: ChannelCommand,
+    },
     /// Talk to it in the terminal.
     #[command(
         after_help = "Examples:\n  hardshell chat\n  hardshell chat -m \"/disk\"\n  hardshell chat -m \"any urgent mail?\" --json\n  hardshell chat --ceiling low          reads the web, and no mail or file of yours"
@@ -198,11 +207,40 @@ pub enum SessionCommand {
         /// The session.
         id: String,
     },
+    /// Let one go on that a burst of refusals has suspended; or a stranger, by name (`mail:x@example.org`).
+    #[command(
+        after_help = "`hardshell status` shows what is suspended.\n\nExamples:\n  hardshell session resume s-01j\n  hardshell session resume mail:x@example.org"
+    )]
+    Resume {
+        /// The session, or the stranger.
+        what: String,
+    },
     /// Take one back: what it does is stopped at once, and nothing more happens in it.
     Revoke {
         /// The session.
         id: String,
     },
+}
+
+/// What can be done with channels.
+#[derive(Debug, Subcommand)]
+pub enum ChannelCommand {
+    /// List them, with who may come in.
+    List,
+    /// Take back everything by which somebody comes in over one; what is open with it is closed at once.
+    Revoke {
+        /// The channel.
+        channel: ChannelWord,
+    },
+}
+
+/// A channel whose credentials can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ChannelWord {
+    /// Browsers.
+    Web,
+    /// Programs with tokens.
+    Api,
 }
 
 /// What can be done with models.

@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod backup;
+pub mod channel;
 pub mod chat;
 pub mod completions;
 pub mod config;

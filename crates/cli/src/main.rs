@@ -57,6 +57,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Up(up) => commands::up::run(&common, &up).await,
         Command::Install(install) => commands::install::run(&common, &install),
         Command::SignIn => commands::sign_in::run(&common).await,
+        Command::Channel { command } => commands::channel::run(&common, &command).await,
         Command::Chat(chat) => commands::chat::run(&common, &chat).await,
         Command::Approvals(approvals) => commands::approvals::run(&common, &approvals).await,
         Command::Audit(audit) => commands::audit::run(&common, &audit).await,

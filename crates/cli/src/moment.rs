@@ -6,6 +6,12 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
+/// A moment as screens show it, in UTC; nothing for one that no calendar has.
+pub fn shown(milliseconds: u64) -> String {
+    let time = i64::try_from(milliseconds).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map(|time| time.strftime("%F %T").to_string()).unwrap_or_default()
+}
+
 /// What `text` means at `now`: `2026-11-27`, `2026-11-27 06:05` (by this machine's clock), `2026-11-27T06:05Z`, `24h`.
 pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
     let bad = || Problem::Other {

@@ -9,9 +9,24 @@ use std::path::Path;
 
 /// Root prepares the home and becomes the user that the assistant runs as, for good.
 pub fn leave(home: &Path) -> Result<(), Problem> {
-    if !sandbox::is_root() {
-        return Ok(());
+    if sandbox::is_root() {
+        become_its_user(home)?;
     }
+    // A restore that was cut short is finished before anybody looks into the home.
+    let finished = backup::finish(home).map_err(|error| Problem::Other {
+        what: format!("finish the restore that was begun: {}", daemon::chain(&error)),
+        hint: None,
+    })?;
+    if let Some(aside) = finished {
+        show::note(&format!(
+            "finished a restore that was cut short; what stood there is in {}",
+            aside.display()
+        ));
+    }
+    Ok(())
+}
+
+fn become_its_user(home: &Path) -> Result<(), Problem> {
     give_to_service(home)?;
     become_user(SERVICE_USER).map_err(refused)?;
     show::note(&format!("started as root: running as the user `{SERVICE_USER}` from here on, for good"));

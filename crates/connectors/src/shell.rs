@@ -156,7 +156,20 @@ impl Shell {
     ) -> Result<Ran, ShellError> {
         let (stopped, stopping) = watch::channel(false);
         let (programs, hosts) = told_apart(targets);
-        let line = Line { name: name.to_string(), hosts, stopping, heard };
+        let revoked = async {
+            match &self.way_out {
+                Some(way_out) => way_out.revoked(&hosts).await,
+                None => std::future::pending().await,
+            }
+        };
+        let stop = async {
+            tokio::select! {
+                () = stop => {}
+                // What was lent to it is not lent any more: it ends with that.
+                () = revoked => {}
+            }
+        };
+        let line = Line { name: name.to_string(), hosts: hosts.clone(), stopping, heard };
         let line = self.line(command, &programs, &line);
         tokio::pin!(line, stop);
         let total = tokio::select! {

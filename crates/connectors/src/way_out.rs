@@ -193,6 +193,16 @@ impl WayOut {
         Ok(Run { who: who.to_string(), rules: Arc::new(rules), limits: Limits::proxied(), placeholders })
     }
 
+    /// Returns when a secret is out of use that a command on `hosts` has a stand-in for.
+    pub async fn revoked(&self, hosts: &[(Host, u16)]) {
+        let reached = |open: &&OpenHost| {
+            hosts.iter().any(|(host, port)| open.name.covers(host) && open.ports.contains(port))
+        };
+        let stand_ins = self.hosts.iter().filter(reached).filter_map(|open| open.stand_in.as_ref());
+        let secrets: Vec<SecretName> = stand_ins.map(|stand_in| stand_in.secret.clone()).collect();
+        self.egress.revoked(&secrets).await;
+    }
+
     /// Accepts on the listener that the sandbox handed out, until what comes back is dropped.
     ///
     /// # Errors

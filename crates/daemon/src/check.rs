@@ -78,6 +78,7 @@ fn findings(root: &Path, config: &Config, text: &str) -> Vec<Finding> {
     faults.extend(network(config));
     faults.extend(tls(config));
     faults.extend(backups(config));
+    faults.extend(shipping(root, config));
     let finding = |fault: Fault, weight| Finding {
         file: path.clone(),
         place: locate(text, &fault.way),
@@ -165,6 +166,20 @@ fn network(config: &Config) -> Vec<Fault> {
             fault
         })
         .collect()
+}
+
+fn shipping(root: &Path, config: &Config) -> Vec<Fault> {
+    let each = config.shipping.iter().enumerate();
+    each.filter_map(|(at, section)| {
+        let before = config.shipping.get(..at).unwrap_or_default();
+        let wrong = section.open(root, before).err()?;
+        let fault = Fault::of_entry("shipping", at, &section.name, wrong.field, wrong.why);
+        Some(match &wrong.hint {
+            Some(hint) => fault.with_hint(hint),
+            None => fault,
+        })
+    })
+    .collect()
 }
 
 fn tls(config: &Config) -> Option<Fault> {

@@ -5,11 +5,13 @@ mod hosts;
 mod keeping;
 pub(crate) mod locate;
 mod problem;
+pub(crate) mod receivers;
 mod secrets;
 
 pub use hosts::{HostProtocol, SandboxHost};
 pub use keeping::{AuditSection, BackupSection};
 pub use problem::{ConfigProblem, Place};
+pub use receivers::{Confirm, ReceiverKind, ShippingSection, Signal};
 pub use secrets::{HashicorpSection, ProgramSection, SecretSection, SecretStores};
 
 use crate::keys::VaultSection;
@@ -75,6 +77,9 @@ pub struct Config {
     pub audit: AuditSection,
     /// The daily backup.
     pub backup: BackupSection,
+    /// Where the audit log is sent as it grows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shipping: Vec<ShippingSection>,
 }
 
 /// `[gateway]`.

@@ -2,7 +2,7 @@
 
 use crate::lockdown::Switch;
 use audit::{Entry, Event, Log, ProofState, SecretAct, Subject};
-use domain::{EffectKey, Host, RuleHit, SecretName, TaskId, Verdict};
+use domain::{EffectKey, Host, Principal, RuleHit, SecretName, TaskId, Verdict};
 use egress::{Observer, Record, Stage};
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ const WAITING_MAX: usize = 16_384;
 const TOGETHER_MAX: usize = 256;
 /// The control that fails when connections were not recorded one by one.
 const CONTROL: &str = "egress.record";
+/// What the connections are for that the audit log is sent on by, before the receiver's name.
+const SHIPPING: &str = "shipping ";
 /// What a command's connections are for, before its key.
 const COMMAND: &str = "command ";
 
@@ -179,7 +181,9 @@ fn subject(who: &str) -> Subject {
     let key: Option<EffectKey> = who.strip_prefix(COMMAND).and_then(|key| key.parse().ok());
     let task: Option<TaskId> =
         key.as_ref().and_then(|key| key.as_str().split('.').next().and_then(|task| task.parse().ok()));
-    Subject { key, task, ..Subject::default() }
+    // Nobody's task: the house's own standing traffic.
+    let principal = who.starts_with(SHIPPING).then(Principal::house);
+    Subject { key, task, principal, ..Subject::default() }
 }
 
 #[cfg(test)]

@@ -38,6 +38,12 @@ impl Examined {
                 }
             },
         };
+        match crate::sending::ailments(root, now) {
+            Ok(found) => self.ailments.extend(found),
+            Err(error) => {
+                self.left_out.push(format!("the receivers of the audit log: {}", crate::chain(&error)))
+            }
+        }
         let patient = patient(root, owner_home);
         let redactor = match redactor {
             Ok(redactor) => {

@@ -1,5 +1,6 @@
 //! What happened, on its way to the screens: redacted, in the gateway's shapes.
 
+use crate::state::HouseState;
 use broker::{Answer, Happened, Question, Watch, What};
 use domain::{ArgumentRole, Label, TaskId};
 use egress::{RedactStream, Redactor};
@@ -22,6 +23,7 @@ pub struct Screens {
     redactor: Box<dyn Fn() -> Redactor + Send + Sync>,
     catalog: Arc<Catalog>,
     drafts: Mutex<BTreeMap<(TaskId, String), Draft>>,
+    state: Arc<HouseState>,
 }
 
 /// A draft on its way out.
@@ -51,11 +53,12 @@ impl Screens {
     pub fn new(
         events: Arc<Events>,
         catalog: Arc<Catalog>,
+        state: Arc<HouseState>,
         redactor: impl Fn() -> Redactor + Send + Sync + 'static,
     ) -> Self {
         let drafts = Mutex::new(BTreeMap::new());
         let followers = broadcast::Sender::new(FOLLOWER_BEHIND_MAX);
-        Self { events, followers, redactor: Box::new(redactor), catalog, drafts }
+        Self { events, followers, redactor: Box::new(redactor), catalog, drafts, state }
     }
 
     /// Where sockets read from.
@@ -97,6 +100,10 @@ impl Screens {
 }
 
 impl Watch for Screens {
+    fn decided(&self, took: std::time::Duration) {
+        self.state.meters.decided(took);
+    }
+
     fn happened(&self, mut happened: Happened) {
         if let What::Draft { step, text, known } = &mut happened.what {
             *text = self.redacted(&happened.task, format!("draft {step}"), text, known.as_deref());
@@ -112,6 +119,9 @@ impl Watch for Screens {
         }
         if let What::Replied { .. } | What::Ended { .. } = happened.what {
             self.forget_drafts(&happened.task);
+        }
+        if let What::Decided { verdict: domain::Verdict::Deny, label, .. } = &happened.what {
+            self.state.suspensions.refused(&happened.session, label, happened.time);
         }
         if let Some(event) = event(&happened, &self.catalog) {
             self.events.publish(event, happened.time);

@@ -300,6 +300,11 @@ impl House for FrontDoor {
             if session.as_ref().is_some_and(|session| !may_see(&inbound.principal, session)) {
                 return Err(HouseError::NotFound { what: "session", id: inbound.session.to_string() });
             }
+            if let Some(suspension) = self.state.suspensions.of_session(&inbound.session) {
+                let (id, why) = (&inbound.session, suspension.why);
+                let why = format!("the session {id} is suspended: {why}; begin a new one, or type `hardshell session resume {id}` at this machine");
+                return Err(HouseError::Conflict { why });
+            }
             if session.is_some_and(|session| session.revoked.is_some()) {
                 let why = format!("the session {} was taken back; begin a new one", inbound.session);
                 return Err(HouseError::Conflict { why });

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::lockdown::Switch;
+use crate::meters::Meters;
 use audit::{Against, BackupAct, Checkpoint, Content, Entry, Event, Go, Log, Subject};
 use backup::Lock;
 use domain::Timestamp;
@@ -10,9 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long after the start the first round begins: the start belongs to whoever waits for it.
-const FIRST: Duration = Duration::from_secs(20);
-/// How often the log is tidied and checked, and how often it is looked whether a backup is due.
-const EVERY: Duration = Duration::from_secs(60 * 60);
+const FIRST: Duration = Duration::from_secs(5);
+/// How often it is looked whether a backup is due: a machine that slept over the time makes it when it wakes.
+const MINUTE: Duration = Duration::from_secs(60);
+/// How many times that is done before the log is tidied and checked again, and a backup that failed is tried again.
+const MINUTES: u32 = 60;
 /// A backup is due when the last one is this old.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -22,6 +25,7 @@ pub(crate) struct Keeping {
     pub(crate) switch: Switch,
     pub(crate) home: PathBuf,
     pub(crate) config: Config,
+    pub(crate) meters: Arc<Meters>,
 }
 
 impl Keeping {
@@ -36,8 +40,11 @@ impl Keeping {
             let since = good.take();
             let done = tokio::task::spawn_blocking(move || round.look_after_log(since)).await;
             good = done.unwrap_or_default();
-            this.back_up((gateway::clock())()).await;
-            tokio::time::sleep(EVERY).await;
+            let mut failed = false;
+            for _ in 0..MINUTES {
+                failed = failed || !this.back_up((gateway::clock())()).await;
+                tokio::time::sleep(MINUTE).await;
+            }
         }
     }
 
@@ -48,9 +55,13 @@ impl Keeping {
             tracing::error!(%error, "the audit log could not be tidied");
         }
         let against = Against { elsewhere: &[], since: since.as_ref() };
+        let begun = std::time::Instant::now();
         match audit::verify(self.log.folder(), self.log.public_key(), against, &mut |_| Go::On) {
             Ok(report) => match report.fault {
-                None => report.checkpoint,
+                None => {
+                    self.meters.verified(begun.elapsed(), report.bytes);
+                    report.checkpoint
+                }
                 Some(fault) => {
                     self.switch.lock_or_say(&format!("somebody changed the audit log: {fault}"));
                     None
@@ -63,14 +74,14 @@ impl Keeping {
         }
     }
 
-    /// Makes the daily backup when it is due, and puts it on record either way.
-    async fn back_up(&self, now: Timestamp) {
+    /// Makes the daily backup when it is due, and puts it on record either way. Tells whether nothing went wrong.
+    async fn back_up(&self, now: Timestamp) -> bool {
         let section = &self.config.backup;
         let folder = section.folder(&self.home);
         let is_due =
             backup::list(&folder).is_ok_and(|all| all.last().is_none_or(|last| now.since(last.made) >= DAY));
         if section.recipients.is_empty() || !is_due {
-            return;
+            return true;
         }
         let checkpoint = self.log.checkpoint().await.ok().map(|checkpoint| checkpoint.to_string());
         let (home, keep, recipients) = (self.home.clone(), section.keep, section.recipients.clone());
@@ -102,5 +113,6 @@ impl Keeping {
         if let Err(error) = self.log.note(Entry { subject: Subject::default(), event }, now).await {
             tracing::error!(%error, "a backup could not be recorded");
         }
+        act == BackupAct::Made
     }
 }

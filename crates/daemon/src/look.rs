@@ -15,9 +15,11 @@ impl FrontDoor {
         let filter = filter(&query)?;
         let limit = usize::try_from(query.limit.unwrap_or(PAGE)).unwrap_or(usize::MAX);
         let folder = self.log.folder().to_path_buf();
+        let begun = std::time::Instant::now();
         let found = tokio::task::spawn_blocking(move || audit::query(&folder, &filter, limit)).await;
         let Found { mut records, more } =
             found.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        self.state.meters.queried(begun.elapsed());
         records.sort_by_key(Record::seq);
         Ok(wire::AuditPage { records: records.iter().filter_map(shown).collect(), more })
     }

@@ -18,10 +18,10 @@ pub struct HomeCheck {
 }
 
 /// Whether the key of the home's vault is with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum VaultKey {
-    /// It is.
-    IsThere,
+    /// It is, or this asks a person for the passphrase that it is made of.
+    With(crate::Ask),
     /// It is not: the vault stays closed, and nothing is proved.
     IsMissing,
 }
@@ -47,7 +47,7 @@ pub async fn check_restored(
     let sessions = store.run(|tx| tx.sessions(SESSIONS_MAX)).await?.len();
     store.close();
     let proofs = match vault {
-        VaultKey::IsThere => crate::prove_home(root, crate::keys::ask_nobody, None).await?,
+        VaultKey::With(ask) => crate::prove_home(root, ask, None).await?,
         VaultKey::IsMissing => Vec::new(),
     };
     Ok(HomeCheck { log, sessions, proofs })

@@ -82,6 +82,9 @@ pub enum StartError {
     /// A name is not one.
     #[error("a name in the configuration is not one")]
     Name(#[from] domain::IdError),
+    /// The receivers of the audit log cannot be served.
+    #[error("the audit log cannot be sent on")]
+    Shipping(#[from] shipping::CursorError),
     /// A delimiter could not be made.
     #[error("a delimiter cannot be made")]
     Delimiter(#[from] agent::DelimiterError),
@@ -119,6 +122,7 @@ impl StartError {
             | Self::Recover(_)
             | Self::Link(_)
             | Self::Random(_)
+            | Self::Shipping(_)
             | Self::Delimiter(_) => None,
         }
     }

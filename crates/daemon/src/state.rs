@@ -32,6 +32,10 @@ pub struct HouseState {
     pub proofs: RwLock<Option<Vec<wire::Proof>>>,
     /// The rules in force.
     pub policy: RwLock<Arc<Policy>>,
+    /// What a burst of refusals has stopped.
+    pub suspensions: Arc<crate::suspending::Suspensions>,
+    /// What is counted and timed.
+    pub meters: Arc<crate::meters::Meters>,
     /// The stop switch.
     pub lockdown: crate::lockdown::Switch,
 }
@@ -101,6 +105,12 @@ impl HouseState {
             home: self.home.display().to_string(),
             sample_mailbox: self.sample_mailbox,
             policy: crate::in_force::digest_of(&self.rules()),
+            suspended: self
+                .suspensions
+                .all()
+                .iter()
+                .map(|one| format!("{}: {}", one.whom, one.why))
+                .collect(),
         }
     }
 
@@ -144,6 +154,10 @@ impl HouseState {
 pub(crate) struct Seen(pub(crate) Arc<HouseState>);
 
 impl Surroundings for Seen {
+    fn holds_back(&self, session: &domain::SessionId, label: &domain::Label) -> bool {
+        self.0.suspensions.holds_back(session, label)
+    }
+
     fn isolation(&self) -> IsolationLevel {
         self.0.isolation_level()
     }

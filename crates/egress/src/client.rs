@@ -100,7 +100,8 @@ impl Egress {
         let (mut trace, dressed, reach) = self.admit(request, scope, redactor)?;
         let connecting = deadline.connecting(&scope.limits);
         let socket = self.dialer().dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
-        let exchanged = self.exchange(url, &request.method, dressed, socket, &scope.limits, deadline).await;
+        let within = (&*scope.rules, &scope.limits);
+        let exchanged = self.exchange(url, &request.method, dressed, socket, within, deadline).await;
         match exchanged {
             Ok((answer, connection)) => finish(request, answer, connection, trace, scope, deadline),
             Err(error) => {
@@ -187,14 +188,15 @@ impl Egress {
         method: &Method,
         dressed: Dressed<Outgoing>,
         socket: crate::connect::Counted,
-        limits: &Limits,
+        (rules, limits): (&Rules, &Limits),
         deadline: Deadline,
     ) -> Result<(http::Response<Incoming>, Connection), Error> {
         let socket = match url.scheme {
             Scheme::Http => Socket::Plain(socket),
             Scheme::Https => {
                 let connecting = deadline.connecting(limits);
-                self.dialer().wrap(socket, &url.destination, url.port, Inside::Http, connecting).await?
+                let (to, trust) = (&url.destination, rules.trust());
+                self.dialer().wrap(socket, to, url.port, Inside::Http, trust, connecting).await?
             }
         };
         let broken = |error: hyper::Error| peer_error(&error, url, limits);

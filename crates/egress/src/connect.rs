@@ -1,11 +1,13 @@
 //! From a name to a connected socket: look the name up once, judge every address, connect to one that was judged,
 //! speak TLS for that name.
 
+use crate::lent::Lent;
 use crate::record::{Counts, Trace};
-use crate::{Destination, Error, Limits, Reach, Refusal, Resolve, Stopped};
+use crate::trust::builder;
+use crate::{Destination, Error, Limits, Reach, Refusal, Resolve, Stopped, Trust};
 use domain::Host;
+use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +33,7 @@ pub(crate) struct Dialer {
     http_tls: TlsConnector,
     raw_tls: TlsConnector,
     stopped: Stopped,
+    lent: Arc<Lent>,
 }
 
 /// A socket, in the clear or under TLS.
@@ -58,20 +61,16 @@ impl Dialer {
         names: BTreeMap<Host, Vec<IpAddr>>,
         trusted: &[CertificateDer<'static>],
         stopped: Stopped,
+        lent: Arc<Lent>,
     ) -> Result<Self, Error> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         for certificate in trusted {
             roots.add(certificate.clone()).map_err(|error| Error::Setup { reason: error.to_string() })?;
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Setup { reason: error.to_string() })?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config = builder(roots)?.with_no_client_auth();
         let raw_tls = TlsConnector::from(Arc::new(config.clone()));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { resolver, names, http_tls: TlsConnector::from(Arc::new(config)), raw_tls, stopped })
+        Ok(Self { resolver, names, http_tls: TlsConnector::from(Arc::new(config)), raw_tls, stopped, lent })
     }
 
     /// Connects to an address of `destination` that `reach` allows.
@@ -96,6 +95,10 @@ impl Dialer {
                 Ok(Ok(inner)) => {
                     // Without it small writes wait for each other; where it cannot be set they still arrive.
                     let _ = inner.set_nodelay(true);
+                    let held = trace.hold(&self.lent, &inner);
+                    let failed =
+                        |source| Error::Connect { destination: format!("{destination}:{port}"), source };
+                    held.map_err(failed)?;
                     return Ok(Counted { inner, counts: trace.counts() });
                 }
                 Ok(Err(source)) => Error::Connect { destination: format!("{destination}:{port}"), source },
@@ -109,7 +112,7 @@ impl Dialer {
 
     /// Every address of `destination`; a refusal if `reach` does not allow each of them, since a name with one
     /// address outside and one inside is how an inside one is smuggled past a check.
-    async fn judged(
+    pub(crate) async fn judged(
         &self,
         destination: &Destination,
         port: u16,
@@ -150,6 +153,7 @@ impl Dialer {
         destination: &Destination,
         port: u16,
         inside: Inside,
+        trust: Option<&Trust>,
         deadline: Deadline,
     ) -> Result<Socket, Error> {
         let name = match destination {
@@ -159,9 +163,15 @@ impl Dialer {
         let shown = || format!("{destination}:{port}");
         let name =
             name.map_err(|error| Error::Tls { destination: shown(), source: io::Error::other(error) })?;
-        let connector = match inside {
-            Inside::Http => &self.http_tls,
-            Inside::Anything => &self.raw_tls,
+        let connector = match (inside, trust) {
+            (Inside::Http, None) => self.http_tls.clone(),
+            (Inside::Anything, None) => self.raw_tls.clone(),
+            (Inside::Anything, Some(trust)) => TlsConnector::from(Arc::clone(&trust.0)),
+            (Inside::Http, Some(trust)) => {
+                let mut config = rustls::ClientConfig::clone(&trust.0);
+                config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                TlsConnector::from(Arc::new(config))
+            }
         };
         match timeout_at(deadline.at, connector.connect(name, socket)).await {
             Ok(Ok(stream)) => Ok(Socket::Tls(Box::new(stream))),
@@ -217,7 +227,7 @@ fn no_address(destination: &Destination) -> Error {
     Error::Resolve { host: destination.to_string(), source }
 }
 
-fn add(counter: &std::sync::atomic::AtomicU64, bytes: usize) {
+pub(crate) fn add(counter: &std::sync::atomic::AtomicU64, bytes: usize) {
     counter.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
@@ -285,12 +295,15 @@ impl AsyncWrite for Socket {
 }
 
 impl Socket {
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(counted) => &counted.inner,
+            Self::Tls(stream) => &stream.get_ref().0.inner,
+        }
+    }
+
     /// Whether the far side is this machine.
     pub(crate) fn is_loopback(&self) -> bool {
-        let counted = match self {
-            Self::Plain(counted) => counted,
-            Self::Tls(stream) => stream.get_ref().0,
-        };
-        counted.inner.peer_addr().is_ok_and(|address| address.ip().is_loopback())
+        self.tcp().peer_addr().is_ok_and(|address| address.ip().is_loopback())
     }
 }

@@ -1,8 +1,9 @@
 //! A connection for protocols other than HTTP, mail above all, and logging in on it.
 
 use crate::connect::{Deadline, Inside, Socket, reason};
+use crate::lent::Lent;
 use crate::record::Trace;
-use crate::{Destination, Egress, Error, Scope};
+use crate::{Destination, Egress, Error, Scope, Trust};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::SecretName;
@@ -30,12 +31,14 @@ pub struct Connection {
     port: u16,
     who: String,
     limits: crate::Limits,
+    trust: Option<Trust>,
+    lent: Arc<Lent>,
     vault: Arc<Vault>,
     ending: Ending,
 }
 
 /// Tells that a connection is over when its owner lets it go.
-struct Ending(Trace);
+pub(crate) struct Ending(pub(crate) Trace);
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -100,6 +103,8 @@ impl Egress {
             port,
             who: scope.who.clone(),
             limits: scope.limits,
+            trust: scope.rules.trust().cloned(),
+            lent: Arc::clone(&self.lent),
             vault: Arc::clone(&self.vault),
             ending: Ending(trace),
         };
@@ -128,8 +133,8 @@ impl Connection {
             }
         };
         let deadline = Deadline::after(self.limits.connect_timeout);
-        let wrapped =
-            egress.dialer().wrap(socket, &self.destination, self.port, Inside::Anything, deadline).await;
+        let (to, trust) = (&self.destination, self.trust.as_ref());
+        let wrapped = egress.dialer().wrap(socket, to, self.port, Inside::Anything, trust, deadline).await;
         self.socket = wrapped.inspect_err(|error| self.ending.0.failed(&reason(error)))?;
         Ok(self)
     }
@@ -156,7 +161,8 @@ impl Connection {
             return Err(failed("a secret would travel in the clear; speak TLS first"));
         }
         let line = self.vault.with(secret, host, &self.who, |text| login.line(text))?.map_err(failed)?;
-        self.ending.0.lent(secret);
+        let held = self.ending.0.lent(secret, &self.lent, self.socket.tcp());
+        held.map_err(|source| Error::Connect { destination: shown.clone(), source })?;
         let sent = async {
             self.socket.write_all(&line).await?;
             self.socket.flush().await

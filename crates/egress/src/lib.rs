@@ -7,6 +7,7 @@
 //! - [`Egress::request`] speaks HTTP/1.1, in the clear or over TLS; the answer's body streams.
 //! - [`Egress::websocket`] opens a WebSocket, and puts a secret into a frame where a service wants it there.
 //! - [`Egress::connect`] gives a connection for SMTP or IMAP, which logs in with a secret its user never sees.
+//! - [`Egress::datagrams`] sends datagrams to one host, and reads none.
 //! - [`Egress::proxy`] serves the programs of one sandbox: HTTP CONNECT, plain HTTP and SOCKS5 on a listener of theirs.
 //! - [`Redactor`] takes secrets out of whatever is shown, stored or sent.
 //!
@@ -20,7 +21,9 @@ mod client;
 mod connect;
 mod connection;
 mod credential;
+mod datagrams;
 mod error;
+mod lent;
 mod limits;
 pub mod proxy;
 mod record;
@@ -28,6 +31,7 @@ pub mod redact;
 mod request;
 mod resolve;
 mod rules;
+mod trust;
 mod url;
 mod websocket;
 
@@ -36,6 +40,7 @@ pub use body::Body;
 pub use client::{Response, Scope};
 pub use connection::{Connection, Login, Tls};
 pub use credential::{Credential, Escape, Place};
+pub use datagrams::{DATAGRAM_BYTES_MAX, Datagrams};
 pub use error::Error;
 pub use limits::Limits;
 pub use record::{Observer, Record, Stage, Unobserved};
@@ -43,6 +48,7 @@ pub use redact::{Reader, RedactStream, Redactor};
 pub use request::Request;
 pub use resolve::{Resolve, SystemResolver};
 pub use rules::{Reach, Refusal, Rule, Rules};
+pub use trust::{OwnCertificate, Trust};
 pub use url::{Destination, Scheme, Url, UrlError};
 pub use websocket::{Frame, WebSocket};
 
@@ -65,6 +71,7 @@ pub struct Egress {
     vault: Arc<Vault>,
     observer: Arc<dyn Observer>,
     dialer: Dialer,
+    lent: Arc<lent::Lent>,
     redactor: RwLock<(Redactor, u64)>,
     authority: Mutex<Option<Arc<Authority>>>,
 }
@@ -103,9 +110,11 @@ impl Egress {
     ///
     /// [`Error::Setup`] when a trusted certificate is not one; [`Error::Secret`] when the vault cannot be read.
     pub fn new(vault: Arc<Vault>, settings: Settings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
-        let dialer = Dialer::new(settings.resolver, settings.names, &settings.trusted, settings.stopped)?;
+        let lent = lent::Lent::new();
+        let (names, stopped) = (settings.names, settings.stopped);
+        let dialer = Dialer::new(settings.resolver, names, &settings.trusted, stopped, Arc::clone(&lent))?;
         let redactor = RwLock::new(Redactor::of_vault_at(&vault)?);
-        Ok(Self { vault, observer, dialer, redactor, authority: Mutex::new(None) })
+        Ok(Self { vault, observer, dialer, lent, redactor, authority: Mutex::new(None) })
     }
 
     /// What takes every secret of the vault, as it is now, out of text. Cheap unless the vault changed.

@@ -1,11 +1,13 @@
 //! What is told of every attempt to go out, so that the audit log has each of them.
 
+use crate::lent::{Held, Lent};
 use crate::redact::Redactor;
 use domain::SecretName;
 use http::Method;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::net::TcpStream;
 
 /// Hears of every attempt, as it happens. Called on the path of the request: it must not block for long.
 pub trait Observer: Send + Sync {
@@ -94,6 +96,8 @@ pub(crate) struct Trace {
     record: Record,
     counts: Arc<Counts>,
     connecting: bool,
+    /// For as long as this is, the connection is known to carry its secrets.
+    held: Vec<Held>,
 }
 
 static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -120,7 +124,7 @@ impl Trace {
             received_bytes: 0,
             stage: Stage::Connecting,
         };
-        Self { observer, redactor, record, counts: Arc::default(), connecting: false }
+        Self { observer, redactor, record, counts: Arc::default(), connecting: false, held: Vec::new() }
     }
 
     pub(crate) fn request(&mut self, method: &Method, path: &str, secrets: Vec<SecretName>) {
@@ -129,9 +133,24 @@ impl Trace {
         self.record.secrets = secrets;
     }
 
-    /// A secret went along after the connection was made.
-    pub(crate) fn lent(&mut self, secret: &SecretName) {
+    /// A secret goes along after the connection was made.
+    pub(crate) fn lent(
+        &mut self,
+        secret: &SecretName,
+        lent: &Arc<Lent>,
+        socket: &TcpStream,
+    ) -> std::io::Result<()> {
         self.record.secrets.push(secret.clone());
+        self.held.push(lent.hold(secret, socket)?);
+        Ok(())
+    }
+
+    /// The secrets of this attempt go along on `socket`.
+    pub(crate) fn hold(&mut self, lent: &Arc<Lent>, socket: &TcpStream) -> std::io::Result<()> {
+        for secret in &self.record.secrets {
+            self.held.push(lent.hold(secret, socket)?);
+        }
+        Ok(())
     }
 
     pub(crate) fn counts(&self) -> Arc<Counts> {

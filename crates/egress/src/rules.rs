@@ -1,7 +1,7 @@
 //! Which hosts, ports, methods and paths may be gone to.
 
 use crate::address::is_metadata_name;
-use crate::{AddressClass, Destination, Url};
+use crate::{AddressClass, Destination, Trust, Url};
 use domain::Host;
 use http::Method;
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ pub struct Rules {
     exact: BTreeMap<Destination, Vec<Rule>>,
     within: BTreeMap<Host, Vec<Rule>>,
     anywhere: Vec<Rule>,
+    trust: Option<Trust>,
 }
 
 /// One thing that may be reached.
@@ -184,6 +185,17 @@ impl Rules {
     pub fn with(mut self, rule: Rule) -> Self {
         self.add(rule);
         self
+    }
+
+    /// The same, where TLS trusts these authorities instead of the well-known ones.
+    #[must_use]
+    pub fn trusting(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
+        self
+    }
+
+    pub(crate) fn trust(&self) -> Option<&Trust> {
+        self.trust.as_ref()
     }
 
     /// Whether one request may be made, and which addresses its host may have.

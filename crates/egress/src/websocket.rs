@@ -72,7 +72,8 @@ impl Egress {
             let socket = match url.scheme {
                 Scheme::Http => Socket::Plain(socket),
                 Scheme::Https => {
-                    self.dialer().wrap(socket, &url.destination, url.port, Inside::Http, deadline).await?
+                    let (to, trust) = (&url.destination, scope.rules.trust());
+                    self.dialer().wrap(socket, to, url.port, Inside::Http, trust, deadline).await?
                 }
             };
             let handshake = handshake(&dressed.url, dressed.headers)?;
@@ -140,6 +141,8 @@ impl WebSocket {
             let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
             [before, inner, behind].concat()
         })?;
+        let held = self.trace.lent(secret, &self.egress.lent, self.stream.get_ref().tcp());
+        held.map_err(|source| Error::Connect { destination: self.url.authority(), source })?;
         self.put(Utf8Bytes::from(whole)).await
     }
 

@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 mod cases;
-mod check;
 mod command;
 mod configured;
 mod decide;
@@ -27,7 +26,6 @@ mod settings;
 mod show;
 mod standing;
 
-pub use check::{CaseResult, CheckError};
 pub use command::{
     Access, Example, ExampleVerdict, Judged, Program, ProgramError, Programs, Style, Subcommand,
 };
@@ -44,7 +42,7 @@ pub use settings::{
     Actions, Confirm, Files, Glob, Limits, Mail, ModelPlace, Models, Profile, Settings, Shell, ShellMode,
     Sources, TierWord, Tiers, Web, WebMode,
 };
-pub use show::{Finding, ShownRule, explain};
+pub use show::{Finding, ShownRule};
 pub use standing::{StandingRule, StandingScope};
 
 #[cfg(test)]

@@ -1,17 +1,11 @@
-//! What the policy is, in words and in Cedar: for `policy show`, `policy lint` and `policy explain`.
+//! What the policy is, in words and in Cedar: for `policy show` and `policy lint`.
 
 use crate::load::Policy;
 use crate::rules::{ACTIONS, Rule, Set};
-use crate::settings::{Confirm, ShellMode, WebMode};
-use domain::{Effect, RuleHit, Verdict};
+use crate::settings::Confirm;
+use domain::{Effect, Verdict};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-
-/// Programs that run any code they are given.
-const INTERPRETERS: [&str; 24] = [
-    "python", "python3", "node", "deno", "bun", "perl", "ruby", "php", "lua", "sh", "bash", "dash", "zsh",
-    "fish", "busybox", "env", "xargs", "awk", "make", "npm", "npx", "pip", "cargo", "find",
-];
 
 /// Something that an owner should look at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,82 +82,10 @@ impl Policy {
         shown
     }
 
-    /// What an owner should look at: settings that are wider than they read, rules that never hit or say nothing new.
+    /// What an owner should look at among the rules: those that never hit or say nothing new.
     #[must_use]
     pub fn lint(&self) -> Vec<Finding> {
         let mut found = BTreeSet::new();
-        self.lint_settings(&mut found);
-        self.lint_rules(&mut found);
-        found.into_iter().collect()
-    }
-
-    fn lint_settings(&self, found: &mut BTreeSet<Finding>) {
-        let settings = &self.settings;
-        let mut note = |place: &str, text: String| {
-            found.insert(Finding { place: place.to_string(), text });
-        };
-        for glob in settings.files.allowed_paths.iter().chain(&settings.files.readable_paths) {
-            if matches!(glob.as_str(), "/" | "/**" | "~" | "~/" | "~/**" | "**/*" | "/home" | "/home/**") {
-                note("files", format!("`{glob}` opens everything; name the folders that are meant"));
-            }
-            if settings.files.denied_paths.contains(glob) {
-                note("files", format!("`{glob}` is both opened and denied; it is denied"));
-            }
-        }
-        for program in &settings.shell.allowed {
-            if INTERPRETERS.contains(&program.as_str()) {
-                note(
-                    "shell.allowed",
-                    format!("`{program}` runs any code it is given, in the sandbox and without a network"),
-                );
-            }
-            if settings.shell.denied.contains(program) {
-                note("shell.allowed", format!("`{program}` is both allowed and denied; it is denied"));
-            }
-            if program.contains(['/', ' ']) {
-                note("shell.allowed", format!("`{program}` is no program's name and never matches"));
-            }
-        }
-        if settings.shell.mode == ShellMode::Off && !settings.shell.allowed.is_empty() {
-            note("shell.allowed", "nothing of it runs while mode is `off`".to_string());
-        }
-        for recipient in &settings.mail.allowed_recipients {
-            if let Some(domain) = recipient
-                .strip_prefix('@')
-                .filter(|domain| ANYONES_DOMAINS.contains(&domain.to_lowercase().as_str()))
-            {
-                note(
-                    "mail.allowed_recipients",
-                    format!("anyone can get an address at `{domain}`, an attacker too"),
-                );
-            }
-            if recipient.contains('*') || !recipient.contains('@') {
-                note(
-                    "mail.allowed_recipients",
-                    format!(
-                        "`{recipient}` is neither an address nor `@domain` and never matches a mail address"
-                    ),
-                );
-            }
-        }
-        for host in settings.web.allowed_hosts.iter().chain(&settings.web.denied_hosts) {
-            let public_suffix = host.strip_prefix("*.").is_some_and(|parent| !parent.contains('.'));
-            if host == "*" || public_suffix {
-                note(
-                    "web",
-                    format!("`{host}` covers hosts of people who have nothing to do with each other"),
-                );
-            }
-            if host.contains("://") || host.contains('/') {
-                note("web", format!("`{host}` is no host name and never matches"));
-            }
-        }
-        if settings.web.mode == WebMode::Allowlist && settings.web.allowed_hosts.is_empty() {
-            note("web", "mode is `allowlist` and the list is empty: nothing can be fetched".to_string());
-        }
-    }
-
-    fn lint_rules(&self, found: &mut BTreeSet<Finding>) {
         let owners: Vec<&Rule> = self.rules.iter().filter(|rule| !is_built_in(rule)).collect();
         let mut note = |rule: &Rule, text: String| {
             found.insert(Finding { place: format!("{}#{}", rule.file, rule.id), text });
@@ -194,24 +116,9 @@ impl Policy {
                 );
             }
         }
+        found.into_iter().collect()
     }
 }
-
-/// Where anybody can get an address.
-const ANYONES_DOMAINS: [&str; 12] = [
-    "gmail.com",
-    "googlemail.com",
-    "outlook.com",
-    "hotmail.com",
-    "live.com",
-    "yahoo.com",
-    "icloud.com",
-    "proton.me",
-    "protonmail.com",
-    "gmx.net",
-    "gmx.de",
-    "web.de",
-];
 
 fn is_built_in(rule: &Rule) -> bool {
     crate::rules::BUILT_IN.iter().any(|(file, _kind, _text)| *file == rule.file)
@@ -234,24 +141,4 @@ fn verdict_of(set: Set) -> Verdict {
         Set::Asks => Verdict::Ask,
         Set::Permits => Verdict::Allow,
     }
-}
-
-/// A decision in words, for `policy explain` and for the model that is told.
-#[must_use]
-pub fn explain(verdict: Verdict, hits: &[RuleHit]) -> String {
-    let mut text = match verdict {
-        Verdict::Allow => "It may be done.".to_string(),
-        Verdict::Ask => "The owner is asked first.".to_string(),
-        Verdict::Deny => "It is refused.".to_string(),
-    };
-    for hit in hits {
-        let said = match (hit.verdict, verdict) {
-            (Verdict::Deny, _) => "refuses",
-            (Verdict::Ask, Verdict::Allow) => "would ask, and was answered",
-            (Verdict::Ask, Verdict::Ask | Verdict::Deny) => "asks",
-            (Verdict::Allow, _) => "permits",
-        };
-        let _infallible = write!(text, "\n- {} {said}: {}", hit.id, hit.why);
-    }
-    text
 }

@@ -168,6 +168,12 @@ impl Patient {
 #[must_use]
 pub fn of_the_vault(vault: &Vault, now: Timestamp) -> Vec<Ailment> {
     let Ok(entries) = vault.list() else { return Vec::new() };
+    let revoked = vault.revoked().unwrap_or_default().into_keys().map(|name| Ailment {
+        name: "vault.revoked",
+        weight: Weight::Note,
+        what: format!("the secret {name} was taken out of use, and has no new value yet"),
+        mend: format!("hardshell secret rotate {name}"),
+    });
     let each = entries.iter().flat_map(|entry| {
         entry.warnings(now).into_iter().map(move |warning| {
             let (weight, what) = match warning {
@@ -184,7 +190,7 @@ pub fn of_the_vault(vault: &Vault, now: Timestamp) -> Vec<Ailment> {
             }
         })
     });
-    each.collect()
+    each.chain(revoked).collect()
 }
 
 /// One finding for each file with keys of a known form.

@@ -7,9 +7,11 @@
 mod adaptive;
 mod attack;
 mod candidates;
+mod cases;
 mod clean;
 mod embedded;
 mod error;
+mod lint;
 mod play;
 mod rename;
 mod report;
@@ -20,7 +22,9 @@ mod shown;
 mod suite;
 mod yaml;
 
+pub use cases::{CaseResult, CheckError, check, run_cases};
 pub use error::Error;
+pub use lint::{explain, lint};
 pub use play::{Play, Told};
 pub use rename::{Renaming, rename, rename_mandate, rename_manifest};
 pub use report::{Metrics, Report, TaskReport};

@@ -7,5 +7,6 @@ pub mod anthropic;
 pub mod http;
 pub mod ollama;
 pub mod openai;
+pub mod otlp;
 mod shape;
 pub mod smtp;

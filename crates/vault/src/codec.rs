@@ -30,6 +30,10 @@ pub(crate) const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Contents {
     pub(crate) secrets: BTreeMap<String, Stored>,
+    /// Which are not lent any more, and since when; also of those that are kept elsewhere. Not written while it is
+    /// empty: a program that does not know it opens no vault in which it matters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) revoked: BTreeMap<String, u64>,
 }
 
 /// One secret. Moments are milliseconds since the Unix epoch.

@@ -108,6 +108,16 @@ pub enum Error {
         /// The most there may be.
         limit: usize,
     },
+    /// It was taken out of use.
+    #[error(
+        "use the secret `{name}`: it was revoked; `hardshell secret set {name}` puts a new one in its place"
+    )]
+    Revoked {
+        /// The secret.
+        name: SecretName,
+        /// Since when.
+        since: Timestamp,
+    },
     /// No secret has that name.
     #[error("find the secret `{name}`: the vault has none of that name")]
     Unknown {

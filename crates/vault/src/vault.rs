@@ -2,6 +2,7 @@
 
 mod entry;
 mod rekey;
+mod revoke;
 mod state;
 
 pub use entry::{About, Entry, Known, Warning};
@@ -107,6 +108,7 @@ impl Vault {
                 used_by: None,
             };
             state.contents.secrets.insert(name.as_str().to_string(), stored);
+            state.contents.revoked.remove(name.as_str());
             Ok(())
         })
     }
@@ -135,6 +137,7 @@ impl Vault {
             let fresh = stored.staged.take().ok_or_else(|| Error::NothingStaged { name: name.clone() })?;
             stored.value = fresh;
             stored.rotated = Some(now().0);
+            state.contents.revoked.remove(name.as_str());
             Ok(())
         })
     }
@@ -159,6 +162,7 @@ impl Vault {
     pub fn remove(&self, name: &SecretName) -> Result<(), Error> {
         self.change(Leftovers::Scrub, |state| {
             state.uses.remove(name);
+            state.contents.revoked.remove(name.as_str());
             let removed = state.contents.secrets.remove(name.as_str());
             removed.map(drop).ok_or_else(|| Error::Unknown { name: name.clone() })
         })
@@ -242,7 +246,7 @@ impl Vault {
     ) -> Result<T, Error> {
         let value = {
             let mut state = self.state()?;
-            state.lend(name, host)?;
+            state.value(name, host)?;
             let staged = stored(&mut state, name)?.staged.clone();
             staged.ok_or_else(|| Error::NothingStaged { name: name.clone() })?
         };

@@ -1,12 +1,14 @@
 //! Walks the chain, record by record.
 
+use super::read::{Line, Read};
 use super::{Against, Fault, Report, Wrong};
 use crate::chain::{Checkpoint, Header, Own, PrunedTo, Void, Why, genesis};
 use crate::folder::SegmentFile;
 use crate::heads::Heads;
 use crate::line::Head;
 use crate::recover::is_torn_write;
-use crate::{Hash, Kind, PublicKey, Seq, segment};
+use crate::{Hash, Kind, PublicKey, Seq};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ use std::sync::Arc;
 pub(super) struct Walk<'a> {
     key: PublicKey,
     against: Against<'a>,
+    /// The same checkpoints, by the record that they vouch for.
+    known: BTreeMap<Seq, Vec<Hash>>,
     heads: Heads,
     pub(super) report: Report,
     /// The segment that is read.
@@ -40,9 +44,14 @@ impl<'a> Walk<'a> {
     pub(super) fn new(key: PublicKey, against: Against<'a>, heads: Heads) -> Self {
         let path = Path::new("").into();
         let (last, last_number, pending, missing, pruned) = (None, None, Vec::new(), None, None);
+        let mut known: BTreeMap<Seq, Vec<Hash>> = BTreeMap::new();
+        for checkpoint in against.elsewhere.iter().chain(against.since) {
+            known.entry(checkpoint.seq).or_default().push(checkpoint.hash);
+        }
         Self {
             key,
             against,
+            known,
             heads,
             report: Report::default(),
             path,
@@ -54,29 +63,31 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn segment(&mut self, file: &SegmentFile, bytes: &[u8], is_last: bool) -> Result<(), Fault> {
+    pub(super) fn segment(&mut self, file: &SegmentFile, read: &Read, is_last: bool) -> Result<(), Fault> {
+        let bytes = read.bytes.as_slice();
         self.check_number(file)?;
         self.report.segments = self.report.segments.saturating_add(1);
         let void = self.heads.void_of(file.number);
         let end = void.unwrap_or(bytes.len()).min(bytes.len());
-        let good = bytes.get(..end).unwrap_or_default();
         self.path = file.path.as_path().into();
-        let mut lines = segment::lines(good).peekable();
-        while let Some((offset, line, complete)) = lines.next() {
-            let head = match Head::read(line) {
-                Ok(head) if complete => head,
+        let mut lines = read.lines.iter().take_while(|line| line.offset < end).peekable();
+        while let Some(line) = lines.next() {
+            let offset = line.offset;
+            let ends = offset.saturating_add(line.length).saturating_add(usize::from(line.complete));
+            let head = match line.head {
+                Ok(head) if line.complete && ends <= end => head,
                 Ok(_) | Err(_) => {
                     let rest = bytes.get(offset..).unwrap_or_default();
                     if is_last && void.is_none() && is_torn_write(rest) {
                         self.report.open_tear = Some(void_of(file.number, offset, rest.len()));
                         break;
                     }
-                    let part = Head::read(line).err().map_or("end", |malformed| malformed.part);
+                    let part = line.head.err().map_or("end", |malformed| malformed.part);
                     return Err(self.fault_here(file, offset, Wrong::Changed { part }));
                 }
             };
-            let next = lines.peek().map(|(_, line, _)| *line);
-            self.record(file, offset, line, &head, next)?;
+            let next = lines.peek().and_then(|line: &&Line| line.head.ok());
+            self.record(file, offset, read.text(line), &head, next)?;
         }
         if bytes.is_empty() && void.is_none() {
             if !is_last {
@@ -106,7 +117,7 @@ impl<'a> Walk<'a> {
         offset: usize,
         line: &[u8],
         head: &Head,
-        next: Option<&[u8]>,
+        next: Option<Head>,
     ) -> Result<(), Fault> {
         match self.last.clone() {
             None => self.begin(file, line, head)?,
@@ -177,7 +188,7 @@ impl<'a> Walk<'a> {
         file: &SegmentFile,
         offset: usize,
         head: &Head,
-        next: Option<&[u8]>,
+        follower: Option<Head>,
         last: &Place,
     ) -> Result<(), Fault> {
         let expected = last.seq.next();
@@ -196,7 +207,6 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         // One of two neighbours was replaced. A record whose follower vouches for it is the one that was written.
-        let follower = next.and_then(|line| Head::read(line).ok());
         if follower.is_some_and(|follower| follower.prev != head.hash) {
             return Err(self.fault_at(head.seq, file, offset, Wrong::Replaced));
         }
@@ -258,8 +268,8 @@ impl<'a> Walk<'a> {
     }
 
     fn check_elsewhere(&self, file: &SegmentFile, offset: usize, head: &Head) -> Result<(), Fault> {
-        let mut known = self.against.elsewhere.iter().chain(self.against.since);
-        if known.any(|checkpoint| checkpoint.seq == head.seq && checkpoint.hash != head.hash) {
+        let known = self.known.get(&head.seq);
+        if known.is_some_and(|hashes| hashes.iter().any(|hash| *hash != head.hash)) {
             return Err(self.fault_at(head.seq, file, offset, Wrong::OtherHistory));
         }
         Ok(())

@@ -27,6 +27,11 @@ pub enum AuditCommand {
     /// Sign what is there now and print the signature, to be kept in another place.
     #[command(after_help = "Example:\n  hardshell audit checkpoint >> /mnt/elsewhere/checkpoints")]
     Checkpoint,
+    /// How it goes with those whom the log is sent on to (`[[shipping]]`), each with its standing permit.
+    #[command(
+        after_help = "Examples:\n  hardshell audit shipping\n  hardshell audit shipping --json | jq '.[].behind'"
+    )]
+    Shipping,
     /// Follow it live.
     #[command(after_help = "Example:\n  hardshell audit tail --json | jq .kind")]
     Tail,

@@ -64,6 +64,18 @@ pub enum SecretCommand {
         #[arg(long)]
         shred: bool,
     },
+    /// Take one out of use at once: it is lent to nobody, and what was under way with it ends, connections and commands.
+    /// It is still taken out of whatever is shown or sent. A new value puts it back into use.
+    #[command(
+        after_help = "Then replace it at its service, which alone can make the old one worthless.\n\nExamples:\n  hardshell secret revoke github\n  hardshell secret rotate github\n  hardshell secret revoke github --lift        it was for nothing, or renewed where it is kept"
+    )]
+    Revoke {
+        /// Its name.
+        name: String,
+        /// Put it back into use as it is.
+        #[arg(long)]
+        lift: bool,
+    },
     /// Remove one, and overwrite the file that held it.
     Remove {
         /// Its name.

@@ -23,6 +23,7 @@ pub async fn run(common: &Common, arguments: &Audit) -> Result<Exit, Problem> {
     match &arguments.command {
         AuditCommand::Verify { against } => verify(common, &home, against.as_deref()),
         AuditCommand::Checkpoint => checkpoint(common, &home),
+        AuditCommand::Shipping => shipping(common, &home),
         AuditCommand::Tail => tail(common, &Client::of(&home)).await,
         AuditCommand::Query(query) => look(common, &home, query),
         AuditCommand::Report(wanted) => report(common, &home, wanted),
@@ -66,6 +67,38 @@ fn checkpoint(common: &Common, home: &Path) -> Result<Exit, Problem> {
         show::line(&checkpoint.to_string());
     }
     Ok(Exit::Done)
+}
+
+fn shipping(common: &Common, home: &Path) -> Result<Exit, Problem> {
+    root::leave(home)?;
+    let states = daemon::receiver_states(home).map_err(Box::new)?;
+    let ailing = states.iter().any(|state| state.down_since.is_some() || state.unknown.is_some());
+    if common.json {
+        show::json(&states);
+    } else {
+        states.iter().for_each(print_receiver);
+    }
+    if states.is_empty() {
+        show::note("nobody: `[[shipping]]` in hardshell.toml names whom the log is sent on to");
+    }
+    Ok(if ailing { Exit::Failed } else { Exit::Done })
+}
+
+fn print_receiver(state: &daemon::ReceiverState) {
+    let line = |text: &str| show::line(&show::printable(text));
+    line(&format!("{:<12} {:<10} {}", state.name, state.kind, state.to));
+    line(&format!("             permit {}", daemon::permit(&state.name)));
+    line(&format!(
+        "             has record {}, {} behind; {} sent, {} failed, {} skipped",
+        state.seq, state.behind, state.sent, state.failed, state.skipped
+    ));
+    if let Some(since) = state.down_since {
+        let why = state.last_error.as_deref().unwrap_or("it does not say why");
+        line(&format!("             takes nothing since {}: {why}", moment::shown(since)));
+    }
+    if let Some(why) = &state.unknown {
+        line(&format!("             how far it has come is not known: {why}"));
+    }
 }
 
 async fn tail(common: &Common, client: &Client) -> Result<Exit, Problem> {
@@ -270,8 +303,7 @@ fn print(common: &Common, record: &AuditRecord) {
         show::json_line(record);
         return;
     }
-    let time = i64::try_from(record.time).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    let time = time.map(|time| time.strftime("%F %T").to_string()).unwrap_or_default();
+    let time = moment::shown(record.time);
     let fields = serde_json::to_string(&record.fields).unwrap_or_default();
     show::line(&show::printable(&format!("{:>7} {time} {:<10} {fields}", record.seq, record.kind)));
 }

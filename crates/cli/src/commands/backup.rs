@@ -7,9 +7,10 @@ use crate::commands::audit::{create as new_file, unwritten};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::scratch::Scratch;
-use crate::{moment, root, show};
+use crate::{hidden, moment, root, show};
 use backup::{Lock, Opener, Progress};
 use daemon::config::{Config, FILE};
+use daemon::{KeyKind, VaultKey};
 use gateway::wire::ProofState;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -102,14 +103,20 @@ async fn verify(common: &Common, home: &Path, file: &Path, with: &OpenedWith) ->
     show::note("");
     // The vault's key is not in it: that of this machine opens the vault, where it is the same house.
     let key = home.join("vault.key");
-    let has_key = key.exists();
-    if has_key {
+    let has_file = key.exists();
+    if has_file {
         std::fs::copy(&key, to.join("vault.key")).map_err(|source| Problem::Io {
             step: "use the vault's key of this machine".to_string(),
             source,
         })?;
     }
-    let vault = if has_key { daemon::VaultKey::IsThere } else { daemon::VaultKey::IsMissing };
+    // A vault with a passphrase needs nothing but that; one with a credential is opened where the service runs.
+    let has_key = match settings(&to)?.vault.key {
+        KeyKind::File => has_file,
+        KeyKind::Passphrase => true,
+        KeyKind::Credential => std::env::var_os("CREDENTIALS_DIRECTORY").is_some(),
+    };
+    let vault = if has_key { VaultKey::With(hidden::passphrase) } else { VaultKey::IsMissing };
     let checked = daemon::check_restored(&to, restored.manifest.checkpoint.as_deref(), vault).await;
     let checked = checked.map_err(Box::new)?;
     let proofs_hold = checked.proofs.iter().all(|proof| proof.state != ProofState::Failed);

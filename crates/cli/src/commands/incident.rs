@@ -89,7 +89,7 @@ fn packet(home: &Path, out: &Path, found: &Incident, scope: &Scope) -> Result<Pu
         }
     }
     let key = KeySource::File(home.join(daemon::AUDIT_KEY));
-    let facts = Facts { log: &home.join("audit"), key: &key, files };
+    let facts = Facts { log: &home.join("audit"), key: &key, scope, files };
     incident::pack(out, &facts).map_err(|error| packet_problem("write the packet", &error))
 }
 
@@ -167,7 +167,15 @@ fn verify(common: &Common, packet: &Path, key: Option<&str>) -> Result<Exit, Pro
                     show::line("Whose key that is was not checked: `--key HEX` does.");
                 }
                 show::line(&match &fault {
-                    None => format!("The log in it is intact: {} records.", verified.log.records),
+                    None => {
+                        let seq = |seq: Option<audit::Seq>| seq.map_or(0, |seq| seq.0);
+                        format!(
+                            "The log in it is intact: {} records, from {} to {}.",
+                            verified.log.records,
+                            seq(verified.log.first),
+                            seq(verified.log.last)
+                        )
+                    }
                     Some(fault) => format!("The log in it is NOT intact: {fault}"),
                 });
             }

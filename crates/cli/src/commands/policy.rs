@@ -145,7 +145,7 @@ fn print(common: &Common, policy: &Policy, begins: &str) -> Exit {
 fn decide(common: &Common, file: Option<&Path>) -> Result<Value, Problem> {
     let text = input(file)?;
     let policy = in_force(common)?;
-    policy.check(&text, &catalog()?, daemon::now()).map_err(unreadable)
+    replay::check(&policy, &text, &catalog()?, daemon::now()).map_err(unreadable)
 }
 
 fn test(common: &Common, files: &[PathBuf]) -> Result<Exit, Problem> {
@@ -156,7 +156,7 @@ fn test(common: &Common, files: &[PathBuf]) -> Result<Exit, Problem> {
     let (policy, catalog) = (in_force(common)?, catalog()?);
     let mut results = Vec::new();
     for (file, text) in tables {
-        for result in policy.run_cases(&text, &catalog, daemon::now()).map_err(unreadable)? {
+        for result in replay::run_cases(&policy, &text, &catalog, daemon::now()).map_err(unreadable)? {
             if !common.json {
                 let word = if result.passed { "ok    " } else { "FAILED" };
                 show::line(&format!("{word} {}", show::printable(&result.name)));
@@ -211,7 +211,7 @@ async fn reload(common: &Common) -> Result<Exit, Problem> {
 }
 
 fn lint(common: &Common) -> Result<Exit, Problem> {
-    let findings = in_force(common)?.lint();
+    let findings = replay::lint(&in_force(common)?);
     if common.json {
         let shown: Vec<Value> =
             findings.iter().map(|finding| json!({"place": finding.place, "text": finding.text})).collect();
@@ -291,7 +291,7 @@ fn in_words(answer: &Value) -> String {
             RuleHit { verdict, id: part("id"), why: part("why") }
         })
         .collect();
-    let mut text = policy::explain(verdict_of(answer), &hits);
+    let mut text = replay::explain(verdict_of(answer), &hits);
     if let Some(question) = answer.get("question").filter(|question| !question.is_null()) {
         let part = |name: &str| question.get(name).and_then(Value::as_str).unwrap_or_default();
         text.push_str(&format!("\n\nThe owner would see:\n  {}\n", part("title")));
@@ -305,7 +305,7 @@ fn in_words(answer: &Value) -> String {
     show::printable_lines(&text).trim_end().to_string()
 }
 
-fn unreadable(error: policy::CheckError) -> Problem {
+fn unreadable(error: replay::CheckError) -> Problem {
     Problem::Other {
         what: format!("decide: {error}"),
         hint: Some("docs/guide/policy.md says what a question and a table hold".to_string()),

@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::hidden;
 use crate::problem::Problem;
 use crate::{root, show};
+use audit::SecretAct;
 use daemon::config::{Config, FILE};
 use daemon::{Asking, Home, KeyKind};
 use domain::{Host, SecretName, Timestamp};
@@ -58,6 +59,7 @@ pub async fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Probl
             let wishes = import::Wishes { only, hosts: hosts(host)?, dry_run: *dry_run, shred: *shred };
             import::run(common, &opened, path, &wishes)?;
         }
+        SecretCommand::Revoke { name, lift } => revoke(common, &opened, name, *lift).await?,
         SecretCommand::Remove { name } => {
             let name: SecretName = name.parse().map_err(failed)?;
             opened.vault.remove(&name).map_err(failed)?;
@@ -66,6 +68,42 @@ pub async fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Probl
         SecretCommand::Key { kind } => rekey(common, opened, *kind)?,
     }
     Ok(Exit::Done)
+}
+
+/// Takes a secret out of use, or puts it back. A running house sees it in the vault and ends what is under way.
+async fn revoke(common: &Common, opened: &Opened, name: &str, lift: bool) -> Result<(), Problem> {
+    let name: SecretName = name.parse().map_err(failed)?;
+    let elsewhere = opened.config.secrets.iter().any(|section| section.name == name.as_str());
+    let known = opened.vault.list().map_err(failed)?.iter().any(|entry| entry.name == name) || elsewhere;
+    let act = if lift {
+        opened.vault.reinstate(&name).map_err(failed)?;
+        SecretAct::Reinstated
+    } else if known {
+        opened.vault.revoke(&name).map_err(failed)?;
+        SecretAct::Revoked
+    } else {
+        return Err(Problem::Other {
+            what: format!("revoke the secret `{name}`: there is none of that name"),
+            hint: Some("hardshell secret list".to_string()),
+        });
+    };
+    let noted = daemon::note_secret(opened.home.root(), name.clone(), act).await?;
+    let how = if noted {
+        "That is on record."
+    } else {
+        "A running Hardshell ends what is under way, and records it."
+    };
+    if lift {
+        done(common, &format!("{name} is in use again. {how}"));
+    } else {
+        done(
+            common,
+            &format!(
+                "{name} is out of use. {how}\nReplace it at its service, then `hardshell secret rotate {name}` or `hardshell secret set {name} --host …`."
+            ),
+        );
+    }
+    Ok(())
 }
 
 fn rekey(common: &Common, opened: Opened, kind: KeyWord) -> Result<(), Problem> {

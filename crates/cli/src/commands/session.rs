@@ -4,13 +4,17 @@ use crate::arguments::{Common, SessionCommand};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::show;
+use crate::{root, show};
+use daemon::Whom;
 use gateway::wire::{ItemBody, Sessions, Transcript};
+use std::path::Path;
 
 /// Lists them, or shows one.
 pub async fn run(common: &Common, command: &SessionCommand) -> Result<Exit, Problem> {
-    let client = Client::of(&show::home(common)?);
+    let home = show::home(common)?;
+    let client = Client::of(&home);
     match command {
+        SessionCommand::Resume { what } => resume(common, &home, what)?,
         SessionCommand::List => {
             let all: Sessions = client.get("/api/v1/sessions").await?;
             if common.json {
@@ -48,6 +52,27 @@ pub async fn run(common: &Common, command: &SessionCommand) -> Result<Exit, Prob
         }
     }
     Ok(Exit::Done)
+}
+
+fn resume(common: &Common, home: &Path, what: &str) -> Result<(), Problem> {
+    root::leave(home)?;
+    // An id has no colon, and a stranger's name always has one behind its kind.
+    let whom =
+        if what.contains(':') { Whom::Source(what.to_string()) } else { Whom::Session(what.to_string()) };
+    let lifted = daemon::dangerous_resume(home, &whom);
+    let lifted = lifted.map_err(|source| Problem::Io { step: format!("let {whom} go on"), source })?;
+    if !lifted {
+        return Err(Problem::Other {
+            what: format!("let {} go on: that is not suspended", show::printable(&whom.to_string())),
+            hint: Some("hardshell status".to_string()),
+        });
+    }
+    if common.json {
+        show::json(&serde_json::json!({"resumed": what}));
+    } else {
+        show::line(&show::printable(&format!("Goes on: {whom}.")));
+    }
+    Ok(())
 }
 
 fn print(body: &ItemBody) {

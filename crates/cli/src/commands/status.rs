@@ -28,6 +28,12 @@ pub async fn run(common: &Common) -> Result<Exit, Problem> {
         show::line(&format!("           {more}"));
     }
     show::line(&format!("lockdown   {}", if status.lockdown { "ON: everything is stopped" } else { "off" }));
+    for suspended in &status.suspended {
+        show::line(&show::printable(&format!("suspended  {suspended}")));
+    }
+    if !status.suspended.is_empty() {
+        show::line("           `hardshell session resume` lets a session or a stranger go on");
+    }
     show::line("proofs");
     crate::commands::prove::table(&status.proofs);
     if status.proofs.is_empty() {

@@ -43,6 +43,20 @@ impl Client {
         Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? }))
     }
 
+    /// The body of an answer that is no JSON.
+    pub async fn text(&self, path: &str) -> String {
+        let stream = UnixStream::connect(&self.socket).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let request = Request::get(path).header("host", "localhost").body(Full::new(Bytes::new())).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        connection.abort();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> Value {
         let (status, body) = self.ask("GET", path, None).await.unwrap();
         assert_eq!(status, 200, "{path}: {body}");

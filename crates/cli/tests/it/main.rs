@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod afterwards;
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod canary;
@@ -33,10 +35,16 @@ mod place;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod revoke;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod shipping;
+#[cfg(test)]
+mod suspended;
 #[cfg(test)]
 mod walls;

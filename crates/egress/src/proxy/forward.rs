@@ -326,7 +326,8 @@ async fn send(
     let socket =
         shared.egress.dialer().dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
     let dressed = Dressed { url: url.clone(), headers: head.headers, body };
-    let exchanged = shared.egress.exchange(&url, &head.method, dressed, socket, &limits, deadline).await;
+    let within = (&*shared.run.rules, &limits);
+    let exchanged = shared.egress.exchange(&url, &head.method, dressed, socket, within, deadline).await;
     let (answer, connection) = exchanged.inspect_err(|error| tell(&mut trace, error))?;
     let (mut parts, incoming) = answer.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {

@@ -15,6 +15,8 @@ mod programs;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod receivers;
+#[cfg(test)]
 mod redirects;
 #[cfg(test)]
 mod secrets;

@@ -25,6 +25,9 @@ pub struct Status {
     /// The digest of the rules in force.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub policy: String,
+    /// What a burst of refusals has stopped, in words; absent when nothing is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspended: Vec<String>,
 }
 
 /// How well commands are confined here.

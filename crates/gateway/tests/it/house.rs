@@ -258,6 +258,7 @@ impl House for TestHouse {
             home: "/home/owner/.hardshell".to_string(),
             sample_mailbox: true,
             policy: "ab".repeat(32),
+            suspended: Vec::new(),
         }))
     }
 

@@ -1,7 +1,8 @@
 //! The packet of an incident: a zip of what was found, with the log, signed by the log's key, so that a second machine
 //! can check that nothing in it was changed and that the log in it is whole.
 
-use audit::{Against, Go, KeySource, PublicKey, Report};
+use super::Scope;
+use audit::{Against, Checkpoint, Filter, Go, KeySource, Kind, Order, PublicKey, Record, Report, Seq};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -13,7 +14,11 @@ const MANIFEST: &str = "MANIFEST";
 const SIGNATURE: &str = "SIGNATURE";
 const PUBLIC_KEY: &str = "public-key.txt";
 /// First line of the manifest.
-const HEADER: &str = "hardshell incident packet v1";
+const HEADER: &str = "hardshell incident packet v2";
+/// The same of packets that hold the whole log.
+const HEADER_OF_ALL: &str = "hardshell incident packet v1";
+/// The first signature in the part of the log that the packet holds: there the check begins.
+const FROM: &str = "log-from.txt";
 /// The folder of the log in the packet.
 const LOG: &str = "log/";
 /// The most files of a packet that is read.
@@ -30,6 +35,8 @@ pub struct Facts<'a> {
     pub log: &'a Path,
     /// The log's key, which signs.
     pub key: &'a KeySource,
+    /// The time that is looked at: of the log, the segments of it go along, up to the first signature behind them.
+    pub scope: &'a Scope,
     /// Files by their name in the packet: reports, configuration, facts about the system.
     pub files: Vec<(String, Vec<u8>)>,
 }
@@ -41,7 +48,7 @@ pub struct Verified {
     pub files: usize,
     /// The key that signed it.
     pub key: PublicKey,
-    /// The log in it.
+    /// The part of the log in it.
     pub log: Report,
 }
 
@@ -135,7 +142,11 @@ fn write(file: File, out: &Path, facts: &Facts<'_>) -> Result<PublicKey, PacketE
         put(&mut zip, name, bytes)?;
     }
     put(&mut zip, PUBLIC_KEY, format!("{key}\n").as_bytes())?;
-    for path in segments(facts.log)? {
+    let part = Part::of(facts.log, facts.scope)?;
+    if let Some(from) = &part.from {
+        put(&mut zip, FROM, format!("{from}\n").as_bytes())?;
+    }
+    for path in segments(facts.log)?.into_iter().filter(|path| part.holds(path)) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let bytes = fs::read(&path).map_err(at("read", &path))?;
         put(&mut zip, &format!("{LOG}{name}"), &bytes)?;
@@ -149,6 +160,68 @@ fn write(file: File, out: &Path, facts: &Facts<'_>) -> Result<PublicKey, PacketE
     let file = zip.finish()?;
     file.sync_all().map_err(at("flush", out))?;
     Ok(key)
+}
+
+/// The part of a log that goes into a packet.
+struct Part {
+    /// Its first and last segment.
+    segments: (u64, u64),
+    /// Its first signature; none where it begins with the log itself.
+    from: Option<Checkpoint>,
+}
+
+impl Part {
+    fn of(log: &Path, scope: &Scope) -> Result<Self, PacketError> {
+        let of = |kind| Filter { kinds: vec![kind], order: Order::OldestFirst, ..Filter::default() };
+        let mut headers: Vec<(u64, Seq, String)> = Vec::new();
+        audit::visit(log, &of(Kind::Segment), &mut |record| {
+            let fields: serde_json::Value = serde_json::from_str(record.json()).unwrap_or_default();
+            let (number, name) = (fields.get("number"), fields.get("log"));
+            if let (Some(number), Some(name)) =
+                (number.and_then(|n| n.as_u64()), name.and_then(|n| n.as_str()))
+            {
+                headers.push((number, record.seq(), name.to_string()));
+            }
+            Go::On
+        })?;
+        let one = |filter: Filter| -> Result<Option<Record>, PacketError> {
+            Ok(audit::query(log, &filter, 1)?.records.into_iter().next())
+        };
+        let (from, until) = (Some(scope.from), Some(scope.until));
+        let first = one(Filter { from, until, order: Order::OldestFirst, ..Filter::default() })?;
+        let last = one(Filter { from, until, order: Order::NewestFirst, ..Filter::default() })?;
+        let signed = match &last {
+            None => None,
+            Some(last) => one(Filter { after: Some(last.seq()), ..of(Kind::Checkpoint) })?,
+        };
+        let before = |seq: Seq| headers.iter().rposition(|(_, first, _)| *first <= seq);
+        let end = signed.and_then(|record| before(record.seq())).unwrap_or(headers.len().saturating_sub(1));
+        let start = first.and_then(|record| before(record.seq())).unwrap_or(end);
+        // Where its own segment has no signature yet, what stands before it begins with one.
+        for at in (0..=start).rev() {
+            let Some((number, seq, name)) = headers.get(at) else { continue };
+            let last = headers.get(end).map_or(*number, |(number, _, _)| *number);
+            let segments = (*number, last);
+            if *seq == Seq(1) {
+                return Ok(Self { segments, from: None });
+            }
+            let next = headers.get(at.saturating_add(1)).map(|(_, seq, _)| *seq);
+            let within = Filter { after: Some(*seq), before: next, ..of(Kind::Checkpoint) };
+            if let Some(from) = one(within)?.and_then(|record| Checkpoint::in_record(&record, name)) {
+                return Ok(Self { segments, from: Some(from) });
+            }
+        }
+        // Nothing in it is signed: all of it goes along.
+        Ok(Self { segments: (0, u64::MAX), from: None })
+    }
+
+    fn holds(&self, path: &Path) -> bool {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let digits =
+            name.strip_prefix("segment-").and_then(|rest| rest.split_once('.')).map(|(digits, _)| digits);
+        let number = digits.and_then(|digits| digits.parse().ok());
+        number.is_some_and(|number| (self.segments.0..=self.segments.1).contains(&number))
+    }
 }
 
 /// The segments of a log, oldest first.
@@ -191,11 +264,12 @@ pub fn verify(packet: &Path, expected: Option<PublicKey>, scratch: &Path) -> Res
     let log = scratch.join("log");
     fs::DirBuilder::new().mode(0o700).create(&log).map_err(at("create", &log))?;
     let mut lines = manifest.lines();
-    if lines.next() != Some(HEADER) {
+    if !lines.next().is_some_and(|line| line == HEADER || line == HEADER_OF_ALL) {
         return Err(PacketError::Signature);
     }
     let mut known = vec![MANIFEST.to_string(), SIGNATURE.to_string()];
     let mut all = 0_u64;
+    let mut from = None;
     for line in lines {
         let mut words = line.splitn(3, ' ');
         let (Some(digest), Some(_length), Some(name)) = (words.next(), words.next(), words.next()) else {
@@ -215,13 +289,18 @@ pub fn verify(packet: &Path, expected: Option<PublicKey>, scratch: &Path) -> Res
             let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
             made.and_then(|mut file| file.write_all(&bytes)).map_err(at("write", &path))?;
         }
+        if name == FROM {
+            let line = String::from_utf8_lossy(&bytes);
+            from = Some(line.parse::<Checkpoint>().map_err(|_no_signature| PacketError::Signature)?);
+        }
         known.push(name.to_string());
     }
     if let Some(added) = zip.file_names().find(|name| !known.iter().any(|known| known == name)) {
         return Err(PacketError::Added { name: added.to_string() });
     }
     let files = known.len();
-    let report = audit::verify(&log, found, Against::default(), &mut |_| Go::On)?;
+    let against = Against { elsewhere: &[], since: from.as_ref() };
+    let report = audit::verify(&log, found, against, &mut |_| Go::On)?;
     Ok(Verified { files, key: found, log: report })
 }
 

@@ -155,7 +155,8 @@ async fn a_packet_is_checked_elsewhere_and_shows_every_change() {
         at(name)
     };
     let files = vec![("report.txt".to_string(), b"what happened".to_vec())];
-    let facts = Facts { log: &house.folder(), key: &house.key(), files };
+    let scope = everything();
+    let facts = Facts { log: &house.folder(), key: &house.key(), scope: &scope, files };
     let key = pack(&at("packet.zip"), &facts).unwrap();
     let whole = verify(&at("packet.zip"), Some(key), &scratch("a")).unwrap();
     assert!(whole.log.is_intact(), "{:?}", whole.log);
@@ -198,4 +199,58 @@ async fn a_packet_is_checked_elsewhere_and_shows_every_change() {
     assert!(matches!(refused, Err(PacketError::Signature)), "{refused:?}");
     fs::write(at("no.zip"), "PK\u{3}\u{4} and then nothing").unwrap();
     assert!(matches!(verify(&at("no.zip"), None, &scratch("g")), Err(PacketError::Zip(_))));
+}
+
+#[tokio::test]
+async fn a_packet_takes_the_part_of_the_log_that_the_time_is_in_and_what_vouches_for_it() {
+    let house = House::new();
+    let day = |number: u32| NOW.after(Duration::from_secs(86_400) * 2 * number);
+    for number in 0..6 {
+        let (log, _) = house.open(day(number));
+        for at in 0..20 {
+            log.note(intent(&format!("command {number} {at}")), day(number)).await.unwrap();
+        }
+        drop(log);
+    }
+    let at = |name: &str| house.temporary.path().join(name);
+    let hour = Duration::from_secs(3600);
+    let scope = Scope { from: day(2), until: day(2).after(hour), session: None, source: None };
+    let facts = Facts { log: &house.folder(), key: &house.key(), scope: &scope, files: Vec::new() };
+    let key = pack(&at("packet.zip"), &facts).unwrap();
+    let scratch = |name: &str| {
+        fs::create_dir(at(name)).unwrap();
+        at(name)
+    };
+    let part = verify(&at("packet.zip"), Some(key), &scratch("a")).unwrap();
+    assert!(part.log.is_intact(), "{:?}", part.log);
+    assert!(part.log.segments <= 2, "{:?}", part.log);
+    let text: String = fs::read_dir(at("a").join("log"))
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!((0..20).all(|number| text.contains(&format!("command 2 {number}"))));
+    assert!(!text.contains("command 0 ") && !text.contains("command 5 "));
+    // What is changed in it is found, though what came before is not there.
+    changed(
+        &at("packet.zip"),
+        &at("edited.zip"),
+        |name, bytes| {
+            let edited = String::from_utf8(bytes.clone()).unwrap_or_default();
+            Some(if name.starts_with("log/") {
+                edited.replace("command 2 7", "command 2 8").into_bytes()
+            } else {
+                bytes
+            })
+        },
+        None,
+    );
+    let refused = verify(&at("edited.zip"), Some(key), &scratch("b"));
+    assert!(matches!(refused, Err(PacketError::Changed { .. })), "{refused:?}");
+    // A time in which nothing happened takes the newest part, which is whole too.
+    let quiet =
+        Scope { from: day(1).after(hour), until: day(1).after(hour * 2), session: None, source: None };
+    let facts = Facts { scope: &quiet, files: Vec::new(), ..facts };
+    pack(&at("quiet.zip"), &facts).unwrap();
+    let part = verify(&at("quiet.zip"), Some(key), &scratch("c")).unwrap();
+    assert!(part.log.is_intact(), "{:?}", part.log);
 }

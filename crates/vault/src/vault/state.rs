@@ -48,8 +48,16 @@ pub(super) struct Use {
 }
 
 impl State {
-    /// The present value of a secret, for a host that may have it.
+    /// The present value of a secret in use, for a host that may have it.
     pub(super) fn lend(&mut self, name: &SecretName, host: &Host) -> Result<Zeroizing<String>, Error> {
+        match self.contents.revoked.get(name.as_str()) {
+            None => self.value(name, host),
+            Some(since) => Err(Error::Revoked { name: name.clone(), since: Timestamp(*since) }),
+        }
+    }
+
+    /// The same, in use or not.
+    pub(super) fn value(&mut self, name: &SecretName, host: &Host) -> Result<Zeroizing<String>, Error> {
         let (value, hosts, expires) =
             match (self.contents.secrets.get(name.as_str()), self.attached.get(name)) {
                 (Some(stored), _) => (stored.value.as_str(), hosts_of(stored), stored.expires.map(Timestamp)),

@@ -13,8 +13,11 @@ pub fn run(common: &Common, opened: &Opened) -> Result<(), Problem> {
     let now = daemon::now();
     let mut entries = opened.vault.list().map_err(failed)?;
     entries.sort_by_key(|entry| entry.warnings(now).is_empty());
+    let revoked = opened.vault.revoked().map_err(failed)?;
+    let since = |name: &str| revoked.get(name).copied();
     if common.json {
-        show::json(&entries.iter().map(|entry| in_json(entry, now)).collect::<Vec<_>>());
+        let each = entries.iter().map(|entry| in_json(entry, now, since(entry.name.as_str())));
+        show::json(&each.collect::<Vec<_>>());
         return Ok(());
     }
     if entries.is_empty() {
@@ -35,9 +38,24 @@ pub fn run(common: &Common, opened: &Opened) -> Result<(), Problem> {
             entry.about.note
         );
         show::line(show::printable(&line).trim_end());
+        if let Some(since) = since(entry.name.as_str()) {
+            let name = &entry.name;
+            show::line(&format!(
+                "  ! revoked {} ago, and not lent any more: `hardshell secret rotate {name}`",
+                age(now, since)
+            ));
+        }
         for warning in entry.warnings(now) {
             show::line(&format!("  ! {}", in_words(entry, warning)));
         }
+    }
+    let elsewhere =
+        revoked.iter().filter(|(name, _)| !entries.iter().any(|entry| entry.name.as_str() == *name));
+    for (name, since) in elsewhere {
+        show::line(&format!(
+            "{name:<24} kept elsewhere, revoked {} ago: `hardshell secret revoke {name} --lift` puts it back",
+            age(now, *since)
+        ));
     }
     show::note(&format!("key of the vault: {}", opened.config.vault.key.caveat()));
     Ok(())
@@ -67,7 +85,7 @@ fn word(warning: Warning) -> &'static str {
     }
 }
 
-fn in_json(entry: &Entry, now: Timestamp) -> Value {
+fn in_json(entry: &Entry, now: Timestamp, revoked: Option<Timestamp>) -> Value {
     json!({
         "name": entry.name.as_str(),
         "kept_in": entry.kept_in.to_string(),
@@ -76,6 +94,7 @@ fn in_json(entry: &Entry, now: Timestamp) -> Value {
         "created": entry.created.0,
         "rotated": entry.rotated.map(|when| when.0),
         "expires": entry.about.expires.map(|when| when.0),
+        "revoked": revoked.map(|when| when.0),
         "used": entry.used.map(|when| when.0),
         "used_by": entry.used_by,
         "warnings": entry.warnings(now).into_iter().map(word).collect::<Vec<_>>(),

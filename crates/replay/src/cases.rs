@@ -1,12 +1,12 @@
-//! One action with its context as JSON, for `policy check`; a table of cases, for `policy test`. Version 1.
+//! One action with its context as JSON, for `policy check`; a table of cases, for `policy test`. Version 1. The policy that
+//! ships decides; this only puts the question.
 
-use crate::facts::{ChannelProof, Facts, IsolationLevel, Lockdown, Suspicion};
-use crate::load::Policy;
-use crate::mandate::{Extension, Plan};
-use crate::settings::TierWord;
 use domain::{
     Action, Channel, Integrity, Label, Principal, Role, RuleHit, SessionId, Source, SourceKind, Timestamp,
     Verdict,
+};
+use policy::{
+    ChannelProof, Decision, Extension, Facts, IsolationLevel, Lockdown, Plan, Policy, Suspicion, TierWord,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -107,83 +107,86 @@ pub struct CheckError {
     pub reason: String,
 }
 
-impl Policy {
-    /// Decides the action of a JSON document `{"tool": …, "arguments": {…}, "context": {…}}` and answers
-    /// `{"verdict": …, "rules": [{"verdict", "id", "why"}], "question": …}`. Nothing is carried out: a permit that was
-    /// made is dropped.
-    ///
-    /// # Errors
-    ///
-    /// [`CheckError`] when the document, the call or the context cannot be read.
-    pub fn check(&self, text: &str, catalog: &Catalog, now: Timestamp) -> Result<Json, CheckError> {
-        let question: Asked = serde_json::from_str(text).map_err(bad("question"))?;
-        let (verdict, hits, shown) =
-            self.judge(&question.tool, question.arguments, &question.context, catalog, now)?;
-        Ok(json!({"verdict": verdict.as_str(), "rules": rules_json(&hits), "question": shown}))
-    }
+/// Decides the action of a JSON document `{"tool": …, "arguments": {…}, "context": {…}}` and answers
+/// `{"verdict": …, "rules": [{"verdict", "id", "why"}], "question": …}`. Nothing is carried out: a permit that was
+/// made is dropped.
+///
+/// # Errors
+///
+/// [`CheckError`] when the document, the call or the context cannot be read.
+pub fn check(policy: &Policy, text: &str, catalog: &Catalog, now: Timestamp) -> Result<Json, CheckError> {
+    let question: Asked = serde_json::from_str(text).map_err(bad("question"))?;
+    let (verdict, hits, shown) =
+        judge(policy, &question.tool, question.arguments, &question.context, catalog, now)?;
+    Ok(json!({"verdict": verdict.as_str(), "rules": rules_json(&hits), "question": shown}))
+}
 
-    /// Runs a table of cases (TOML, `[[case]]` with `name`, `tool`, `arguments`, `context`, `expect`, `rule`).
-    ///
-    /// # Errors
-    ///
-    /// [`CheckError`] when the table or a case of it cannot be read.
-    pub fn run_cases(
-        &self,
-        text: &str,
-        catalog: &Catalog,
-        now: Timestamp,
-    ) -> Result<Vec<CaseResult>, CheckError> {
-        let file: CaseFile = toml::from_str(text).map_err(bad("table of cases"))?;
-        if file.version != 1 {
-            return Err(CheckError {
-                what: "table of cases",
-                reason: format!("version {} is not known, 1 is", file.version),
-            });
-        }
-        if file.case.len() > CASES_MAX {
-            return Err(CheckError {
-                what: "table of cases",
-                reason: format!("it has more than {CASES_MAX} cases"),
-            });
-        }
-        file.case.into_iter().map(|case| self.run_case(case, catalog, now)).collect()
-    }
-
-    fn run_case(&self, case: Case, catalog: &Catalog, now: Timestamp) -> Result<CaseResult, CheckError> {
-        let expected = [Verdict::Allow, Verdict::Ask, Verdict::Deny]
-            .into_iter()
-            .find(|verdict| verdict.as_str() == case.expect);
-        let expected = expected.ok_or_else(|| CheckError {
+/// Runs a table of cases (TOML, `[[case]]` with `name`, `tool`, `arguments`, `context`, `expect`, `rule`).
+///
+/// # Errors
+///
+/// [`CheckError`] when the table or a case of it cannot be read.
+pub fn run_cases(
+    policy: &Policy,
+    text: &str,
+    catalog: &Catalog,
+    now: Timestamp,
+) -> Result<Vec<CaseResult>, CheckError> {
+    let file: CaseFile = toml::from_str(text).map_err(bad("table of cases"))?;
+    if file.version != 1 {
+        return Err(CheckError {
             what: "table of cases",
-            reason: format!("`{}` expects `{}`; it is allow, ask or deny", case.name, case.expect),
-        })?;
-        let (verdict, hits, _shown) = self.judge(&case.tool, case.arguments, &case.context, catalog, now)?;
-        let rule = case.rule.as_ref().is_none_or(|rule| hits.iter().any(|hit| hit.id == *rule));
-        let names: Vec<&str> = hits.iter().map(|hit| hit.id.as_str()).collect();
-        let detail = format!("expected {}, came {} by {}", case.expect, verdict.as_str(), names.join(", "));
-        Ok(CaseResult { name: case.name, passed: verdict == expected && rule, detail })
+            reason: format!("version {} is not known, 1 is", file.version),
+        });
     }
+    if file.case.len() > CASES_MAX {
+        return Err(CheckError {
+            what: "table of cases",
+            reason: format!("it has more than {CASES_MAX} cases"),
+        });
+    }
+    file.case.into_iter().map(|case| run_case(policy, case, catalog, now)).collect()
+}
 
-    fn judge(
-        &self,
-        tool: &str,
-        arguments: serde_json::Map<String, Json>,
-        context: &Known,
-        catalog: &Catalog,
-        now: Timestamp,
-    ) -> Result<(Verdict, Vec<RuleHit>, Json), CheckError> {
-        let call = catalog.parse(tool, &Json::Object(arguments).to_string()).map_err(bad("call"))?;
-        let mut facts = context.facts(now)?;
-        facts.manifest = catalog.manifest(&call.tool).cloned().map(Arc::new);
-        let decision = self.decide(Action::Call(call), &facts);
-        let shown = match &decision {
-            crate::Decision::Ask { action: _, hits: _, question } => {
-                json!({"title": question.title, "text": question.text, "asked_for_by": question.asked_for_by, "warnings": question.warnings})
-            }
-            crate::Decision::Allow { .. } | crate::Decision::Deny { .. } => Json::Null,
-        };
-        Ok((decision.verdict(), decision.hits().to_vec(), shown))
-    }
+fn run_case(
+    policy: &Policy,
+    case: Case,
+    catalog: &Catalog,
+    now: Timestamp,
+) -> Result<CaseResult, CheckError> {
+    let expected = [Verdict::Allow, Verdict::Ask, Verdict::Deny]
+        .into_iter()
+        .find(|verdict| verdict.as_str() == case.expect);
+    let expected = expected.ok_or_else(|| CheckError {
+        what: "table of cases",
+        reason: format!("`{}` expects `{}`; it is allow, ask or deny", case.name, case.expect),
+    })?;
+    let (verdict, hits, _shown) = judge(policy, &case.tool, case.arguments, &case.context, catalog, now)?;
+    let rule = case.rule.as_ref().is_none_or(|rule| hits.iter().any(|hit| hit.id == *rule));
+    let names: Vec<&str> = hits.iter().map(|hit| hit.id.as_str()).collect();
+    let detail = format!("expected {}, came {} by {}", case.expect, verdict.as_str(), names.join(", "));
+    Ok(CaseResult { name: case.name, passed: verdict == expected && rule, detail })
+}
+
+fn judge(
+    policy: &Policy,
+    tool: &str,
+    arguments: serde_json::Map<String, Json>,
+    context: &Known,
+    catalog: &Catalog,
+    now: Timestamp,
+) -> Result<(Verdict, Vec<RuleHit>, Json), CheckError> {
+    let call = catalog.parse(tool, &Json::Object(arguments).to_string()).map_err(bad("call"))?;
+    let mut facts = context.facts(now)?;
+    facts.manifest = catalog.manifest(&call.tool).cloned().map(Arc::new);
+    let decision = policy.decide(Action::Call(call), &facts);
+    let shown = match &decision {
+        Decision::Ask { action: _, hits: _, question } => {
+            json!({"title": question.title, "text": question.text, "asked_for_by": question.asked_for_by, "warnings": question.warnings})
+        }
+        Decision::Allow { .. } | Decision::Deny { .. } => Json::Null,
+    };
+    Ok((decision.verdict(), decision.hits().to_vec(), shown))
 }
 
 impl Known {
@@ -261,3 +264,6 @@ fn rules_json(hits: &[RuleHit]) -> Json {
 fn bad<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> CheckError {
     move |error| CheckError { what, reason: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

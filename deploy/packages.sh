@@ -10,7 +10,7 @@ set -eu
 build="ca-certificates curl gcc git libc6-dev make pkg-config"
 node="nodejs npm"
 run="ca-certificates tzdata"
-test="bubblewrap chromium file jq libfaketime psmisc python3 python3-pip python3-venv rsyslog rsyslog-gnutls strace systemd tar util-linux"
+test="bubblewrap chromium file gawk jq libfaketime psmisc python3 python3-pip python3-venv ripgrep rsyslog rsyslog-gnutls strace systemd tar util-linux"
 
 case "${1:-}" in
 build) echo $build ;;

@@ -218,7 +218,7 @@ pub struct SandboxSection {
     pub tmp_mib: u64,
     /// The most files and folders in them together.
     pub tmp_files: u64,
-    /// The most that a command may leave in the workspace, in MiB; more, and nothing of it is kept.
+    /// The most that a command may write to the workspace, in MiB; more, and it is stopped, and nothing of it is kept.
     pub disk_mib: u64,
     /// What becomes of what commands change in the workspace.
     pub changes: Changes,

@@ -158,6 +158,7 @@ fn limits(section: &SandboxSection) -> Limits {
         file_bytes: section.file_mib.saturating_mul(MIB),
         tmp_bytes: section.tmp_mib.saturating_mul(MIB),
         tmp_inodes: section.tmp_files,
+        disk_bytes: section.disk_mib.saturating_mul(MIB),
         output_bytes: u64::try_from(section.output_kib).unwrap_or(u64::MAX).saturating_mul(KIB),
     }
 }

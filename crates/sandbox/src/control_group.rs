@@ -59,6 +59,8 @@ enum Holds {
 pub(crate) struct Usage {
     pub(crate) peak_memory_bytes: Option<u64>,
     pub(crate) limit_hit: Option<LimitHit>,
+    /// Whether it had to wait because its share of the processors was used up.
+    pub(crate) slowed: bool,
 }
 
 impl ControlGroup {
@@ -124,6 +126,7 @@ impl ControlGroup {
                 (Version::One, Holds::Pids) => (None, false, event("pids.events", "max ")),
                 (Version::One, Holds::Cpu | Holds::Everything) => (None, false, false),
             };
+            usage.slowed |= event("cpu.stat", "nr_throttled ");
             usage.peak_memory_bytes = usage.peak_memory_bytes.or(peak);
             if killed {
                 usage.limit_hit = Some(LimitHit::Memory);

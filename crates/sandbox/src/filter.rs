@@ -80,25 +80,42 @@ const fn none(argument: u32, mask: u32) -> Test {
 /// The calls allowed at a level, for `--explain`, the documentation and the test that none is spare.
 #[must_use]
 pub fn allowed_calls(level: Level) -> Vec<AllowedCall> {
-    let sockets = match level {
-        Level::Full | Level::FullSoft => table::SOCKETS,
-        Level::Landlock | Level::None => &[],
+    rules(level, Watch::RefusalsAndConnects)
+}
+
+/// Whether the network namespace is the command's own.
+fn is_walled(level: Level) -> bool {
+    match level {
+        Level::Full | Level::FullSoft => true,
+        Level::Landlock | Level::None => false,
+    }
+}
+
+/// The same where less may be watched: a unix socket that nobody looks at could be the host's.
+fn rules(level: Level, watch: Watch) -> Vec<AllowedCall> {
+    let sockets = if is_walled(level) { table::SOCKETS } else { &[] };
+    let unix_sockets = match watch {
+        Watch::RefusalsAndConnects if is_walled(level) => table::UNIX_SOCKETS,
+        Watch::Nothing | Watch::Refusals | Watch::RefusalsAndConnects => &[],
     };
     let memory_files = match level {
         Level::Full => table::MEMORY_FILES,
         Level::FullSoft | Level::Landlock | Level::None => &[],
     };
-    [table::EVERYWHERE, table::OLDER, sockets, memory_files].concat()
+    [table::EVERYWHERE, table::OLDER, unix_sockets, sockets, memory_files].concat()
 }
 
 /// The filter of a level.
 pub(crate) fn compile(level: Level, watch: Watch) -> Vec<libc::sock_filter> {
     let refuse = match watch {
         Watch::Nothing => RETURN_ERROR | libc::EPERM.cast_unsigned(),
-        Watch::Refusals => libc::SECCOMP_RET_USER_NOTIF,
+        Watch::Refusals | Watch::RefusalsAndConnects => libc::SECCOMP_RET_USER_NOTIF,
     };
-    let rules = allowed_calls(level);
+    let rules = rules(level, watch);
     let mut program = prologue();
+    if watch == Watch::RefusalsAndConnects && is_walled(level) {
+        program.extend([jump(EQUAL, number32(libc::SYS_connect), 0, 1), give(libc::SECCOMP_RET_USER_NOTIF)]);
+    }
     for (_, number) in table::ABSENT {
         program.extend([
             jump(EQUAL, number32(*number), 0, 1),

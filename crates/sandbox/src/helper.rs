@@ -5,6 +5,7 @@
 
 mod alone;
 mod command;
+mod connect;
 mod enter;
 mod first;
 mod landlock;
@@ -133,6 +134,10 @@ fn serve(socket: &OwnedFd, early_namespaces: Option<Result<(), Fault>>) -> Resul
     };
     if walled && !early_made {
         enter::new_namespaces()?;
+    }
+    if request.level == Level::Landlock {
+        // Whoever outlives the command is found there, and there alone.
+        std::fs::metadata("/proc/self/stat").at(Step::Proc)?;
     }
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Namespaces)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Namespaces)?;

@@ -151,35 +151,58 @@ pub(crate) fn loopback_address(address: std::net::Ipv4Addr) -> io::Result<()> {
     .map(drop)
 }
 
-/// Installs a system-call filter for this process and its children, for good. With `Watch::Refusals` the answer is a
-/// descriptor on which refused calls are announced and must be answered.
+/// Installs a system-call filter for this process and its children, for good. Unless nothing is watched, the answer is a
+/// descriptor on which calls are announced and must be answered.
 pub(crate) fn install_filter(program: &[libc::sock_filter], watch: Watch) -> io::Result<Option<OwnedFd>> {
     let length = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let request = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
-    let flags = match watch {
-        Watch::Nothing => 0,
-        Watch::Refusals => libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+    let install = |flags: libc::c_ulong| {
+        // SAFETY: `request` points at `len` instructions that the kernel copies and does not write (seccomp(2)).
+        checked(unsafe {
+            libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const request)
+        })
     };
-    // SAFETY: `request` points at `len` instructions that the kernel copies and does not write (seccomp(2)).
-    let answer = checked(unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const request)
-    })?;
+    let answer = match watch {
+        Watch::Nothing => install(0),
+        // A call that somebody carries out is not made a second time because a signal came; Linux 5.19 and newer.
+        Watch::Refusals | Watch::RefusalsAndConnects => {
+            match install(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE) {
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    install(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)
+                }
+                other => other,
+            }
+        }
+    }?;
     match watch {
         Watch::Nothing => Ok(None),
-        // SAFETY: with that flag a successful answer is a new descriptor that nobody else owns (seccomp(2)).
-        Watch::Refusals => Ok(Some(unsafe { OwnedFd::from_raw_fd(i32::try_from(answer).unwrap_or(-1)) })),
+        Watch::Refusals | Watch::RefusalsAndConnects => {
+            // SAFETY: with that flag a successful answer is a new descriptor that nobody else owns (seccomp(2)).
+            Ok(Some(unsafe { OwnedFd::from_raw_fd(i32::try_from(answer).unwrap_or(-1)) }))
+        }
     }
 }
 
-/// Whether refused system calls are announced.
+/// Which system calls are announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Watch {
     Nothing,
     Refusals,
+    /// And every `connect`, which whoever listens carries out.
+    RefusalsAndConnects,
 }
 
-/// Takes one announced call, refuses it with `EPERM`, and returns its number; `None` when its process is gone.
-pub(crate) fn refuse_announced(listener: BorrowedFd<'_>) -> io::Result<Option<i32>> {
+/// An announced call: its process stands still until it is answered.
+pub(crate) struct Notice {
+    id: u64,
+    /// The thread that makes it, by its number in the list of whoever asks.
+    pub(crate) thread: i32,
+    pub(crate) number: i32,
+    pub(crate) arguments: [u64; 6],
+}
+
+/// Takes one announced call; `None` when its process is gone.
+pub(crate) fn next_notice(listener: &OwnedFd) -> io::Result<Option<Notice>> {
     // SAFETY: all-zero bytes are a valid `seccomp_notif`, and the kernel wants it zeroed (seccomp_unotify(2)).
     let mut notice: libc::seccomp_notif = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes one `seccomp_notif` into the structure (seccomp_unotify(2)).
@@ -188,15 +211,37 @@ pub(crate) fn refuse_announced(listener: BorrowedFd<'_>) -> io::Result<Option<i3
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => return Ok(None),
         other => other?,
     };
-    let refusal = libc::seccomp_notif_resp { id: notice.id, val: 0, error: -libc::EPERM, flags: 0 };
+    Ok(Some(Notice {
+        id: notice.id,
+        thread: notice.pid.cast_signed(),
+        number: notice.data.nr,
+        arguments: notice.data.args,
+    }))
+}
+
+/// Answers an announced call in the kernel's place: with 0, or with the number of an error.
+pub(crate) fn answer_notice(listener: &OwnedFd, notice: &Notice, answer: io::Result<()>) -> io::Result<()> {
+    let error = answer.map_or_else(|error| -error.raw_os_error().unwrap_or(libc::EPERM), |()| 0);
+    let response = libc::seccomp_notif_resp { id: notice.id, val: 0, error, flags: 0 };
     // SAFETY: the kernel reads one `seccomp_notif_resp` (seccomp_unotify(2)).
-    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), NOTICE_ANSWER, &raw const refusal) };
+    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), NOTICE_ANSWER, &raw const response) };
     match checked(answer.into()) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
-        other => other.map(|_| Some(notice.data.nr)),
+        // It ended, or a signal reached it, meanwhile.
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        other => other.map(drop),
     }
 }
 
+/// Connects a socket to an address as the kernel lays it out.
+pub(crate) fn connect(socket: &OwnedFd, address: &[u8]) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(address.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: the kernel reads as many bytes as it is told, all of `address`, and checks what they say (connect(2)).
+    checked(libc::c_long::from(unsafe { libc::connect(socket.as_raw_fd(), address.as_ptr().cast(), length) }))
+        .map(drop)
+}
+
+/// `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV` of <linux/seccomp.h>.
+const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
 /// `SECCOMP_IOCTL_NOTIF_RECV` of <linux/seccomp.h>: `_IOWR('!', 0, struct seccomp_notif)`.
 const NOTICE_RECEIVE: libc::c_ulong = 0xc050_2100;
 /// `SECCOMP_IOCTL_NOTIF_SEND` of <linux/seccomp.h>: `_IOWR('!', 1, struct seccomp_notif_resp)`.

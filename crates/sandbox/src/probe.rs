@@ -233,6 +233,9 @@ fn why(level: Level, landlock_abi: u32, error: &Error) -> Why {
     let Error::Step { step, source: _ } = error else {
         return with("the trial failed", None);
     };
+    if !Path::new("/proc/self").exists() {
+        return with("there is no `/proc`", Some("mount -t proc proc /proc"));
+    }
     match step {
         Step::ControlGroup => with(
             "no control group is delegated to this user",
@@ -250,8 +253,11 @@ fn why(level: Level, landlock_abi: u32, error: &Error) -> Why {
             "`/proc` may not be mounted, as in a container that masks its own",
             Some("start the outer container with its `/proc` unmasked"),
         ),
+        Step::BecomeUser => with(
+            "root has no other user here to run commands as",
+            Some("run it as an ordinary user, or map more than one user into this container"),
+        ),
         Step::Request
-        | Step::BecomeUser
         | Step::Fork
         | Step::Grant
         | Step::Root

@@ -11,7 +11,7 @@ use crate::level::Level;
 pub struct Report {
     /// How it ended.
     pub ending: Ending,
-    /// The limit that was met, if one was; the output limit does not end a command, the others do.
+    /// The limit that was met, if one was; those of output and processors do not end a command.
     pub limit_hit: Option<LimitHit>,
     /// System calls that were refused and how often, by name.
     pub denied: Vec<Denied>,
@@ -71,8 +71,14 @@ pub enum LimitHit {
     FileSize,
     /// Room in `/tmp` and the other private folders.
     Tmp,
+    /// Open files of one process, as the command itself told.
+    Files,
+    /// What may be written to the workspace.
+    Disk,
     /// Output kept.
     Output,
+    /// Its share of the processors.
+    Cpu,
 }
 
 impl LimitHit {
@@ -85,7 +91,10 @@ impl LimitHit {
             Self::Pids => "pids",
             Self::FileSize => "file-size",
             Self::Tmp => "tmp",
+            Self::Files => "files",
+            Self::Disk => "disk",
             Self::Output => "output",
+            Self::Cpu => "cpu",
         }
     }
 
@@ -98,7 +107,10 @@ impl LimitHit {
             Self::Pids => "processes",
             Self::FileSize => "the size of one file",
             Self::Tmp => "room in /tmp and home",
+            Self::Files => "open files",
+            Self::Disk => "what may be written to the workspace",
             Self::Output => "output that is kept",
+            Self::Cpu => "processor time",
         }
     }
 }
@@ -126,6 +138,12 @@ impl Captured {
     #[must_use]
     pub fn truncated(&self) -> bool {
         u64::try_from(self.bytes.len()).is_ok_and(|kept| kept < self.total_bytes)
+    }
+
+    /// Whether the C library's words for `EMFILE` stand in it: the kernel counts such refusals nowhere.
+    pub(crate) fn tells_of_open_files(&self) -> bool {
+        let text = self.text().to_lowercase();
+        text.contains("too many open files") && !text.contains("too many open files in system")
     }
 
     /// The text, with replacement characters where it is none.

@@ -1,5 +1,6 @@
 //! One command from request to report, as Hardshell sees it: the helper does the confining.
 
+mod disk;
 mod prepare;
 mod streams;
 
@@ -17,12 +18,13 @@ use crate::control_group::ControlGroup;
 use crate::error::Error;
 use crate::pool::{Namespaces, Started};
 use crate::probe::Sandbox;
-use crate::report::{Ending, LimitHit, Report, Stream};
+use crate::report::{Captured, Ending, LimitHit, Report, Stream};
 use crate::signal::Signal;
 use crate::spec::Spec;
 use crate::stop::StopSwitch;
 use crate::wire::{self, Answer};
 
+use disk::Disk;
 use prepare::Prepared;
 use streams::{Collector, Feed};
 
@@ -42,6 +44,7 @@ pub struct Running {
     stderr: Option<Collector>,
     feed: Option<Feed>,
     terminal: Option<OwnedFd>,
+    disk: Option<Disk>,
     level: crate::level::Level,
     started: Instant,
     wall: Duration,
@@ -115,6 +118,7 @@ impl Running {
         let (level, landlock_abi, this) = (isolation.level, isolation.landlock_abi, sandbox.clone());
         let started = Instant::now();
         let wall = spec.limits.wall;
+        let disk = Disk::of(&spec)?;
         let launched = tokio::task::spawn_blocking(move || {
             launch(&this, prepare::prepare(spec, level, landlock_abi, this.stop.as_ref())?)
         });
@@ -150,7 +154,7 @@ impl Running {
             // Beside the command, not before it.
             drop(tokio::task::spawn_blocking(move || sandbox.fill_pool()));
         }
-        Ok(Self { tree, answers, listener, stdout, stderr, feed, terminal, level, started, wall })
+        Ok(Self { tree, answers, listener, stdout, stderr, feed, terminal, disk, level, started, wall })
     }
 
     /// The listener on the command's own loopback, once: whoever has it accepts, outside, what the command connects to
@@ -189,6 +193,14 @@ impl Running {
     ) -> Result<Report, Error> {
         let mut cancel = pin!(cancel);
         let mut cancelled = false;
+        let disk = self.disk.take();
+        let mut full = pin!(async {
+            match &disk {
+                Some(disk) => disk.is_full().await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut disk_is_full = false;
         let mut ended = None;
         let mut deadline = pin!(tokio::time::sleep(self.wall.saturating_add(GRACE)));
         while ended.is_none() || self.stdout.is_open() || self.stderr.as_ref().is_some_and(Collector::is_open)
@@ -211,10 +223,19 @@ impl Running {
                     self.hang_up()?;
                     deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
                 }
+                () = &mut full, if !cancelled && ended.is_none() => {
+                    (cancelled, disk_is_full) = (true, true);
+                    self.hang_up()?;
+                    deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                }
                 () = &mut deadline => return Err(Error::HelperLost),
             }
         }
-        self.report(ended)
+        let mut report = self.report(ended)?;
+        if disk_is_full && report.ending == Ending::Cancelled {
+            (report.ending, report.limit_hit) = (Ending::LimitReached, Some(LimitHit::Disk));
+        }
+        Ok(report)
     }
 
     /// Ends the conversation: the helper kills the tree and says so.
@@ -237,7 +258,13 @@ impl Running {
         // to wait for the kernel to do it.
         drop(tokio::task::spawn_blocking(move || drop(helper)));
         let truncated = stdout.truncated() || stderr.truncated();
-        let limit_hit = limit_hit.or(usage.limit_hit).or(truncated.then_some(LimitHit::Output));
+        let failed = ending != Ending::Exited(0);
+        let no_files_left = failed && [&stdout, &stderr].into_iter().any(Captured::tells_of_open_files);
+        let limit_hit = limit_hit
+            .or(usage.limit_hit)
+            .or(no_files_left.then_some(LimitHit::Files))
+            .or(truncated.then_some(LimitHit::Output))
+            .or(usage.slowed.then_some(LimitHit::Cpu));
         let ending = match (ending, usage.limit_hit) {
             (Ending::Signalled(libc::SIGKILL), Some(LimitHit::Memory)) => Ending::LimitReached,
             (other, _) => other,

@@ -186,6 +186,8 @@ pub struct Limits {
     pub tmp_bytes: u64,
     /// Files and folders in them together.
     pub tmp_inodes: u64,
+    /// What the files in its change set may come to, in bytes; see [`WorkspaceMode::Transaction`].
+    pub disk_bytes: u64,
     /// What is kept of each of standard output and standard error, in bytes; the rest is counted and dropped.
     pub output_bytes: u64,
 }
@@ -201,6 +203,7 @@ impl Default for Limits {
             file_bytes: 1 << 30,
             tmp_bytes: 256 << 20,
             tmp_inodes: 65_536,
+            disk_bytes: 2 << 30,
             output_bytes: 1 << 20,
         }
     }

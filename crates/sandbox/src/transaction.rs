@@ -18,10 +18,11 @@ use crate::spec::{Workspace, WorkspaceMode};
 use crate::within::Within;
 
 pub use apply::Undo;
+pub(crate) use survey::CHANGES_MAX;
 pub use survey::{Change, ChangeKind, ChangeSet, Concern};
 
 /// The folder of changes in a change set.
-const UPPER: &str = "upper";
+pub(crate) const UPPER: &str = "upper";
 /// The kernel's own folder in a change set.
 const WORK: &str = "work";
 /// Where what was removed waits to be put back.

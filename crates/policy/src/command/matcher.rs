@@ -57,6 +57,7 @@ impl Programs {
         let mut found = Vec::new();
         if program.subcommands.is_empty() {
             let shape = Shape::of(program);
+            needs_all(name, &program.requires, rest)?;
             match program.style {
                 Style::Gnu => shape.gnu(rest, &mut found)?,
                 Style::Find => shape.find(rest, &mut found)?,
@@ -88,9 +89,7 @@ impl Program {
                 )
             });
         }
-        if let Some(missing) = command.requires.iter().find(|option| !after.contains(option)) {
-            return Err(format!("`{name}` is known only with `{missing}`"));
-        }
+        needs_all(name, &command.requires, after)?;
         let shape = Shape {
             flags: &command.flags,
             options: &command.options,
@@ -100,6 +99,13 @@ impl Program {
             repeat: command.repeat,
         };
         shape.gnu(after, found)
+    }
+}
+
+fn needs_all(name: &str, options: &[String], words: &[String]) -> Reading<()> {
+    match options.iter().find(|option| !words.contains(option)) {
+        Some(missing) => Err(format!("`{name}` is known only with `{missing}`")),
+        None => Ok(()),
     }
 }
 
@@ -255,6 +261,7 @@ impl Access {
             Self::OneOf(words) => words.iter().any(|word| word == value),
             Self::SedScript => language::sed_only_looks(value),
             Self::AwkProgram => language::awk_only_looks(value),
+            Self::GitFormat => language::git_format_only_looks(value),
             Self::JqFilter => language::jq_only_looks(value),
         };
         if good { Ok(()) } else { Err(format!("`{value}` is not a value that is on the list")) }

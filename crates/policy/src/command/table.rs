@@ -76,6 +76,9 @@ pub struct Program {
     /// Whether the last of `words` may stand any number of times.
     #[serde(default)]
     pub repeat: bool,
+    /// Options that must stand in the line.
+    #[serde(default)]
+    pub requires: Vec<String>,
     /// How its options are written.
     #[serde(default)]
     pub style: Style,
@@ -135,6 +138,8 @@ pub enum Access {
     AwkProgram,
     /// A filter in jq's language: no `input_filename`-like reach outside, no `env`, no `import`.
     JqFilter,
+    /// A format of `git log`: its own names, or placeholders that only show facts of a commit.
+    GitFormat,
     /// A date: no file is read for it.
     Date,
     /// A format for dates: a `+` and text.

@@ -1,6 +1,9 @@
 //! Every proof holds here, and each is shown once that it fails where its wall is not there.
 #![expect(clippy::unwrap_used, reason = "what fails to be set up fails the test")]
 
+mod lookers;
+mod tricks;
+
 use domain::{SessionId, Timestamp};
 use egress::{Egress, Settings, Unobserved};
 use policy::{Places, Policy};

@@ -52,6 +52,10 @@ fn a_version_two_folder_gets_every_limit_and_tells_what_was_counted() {
     assert_eq!(read("cpu.max"), "50000 100000");
     std::fs::write(folder.path().join("memory.peak"), "4096\n").unwrap();
     std::fs::write(folder.path().join("memory.events"), "low 0\noom 1\noom_kill 2\n").unwrap();
+    std::fs::write(folder.path().join("cpu.stat"), "nr_periods 9\nnr_throttled 2\n").unwrap();
     let group = ControlGroup { folders: vec![group] };
-    assert_eq!(group.usage(), Usage { peak_memory_bytes: Some(4096), limit_hit: Some(LimitHit::Memory) });
+    assert_eq!(
+        group.usage(),
+        Usage { peak_memory_bytes: Some(4096), limit_hit: Some(LimitHit::Memory), slowed: true }
+    );
 }

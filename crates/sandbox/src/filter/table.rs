@@ -64,7 +64,13 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("umask", libc::SYS_umask, "coreutils sh", "modes of what it makes"),
     always("ftruncate", libc::SYS_ftruncate, "coreutils node", "cuts or lengthens"),
     always("truncate", libc::SYS_truncate, "python", "cuts or lengthens by name"),
-    always("fallocate", libc::SYS_fallocate, "python util-linux", "takes room"),
+    when(
+        "fallocate",
+        libc::SYS_fallocate,
+        "python util-linux",
+        "takes room that the size shows",
+        &[among(1, u32::MAX, &[0, PUNCH_HOLE])],
+    ),
     always("fadvise64", libc::SYS_fadvise64, "coreutils sh", "how it will read"),
     always("copy_file_range", libc::SYS_copy_file_range, "coreutils node", "copies within the kernel"),
     always("sendfile", libc::SYS_sendfile, "python", "copies within the kernel"),
@@ -231,7 +237,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
         libc::SYS_socketpair,
         "node python",
         "unix sockets to a child",
-        &[among(0, u32::MAX, &[UNIX])],
+        &[among(0, u32::MAX, &[UNIX]), among(1, SOCKET_TYPE, &[STREAM, PACKETS])],
     ),
     always("getsockname", libc::SYS_getsockname, "node python", "sockets"),
     always("getpeername", libc::SYS_getpeername, "bash python", "sockets"),
@@ -244,7 +250,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("connect", libc::SYS_connect, "coreutils bash", "to the loopback of the sandbox"),
     always("sendto", libc::SYS_sendto, "node python", "sockets"),
     always("sendmsg", libc::SYS_sendmsg, "coreutils sh", "sockets, and descriptors to a child"),
-    always("recvfrom", libc::SYS_recvfrom, "python curl", "sockets"),
+    always("recvfrom", libc::SYS_recvfrom, "python", "sockets"),
     always("recvmsg", libc::SYS_recvmsg, "node python", "sockets, and descriptors from a child"),
     always("shutdown", libc::SYS_shutdown, "node python", "ends one direction"),
 ];
@@ -311,15 +317,18 @@ pub(super) const OLDER: &[AllowedCall] = &[
     always("readlinkat", libc::SYS_readlinkat, "coreutils python", "where a link leads"),
 ];
 
+/// Unix sockets, where somebody looks at what they are connected to. Not those that send to an address without having
+/// been connected.
+pub(super) const UNIX_SOCKETS: &[AllowedCall] = &[when(
+    "socket",
+    libc::SYS_socket,
+    "coreutils bash",
+    "unix sockets between its own processes",
+    &[among(0, u32::MAX, &[UNIX]), among(1, SOCKET_TYPE, &[STREAM, PACKETS])],
+)];
+
 /// Sockets, where the network namespace is the command's own.
 pub(super) const SOCKETS: &[AllowedCall] = &[
-    when(
-        "socket",
-        libc::SYS_socket,
-        "coreutils bash",
-        "unix sockets between its own processes",
-        &[among(0, u32::MAX, &[UNIX])],
-    ),
     when(
         "socket",
         libc::SYS_socket,
@@ -334,7 +343,7 @@ pub(super) const SOCKETS: &[AllowedCall] = &[
     when(
         "socket",
         libc::SYS_socket,
-        "python curl",
+        "python",
         "the loopback of the sandbox, TCP and UDP alone",
         &[
             among(0, u32::MAX, &[INET6]),
@@ -383,6 +392,7 @@ const SET_ID: u32 = 0o6000;
 const CREATES: u32 = (libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY)).cast_unsigned();
 const FILE_TYPES_AND_SET_ID: u32 = libc::S_IFMT | SET_ID;
 const PLAIN_FILES: [u32; 4] = [0, libc::S_IFREG, libc::S_IFIFO, libc::S_IFSOCK];
+const PUNCH_HOLE: u32 = (libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE).cast_unsigned();
 const NAMESPACES: u32 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
@@ -397,6 +407,7 @@ const INET6: u32 = libc::AF_INET6.cast_unsigned();
 const NETLINK: u32 = libc::AF_NETLINK.cast_unsigned();
 const SOCKET_TYPE: u32 = 0xf;
 const STREAM: u32 = libc::SOCK_STREAM.cast_unsigned();
+const PACKETS: u32 = libc::SOCK_SEQPACKET.cast_unsigned();
 const DATAGRAM: u32 = libc::SOCK_DGRAM.cast_unsigned();
 const TCP: u32 = libc::IPPROTO_TCP.cast_unsigned();
 const UDP: u32 = libc::IPPROTO_UDP.cast_unsigned();

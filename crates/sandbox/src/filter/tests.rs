@@ -33,18 +33,18 @@ fn decide(program: &[libc::sock_filter], architecture: u32, number: u32, argumen
     }
 }
 
-const REFUSED: u32 = RETURN_ERROR | 1;
+const REFUSED: u32 = libc::SECCOMP_RET_USER_NOTIF;
 const ABSENT: u32 = RETURN_ERROR | 38;
 const ALLOWED: u32 = libc::SECCOMP_RET_ALLOW;
 const KILLED: u32 = libc::SECCOMP_RET_KILL_PROCESS;
 
 fn at(level: Level, number: i64, arguments: [u64; 6]) -> u32 {
-    decide(&compile(level, Watch::Nothing), ARCHITECTURE, number32(number), arguments)
+    decide(&compile(level, Watch::RefusalsAndConnects), ARCHITECTURE, number32(number), arguments)
 }
 
 #[test]
 fn foreign_calling_conventions_kill() {
-    let program = compile(Level::Full, Watch::Nothing);
+    let program = compile(Level::Full, Watch::Refusals);
     for architecture in [0x4000_0003, 0x4000_0028, 0, u32::MAX] {
         assert_eq!(decide(&program, architecture, 1, [0; 6]), KILLED, "{architecture:#x}");
     }
@@ -58,8 +58,8 @@ fn foreign_calling_conventions_kill() {
 #[test]
 fn every_number_has_the_answer_of_the_table() {
     for level in Level::ALL {
-        let program = compile(level, Watch::Nothing);
-        let rules = allowed_calls(level);
+        let program = compile(level, Watch::Refusals);
+        let rules = rules(level, Watch::Refusals);
         for number in 0..1000_i64 {
             let found: Vec<&AllowedCall> = rules.iter().filter(|rule| rule.number == number).collect();
             let wanted =
@@ -85,11 +85,15 @@ fn every_number_has_the_answer_of_the_table() {
 fn arguments_decide() {
     let sock =
         |family: i32, kind: u64, protocol: u64| [u64::try_from(family).unwrap(), kind, protocol, 0, 0, 0];
-    let cases: [(&str, i64, [u64; 6], u32); 30] = [
+    let cases: [(&str, i64, [u64; 6], u32); 34] = [
         ("tcp", libc::SYS_socket, sock(libc::AF_INET, 1, 0), ALLOWED),
         ("tcp, close on exec", libc::SYS_socket, sock(libc::AF_INET, 0o2_000_001, 6), ALLOWED),
         ("udp over 6", libc::SYS_socket, sock(libc::AF_INET6, 2, 17), ALLOWED),
         ("unix", libc::SYS_socket, sock(libc::AF_UNIX, 1, 0), ALLOWED),
+        ("unix, in packets", libc::SYS_socket, sock(libc::AF_UNIX, 5, 0), ALLOWED),
+        ("unix, to any address", libc::SYS_socket, sock(libc::AF_UNIX, 2, 0), REFUSED),
+        ("pair, to any address", libc::SYS_socketpair, sock(libc::AF_UNIX, 2, 0), REFUSED),
+        ("connect: somebody looks", libc::SYS_connect, [3, 0, 0, 0, 0, 0], REFUSED),
         ("route", libc::SYS_socket, sock(libc::AF_NETLINK, 3, 0), ALLOWED),
         ("netfilter", libc::SYS_socket, sock(libc::AF_NETLINK, 3, 12), REFUSED),
         ("raw", libc::SYS_socket, sock(libc::AF_INET, 3, 1), REFUSED),
@@ -119,6 +123,13 @@ fn arguments_decide() {
     ];
     for (name, number, arguments, wanted) in cases {
         assert_eq!(at(Level::Full, number, arguments), wanted, "{name}");
+    }
+    for watch in [Watch::Nothing, Watch::Refusals] {
+        let answer = |number, arguments| {
+            decide(&compile(Level::Full, watch), ARCHITECTURE, number32(number), arguments)
+        };
+        assert_ne!(answer(libc::SYS_socket, sock(libc::AF_UNIX, 1, 0)), ALLOWED, "nobody looks: {watch:?}");
+        assert_eq!(answer(libc::SYS_connect, [3, 0, 0, 0, 0, 0]), ALLOWED, "{watch:?}");
     }
     assert_eq!(at(Level::Landlock, libc::SYS_socket, sock(libc::AF_UNIX, 1, 0)), REFUSED);
     assert_eq!(at(Level::Landlock, libc::SYS_socketpair, sock(libc::AF_UNIX, 1, 0)), ALLOWED);

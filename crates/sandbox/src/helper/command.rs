@@ -18,8 +18,8 @@ use crate::wire::{self, Answer, LimitsRequest, Request, TerminalRequest, Watched
 use crate::within::Identity;
 
 /// Becomes the program. Returns only to say why not.
-pub(super) fn become_command(request: &Request, ends: [OwnedFd; 3], first: &OwnedFd) -> Fault {
-    match last_steps(request, ends, first) {
+pub(super) fn become_command(request: &Request, ends: [OwnedFd; 3], first: &OwnedFd, watch: Watch) -> Fault {
+    match last_steps(request, ends, first, watch) {
         Ok((file, path, arguments, variables)) => {
             // Through the descriptor, so that what was checked is what runs; a script has no such way in.
             let error = kernel::execute(Some(file.as_fd()), &path, &arguments, &variables);
@@ -35,7 +35,7 @@ pub(super) fn become_command(request: &Request, ends: [OwnedFd; 3], first: &Owne
 
 type Image = (OwnedFd, CString, Vec<CString>, Vec<CString>);
 
-fn last_steps(request: &Request, ends: [OwnedFd; 3], first: &OwnedFd) -> Result<Image, Fault> {
+fn last_steps(request: &Request, ends: [OwnedFd; 3], first: &OwnedFd, watch: Watch) -> Result<Image, Fault> {
     kernel::reset_signals().at(Step::Execute)?;
     rustix::process::setsid().at(Step::Execute)?;
     let [stdin, stdout, stderr] = ends;
@@ -67,7 +67,7 @@ fn last_steps(request: &Request, ends: [OwnedFd; 3], first: &OwnedFd) -> Result<
         .map(|(name, value)| text(format!("{name}={value}").as_bytes()))
         .collect::<Result<Vec<_>, _>>()?;
     landlock::restrict(request)?;
-    let listener = match install(request.level, Watch::Refusals) {
+    let listener = match install(request.level, watch) {
         // A container around this one listens already, or the kernel cannot announce: refusals go unreported.
         Err(error) if matches!(error.raw_os_error(), Some(libc::EBUSY | libc::EINVAL)) => {
             install(request.level, Watch::Nothing)

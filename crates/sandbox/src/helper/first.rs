@@ -11,11 +11,12 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
+use super::connect::{self, OwnPlaces};
 use super::pieces::{self, Pieces};
 use super::{At, Fault, command, enter, root};
 use crate::control_group;
 use crate::error::Step;
-use crate::kernel::{self, Side};
+use crate::kernel::{self, Side, Watch};
 use crate::level::Level;
 use crate::report::{Denied, Ending, LimitHit};
 use crate::signal::Signal as PassedOn;
@@ -36,7 +37,8 @@ pub(super) fn run(
     doors: Vec<OwnedFd>,
     outer: &OwnedFd,
 ) -> Result<(), Fault> {
-    let outcome = prepare(request, early, doors).and_then(|()| carry_out(request, ends, outer));
+    let watch = connect::watch();
+    let outcome = prepare(request, early, doors).and_then(|()| carry_out(request, ends, outer, watch));
     let answer = match outcome {
         Ok(answer) => answer,
         Err(fault) => fault.answer(),
@@ -119,7 +121,7 @@ fn listen(port: u16) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-fn carry_out(request: &Request, ends: [OwnedFd; 3], outer: &OwnedFd) -> Result<Answer, Fault> {
+fn carry_out(request: &Request, ends: [OwnedFd; 3], outer: &OwnedFd, watch: Watch) -> Result<Answer, Fault> {
     let listener = match (request.listen, request.level) {
         (None, _) => None,
         (Some(port), Level::Full | Level::FullSoft) => Some(listen(port).at(Step::Loopback)?),
@@ -134,7 +136,7 @@ fn carry_out(request: &Request, ends: [OwnedFd; 3], outer: &OwnedFd) -> Result<A
     let child = match kernel::fork().at(Step::Fork)? {
         Side::Child => {
             drop(ours);
-            let fault = command::become_command(request, ends, &theirs);
+            let fault = command::become_command(request, ends, &theirs, watch);
             let _told = wire::send(theirs.as_fd(), &fault.answer(), &[]);
             std::process::exit(1)
         }
@@ -164,6 +166,7 @@ fn carry_out(request: &Request, ends: [OwnedFd; 3], outer: &OwnedFd) -> Result<A
 fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Request) -> io::Result<Answer> {
     let mut denied: BTreeMap<i32, u64> = BTreeMap::new();
     let mut refusals = refusals;
+    let places = OwnPlaces::of(request);
     let status = loop {
         if let Some(status) = bury(child)? {
             break status;
@@ -182,7 +185,7 @@ fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Reque
         }
         match (events.get(1), &refusals) {
             (Some(event), Some(listener)) if event.contains(PollFlags::IN) => {
-                if let Some(number) = kernel::refuse_announced(listener.as_fd())?
+                if let Some(number) = answer(listener, &places)?
                     && (denied.len() < DENIED_MAX || denied.contains_key(&number))
                 {
                     let count = denied.entry(number).or_default();
@@ -208,6 +211,16 @@ fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Reque
         .map(|(number, count)| Denied { call: crate::filter::name_of(number), count })
         .collect();
     Ok(Answer::Ended { ending, limit_hit, denied, peak_memory_bytes: None })
+}
+
+/// Takes one announced call; its number if it was refused.
+fn answer(listener: &OwnedFd, places: &OwnPlaces) -> io::Result<Option<i32>> {
+    let Some(notice) = kernel::next_notice(listener)? else { return Ok(None) };
+    if i64::from(notice.number) == libc::SYS_connect {
+        return Ok(places.connect(listener, &notice)?.then_some(notice.number));
+    }
+    kernel::answer_notice(listener, &notice, Err(io::Error::from_raw_os_error(libc::EPERM)))?;
+    Ok(Some(notice.number))
 }
 
 /// Signals that reach the command through this process, which is the only one inside that is known outside.

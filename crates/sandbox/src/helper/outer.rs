@@ -21,6 +21,9 @@ use crate::wire::{self, Answer, Reader, Request, Watched};
 /// 2 GB/s gets some 40 MB past its limit between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long a sandbox may take to be made.
+const START_MAX: Duration = Duration::from_secs(20);
+
 /// How often the kill of a tree without a process list of its own is repeated; each round kills a generation.
 const KILL_ROUNDS_MAX: u32 = 10_000;
 
@@ -55,9 +58,8 @@ pub(super) fn watch_over(
     super::first::drop_capabilities().at(Step::Capabilities)?;
     rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     let handle = rustix::process::pidfd_open(child, PidfdFlags::empty()).at(Step::Fork)?;
-    let deadline = Instant::now()
-        .checked_add(Duration::from_millis(request.limits.wall_milliseconds))
-        .ok_or_else(|| Fault::new(Step::Request, io::ErrorKind::InvalidInput))?;
+    // The command's time begins with the command: a machine that is slow to make a sandbox takes none of it.
+    let mut deadline = after(START_MAX)?;
     let mut watcher = match request.limits.watched {
         Watched::ByHelper => Some(Watcher::new(&request.limits, request.level)),
         Watched::ByKernel => None,
@@ -77,7 +79,11 @@ pub(super) fn watch_over(
         let wait = if stop.is_some() { wait.min(stop::LOOK) } else { wait };
         let events = wait_for(socket, &handle, first, &state, wait).at(Step::Execute)?;
         if events.first_speaks {
+            let begun = state.started;
             state.hear(socket, first)?;
+            if state.started && !begun {
+                deadline = after(Duration::from_millis(request.limits.wall_milliseconds))?;
+            }
         }
         if events.gone {
             break;
@@ -110,6 +116,11 @@ pub(super) fn watch_over(
         Level::Landlock | Level::None => kill_descendants().at(Step::Execute)?,
     }
     state.conclude(socket, watcher.as_ref())
+}
+
+fn after(time: Duration) -> Result<Instant, Fault> {
+    let then = Instant::now().checked_add(time);
+    then.ok_or_else(|| Fault::new(Step::Request, io::ErrorKind::InvalidInput))
 }
 
 struct State {

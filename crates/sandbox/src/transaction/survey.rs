@@ -12,7 +12,7 @@ use crate::protected::protection_of;
 use crate::within::{Found, Within};
 
 /// The most changes of one command.
-pub const CHANGES_MAX: usize = 50_000;
+pub(crate) const CHANGES_MAX: usize = 50_000;
 
 /// From how many bytes on a change set is large.
 const LARGE_BYTES: u64 = 256 << 20;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -30,7 +30,8 @@ pub struct Host {
     tcp: TcpListener,
     udp: UdpSocket,
     abstract_name: String,
-    _sockets: [UnixListener; 2],
+    _sockets: [UnixListener; 3],
+    _datagrams: UnixDatagram,
     in_tmp: NamedTempFile,
     in_shared_memory: NamedTempFile,
     _leaked: OwnedFd,
@@ -66,8 +67,16 @@ impl Host {
         BufReader::new(victim.stdout.take().unwrap()).read_line(&mut victim_address).unwrap();
         let abstract_name = base.path().file_name().unwrap().to_str().unwrap().to_owned();
         let address = SocketAddr::from_abstract_name(&abstract_name).unwrap();
-        let sockets =
-            [UnixListener::bind(outside.join("socket")).unwrap(), UnixListener::bind_addr(&address).unwrap()];
+        let granted = UnixListener::bind(readable.join("socket")).unwrap();
+        let emptied = granted.try_clone().unwrap();
+        // Whoever comes is let in, so that a full queue stops nobody.
+        std::thread::spawn(move || emptied.incoming().for_each(drop));
+        let sockets = [
+            UnixListener::bind(outside.join("socket")).unwrap(),
+            UnixListener::bind_addr(&address).unwrap(),
+            granted,
+        ];
+        let datagrams = UnixDatagram::bind(readable.join("datagrams")).unwrap();
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let answering = udp.try_clone().unwrap();
         std::thread::spawn(move || {
@@ -89,6 +98,7 @@ impl Host {
             udp,
             abstract_name,
             _sockets: sockets,
+            _datagrams: datagrams,
             in_tmp: NamedTempFile::new_in("/tmp").unwrap(),
             in_shared_memory: NamedTempFile::new_in("/dev/shm").unwrap(),
             _leaked: leaked,
@@ -125,6 +135,8 @@ impl Host {
             ("WORKSPACE", show(&self.workspace(side))),
             ("READABLE", show(&self.readable)),
             ("SOCKET", show(&self.outside.join("socket"))),
+            ("GRANTED_SOCKET", show(&self.readable.join("socket"))),
+            ("GRANTED_DATAGRAMS", show(&self.readable.join("datagrams"))),
             ("ABSTRACT", self.abstract_name.clone()),
             ("PORT", self.tcp.local_addr().unwrap().port().to_string()),
             ("UDP_PORT", self.udp.local_addr().unwrap().port().to_string()),

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use sandbox::{Ending, Level};
+use sandbox::{Access, Ending, Grant, Level};
 
 use crate::house::{at_level, best, run, spec};
 
@@ -33,4 +33,27 @@ async fn many_start_at_once_at_every_level() {
             assert_eq!((report.ending, report.limit_hit), (Ending::Exited(0), None), "{level}: {report:?}");
         }
     }
+}
+
+/// The mount table names what is shown, by the places it is shown at, and nothing else of the host's.
+#[tokio::test]
+async fn the_mount_table_holds_what_is_shown_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut asked = spec(&["cut", "-d", " ", "-f5", "/proc/self/mountinfo"]);
+    asked.grants.push(Grant::resolve(folder.path(), Access::Read).unwrap());
+    let report = run(&best().await, asked).await;
+    let granted = folder.path().display().to_string();
+    const SHOWN: [&str; 9] =
+        ["/bin", "/dev/", "/etc/", "/lib", "/nix/store", "/gnu/store", "/proc", "/sbin", "/usr"];
+    const PRIVATE: [&str; 6] = ["/", "/dev/shm", "/home/user", "/run", "/tmp", "/var/tmp"];
+    let text = report.stdout.text();
+    let others: Vec<&str> = text
+        .lines()
+        .filter(|point| *point != granted && !PRIVATE.contains(point))
+        .filter(|point| !SHOWN.iter().any(|shown| point.starts_with(shown)))
+        .collect();
+    assert!(
+        others.is_empty() && text.lines().count() > 20 && text.contains(&granted),
+        "{others:?} {report:?}"
+    );
 }

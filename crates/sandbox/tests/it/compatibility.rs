@@ -94,3 +94,20 @@ async fn a_terminal_of_its_own_has_a_size_and_job_control() {
         "{report:?}"
     );
 }
+
+/// The page of the guide has a row for each, and none besides.
+#[test]
+fn the_guide_says_what_works() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/compatibility.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows: Vec<&str> =
+        page.split("## ").next().unwrap().lines().filter(|line| line.matches('|').count() == 3).collect();
+    for work in WORKS {
+        let named = |row: &&&str| row.ends_with(&format!("| {} |", work.name));
+        assert_eq!(
+            rows.iter().filter(named).count(),
+            WORKS.iter().filter(|other| other.name == work.name).count()
+        );
+    }
+    assert_eq!(rows.len(), WORKS.len() + 2, "a head, a line, and a row for each");
+}

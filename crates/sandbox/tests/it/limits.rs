@@ -126,6 +126,38 @@ async fn descriptors_are_counted() {
 }
 
 #[tokio::test]
+async fn running_out_of_open_files_is_named_at_every_level() {
+    for level in [Level::Full, Level::FullSoft, Level::Landlock] {
+        let script = "files = []\nwhile True: files.append(open('/dev/null'))\n";
+        let mut asked = spec(&["python3", "-c", script]);
+        asked.limits.files = 32;
+        let report = run(&at_level(level).await, asked).await;
+        assert_eq!(
+            (report.ending, report.limit_hit),
+            (Ending::Exited(1), Some(LimitHit::Files)),
+            "{report:?}"
+        );
+        // The words alone are no limit that was met.
+        let report = run(&at_level(level).await, shell("echo too many open files")).await;
+        assert_eq!((report.ending, report.limit_hit), (Ending::Exited(0), None), "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_share_of_a_processor_is_kept_and_named_where_the_kernel_keeps_it() {
+    let sandbox = best().await;
+    let mut asked = shell("i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done");
+    asked.limits.cpu_percent = 10;
+    let report = run(&sandbox, asked).await;
+    let kept = sandbox.isolation().level == Level::Full;
+    assert_eq!(
+        (report.ending, report.limit_hit),
+        (Ending::Exited(0), kept.then_some(LimitHit::Cpu)),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
 async fn output_is_kept_up_to_its_limit_and_counted_beyond() {
     let mut spec = shell("head -c 300000 /dev/zero | tr '\\0' x; echo err >&2");
     spec.limits.output_bytes = 1000;

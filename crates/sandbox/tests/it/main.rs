@@ -13,6 +13,7 @@ mod house;
 mod levels;
 mod lifetime;
 mod limits;
+mod missing;
 mod network;
 mod pool;
 mod spare;

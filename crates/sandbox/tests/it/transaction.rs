@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sandbox::{ChangeKind, Concern, Ending, Report, Transaction, TransactionError, Undo};
+use sandbox::{ChangeKind, Concern, Ending, LimitHit, Report, Transaction, TransactionError, Undo};
 use tempfile::TempDir;
 
 use crate::house::{best, run, shell};
@@ -142,4 +142,33 @@ fn a_change_set_within_the_workspace_or_on_another_file_system_is_refused() {
     let other = Transaction::begin(&bench.workspace(), &elsewhere);
     assert!(matches!(other, Err(TransactionError::Elsewhere { .. })), "{other:?}");
     assert!(!elsewhere.exists());
+}
+
+/// It is stopped while it writes, and not only found to be too much afterwards.
+#[tokio::test]
+async fn what_fills_the_disk_is_stopped_while_it_runs() {
+    let bench = Bench::new();
+    for line in [
+        "i=0; while :; do i=$((i+1)); head -c 4000000 /dev/zero > big$i; sleep 0.01; done",
+        "mkdir deep; i=0; while :; do i=$((i+1)); fallocate -l 30M deep/big$i; sleep 0.05; done",
+    ] {
+        let transaction = Transaction::begin(&bench.workspace(), &bench.set()).unwrap();
+        let mut spec = shell(line);
+        spec.workspace = Some(transaction.workspace().unwrap());
+        spec.folder = Some(bench.workspace());
+        spec.limits.disk_bytes = 40 << 20;
+        let report = run(&best().await, spec).await;
+        assert_eq!(
+            (report.ending, report.limit_hit),
+            (Ending::LimitReached, Some(LimitHit::Disk)),
+            "{report:?}"
+        );
+        transaction.discard().unwrap();
+    }
+    let (transaction, report) =
+        bench.change("echo > hidden; fallocate -n -l 30M hidden; echo small > kept").await;
+    assert_eq!((report.ending, report.limit_hit), (Ending::Exited(0), None), "{report:?}");
+    let refused: Vec<&str> = report.denied.iter().map(|denied| denied.call.as_str()).collect();
+    assert_eq!(refused, ["fallocate"], "it would take room without a size");
+    assert_eq!(transaction.changes().unwrap().bytes, 7);
 }

@@ -112,7 +112,7 @@ pub const WORKS: &[Work] = &[
     work(
         "util-linux",
         "locks and places on disk",
-        "flock a echo locked; fallocate -l 8192 b; stat -c %s b; namei /usr >/dev/null && echo there",
+        "flock a echo locked; fallocate -l 8192 b; fallocate -p -l 4096 b; stat -c %s b; namei /usr >/dev/null && echo there",
         "locked\n8192\nthere\n",
     ),
     work(

@@ -62,6 +62,25 @@ fn only_compares(program: &str) -> bool {
     plain(program) && !action.contains('>') && !pattern.contains("print")
 }
 
+/// A format of `git log` that git knows by name, or that holds only placeholders for what a commit says of itself: not
+/// `%G`, which starts what checks signatures, not `%(describe)`, which starts git again, not `%aN` and its like, which
+/// read a file that the repository names (git-log(1), "PRETTY FORMATS"). Any other name is the repository's to define.
+pub(super) fn git_format_only_looks(format: &str) -> bool {
+    const NAMES: [&str; 7] = ["oneline", "short", "medium", "full", "fuller", "reference", "raw"];
+    const FACTS: [&str; 29] = [
+        "%", "n", "H", "h", "T", "t", "P", "p", "an", "ae", "ad", "ar", "at", "ai", "aI", "as", "cn", "ce",
+        "cd", "cr", "ct", "ci", "cI", "cs", "d", "D", "s", "b", "B",
+    ];
+    let text = format.strip_prefix("format:").or_else(|| format.strip_prefix("tformat:")).unwrap_or(format);
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('%') {
+        let fact = FACTS.iter().filter_map(|fact| after.strip_prefix(fact)).min_by_key(|left| left.len());
+        let Some(left) = fact else { return false };
+        rest = left;
+    }
+    NAMES.contains(&format) || text.contains('%')
+}
+
 /// A jq filter without what reads files, modules or the environment, or never ends.
 pub(super) fn jq_only_looks(filter: &str) -> bool {
     const WORDS: [&str; 14] = [
@@ -121,6 +140,22 @@ mod tests {
             ("BEGIN{f=\"system\"; @f(\"id\")}", false),
         ] {
             assert_eq!(awk_only_looks(program), looks, "awk {program:?}");
+        }
+        for (format, looks) in [
+            ("oneline", true),
+            ("%h %an, %ar : %s", true),
+            ("format:%H%n%b", true),
+            ("100%% %s", true),
+            ("theirs", false),
+            ("format:theirs", false),
+            ("%G?", false),
+            ("%h %GK", false),
+            ("%(describe)", false),
+            ("%aN", false),
+            ("%%%G?", false),
+            ("%", false),
+        ] {
+            assert_eq!(git_format_only_looks(format), looks, "git {format:?}");
         }
         for (filter, looks) in [
             (".a.b", true),

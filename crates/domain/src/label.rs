@@ -93,19 +93,10 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every kind.
+    #[rustfmt::skip]
     pub const ALL: [Self; 12] = [
-        Self::Owner,
-        Self::Config,
-        Self::Person,
-        Self::Quote,
-        Self::Mail,
-        Self::Web,
-        Self::File,
-        Self::Command,
-        Self::Host,
-        Self::Tool,
-        Self::Memory,
-        Self::Model,
+        Self::Owner, Self::Config, Self::Person, Self::Quote, Self::Mail, Self::Web, Self::File, Self::Command,
+        Self::Host, Self::Tool, Self::Memory, Self::Model,
     ];
 
     /// The word for it.

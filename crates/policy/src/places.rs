@@ -9,42 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// Where the sandbox lets every command look: the system, read-only and harmless.
+#[rustfmt::skip]
 const SYSTEM: [&str; 9] = [
-    "/usr/**",
-    "/bin/**",
-    "/lib/**",
-    "/lib64/**",
-    "/etc/os-release",
-    "/etc/debian_version",
-    "/proc/**",
-    "/tmp/**",
-    "/dev/null",
+    "/usr/**", "/bin/**", "/lib/**", "/lib64/**", "/etc/os-release", "/etc/debian_version", "/proc/**",
+    "/tmp/**", "/dev/null",
 ];
 
 /// Folders and files whose content runs later, by their name: changing one is no ordinary change of a workspace.
+#[rustfmt::skip]
 const RUNS_LATER: [&str; 22] = [
-    ".git",
-    ".hg",
-    ".svn",
-    ".bashrc",
-    ".bash_profile",
-    ".profile",
-    ".zshrc",
-    ".zshenv",
-    ".envrc",
-    ".npmrc",
-    ".yarnrc",
-    ".vscode",
-    ".idea",
-    ".gitconfig",
-    ".gitmodules",
-    ".gitattributes",
-    ".cargo",
-    ".config",
-    ".ssh",
-    ".husky",
-    ".github",
-    ".pre-commit-config.yaml",
+    ".git", ".hg", ".svn", ".bashrc", ".bash_profile", ".profile", ".zshrc", ".zshenv", ".envrc", ".npmrc",
+    ".yarnrc", ".vscode", ".idea", ".gitconfig", ".gitmodules", ".gitattributes", ".cargo", ".config", ".ssh",
+    ".husky", ".github", ".pre-commit-config.yaml",
 ];
 
 /// Paths of the highest tier unless `[tiers]` says otherwise: keys, finance, medical, legal, tax.

@@ -58,19 +58,11 @@ pub enum Canary {
 
 impl Canary {
     /// Every canary.
+    #[rustfmt::skip]
     pub const ALL: [Self; 12] = [
-        Self::ReadKeys,
-        Self::ReadVault,
-        Self::ReadAuditLog,
-        Self::ReadEnvironment,
-        Self::WriteOutside,
-        Self::ConnectLoopback,
-        Self::ConnectMetadata,
-        Self::ConnectUnixSocket,
-        Self::GainCapability,
-        Self::MakeNamespace,
-        Self::OutliveTime,
-        Self::PassMemory,
+        Self::ReadKeys, Self::ReadVault, Self::ReadAuditLog, Self::ReadEnvironment, Self::WriteOutside,
+        Self::ConnectLoopback, Self::ConnectMetadata, Self::ConnectUnixSocket, Self::GainCapability,
+        Self::MakeNamespace, Self::OutliveTime, Self::PassMemory,
     ];
 
     /// The name that reports use.

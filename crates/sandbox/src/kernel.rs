@@ -105,50 +105,33 @@ pub(crate) fn join_empty_keyring() -> io::Result<()> {
 
 /// Brings up the loopback of this network namespace.
 pub(crate) fn loopback_up() -> io::Result<()> {
-    let socket = rustix::net::socket_with(
-        rustix::net::AddressFamily::INET,
-        rustix::net::SocketType::DGRAM,
-        rustix::net::SocketFlags::CLOEXEC,
-        None,
-    )?;
-    // SAFETY: all-zero bytes are a valid `ifreq`, a structure of integers and arrays (netdevice(7)).
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (slot, byte) in request.ifr_name.iter_mut().zip(b"lo") {
-        *slot = byte.cast_signed();
-    }
-    request.ifr_ifru.ifru_flags = i16::try_from(libc::IFF_UP | libc::IFF_RUNNING).unwrap_or(0);
-    // SAFETY: the structure is the one SIOCSIFFLAGS takes and outlives the call (netdevice(7)).
-    checked(libc::c_long::from(unsafe {
-        libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request)
-    }))
-    .map(drop)
+    let flags = i16::try_from(libc::IFF_UP | libc::IFF_RUNNING).unwrap_or(0);
+    set_loopback(libc::SIOCSIFFLAGS, libc::__c_anonymous_ifr_ifru { ifru_flags: flags })
 }
 
 /// Gives the loopback of this network namespace another address.
 pub(crate) fn loopback_address(address: std::net::Ipv4Addr) -> io::Result<()> {
-    let socket = rustix::net::socket_with(
-        rustix::net::AddressFamily::INET,
-        rustix::net::SocketType::DGRAM,
-        rustix::net::SocketFlags::CLOEXEC,
-        None,
-    )?;
-    // SAFETY: all-zero bytes are a valid `ifreq`, a structure of integers and arrays (netdevice(7)).
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (slot, byte) in request.ifr_name.iter_mut().zip(b"lo") {
-        *slot = byte.cast_signed();
-    }
     let mut bytes: [libc::c_char; 14] = [0; 14];
     // After the family of `sockaddr_in` come two bytes of port, then four of address (ip(7)).
     for (slot, byte) in bytes.iter_mut().skip(2).zip(address.octets()) {
         *slot = byte.cast_signed();
     }
     let family = libc::sa_family_t::try_from(libc::AF_INET).unwrap_or(0);
-    request.ifr_ifru.ifru_addr = libc::sockaddr { sa_family: family, sa_data: bytes };
-    // SAFETY: the structure is the one SIOCSIFADDR takes and outlives the call (netdevice(7)).
-    checked(libc::c_long::from(unsafe {
-        libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFADDR, &raw const request)
-    }))
-    .map(drop)
+    let address = libc::sockaddr { sa_family: family, sa_data: bytes };
+    set_loopback(libc::SIOCSIFADDR, libc::__c_anonymous_ifr_ifru { ifru_addr: address })
+}
+
+fn set_loopback(what: libc::c_ulong, value: libc::__c_anonymous_ifr_ifru) -> io::Result<()> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType};
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let mut request = libc::ifreq { ifr_name: [0; libc::IFNAMSIZ], ifr_ifru: value };
+    for (slot, byte) in request.ifr_name.iter_mut().zip(b"lo") {
+        *slot = byte.cast_signed();
+    }
+    // SAFETY: the structure is the one that both requests take, and outlives the call (netdevice(7)).
+    checked(libc::c_long::from(unsafe { libc::ioctl(socket.as_raw_fd(), what, &raw const request) }))
+        .map(drop)
 }
 
 /// Installs a system-call filter for this process and its children, for good. Unless nothing is watched, the answer is a

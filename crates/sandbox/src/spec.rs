@@ -71,15 +71,9 @@ pub struct Environment(BTreeMap<String, String>);
 pub const ENVIRONMENT_VARIABLES_MAX: usize = 256;
 
 /// Names and prefixes that make a loader, a shell or an interpreter run something before the program.
+#[rustfmt::skip]
 const LOADER_NAMES: [&str; 9] = [
-    "LD_",
-    "GCONV_PATH",
-    "GLIBC_TUNABLES",
-    "BASH_ENV",
-    "BASH_FUNC_",
-    "ENV",
-    "PYTHONSTARTUP",
-    "PERL5OPT",
+    "LD_", "GCONV_PATH", "GLIBC_TUNABLES", "BASH_ENV", "BASH_FUNC_", "ENV", "PYTHONSTARTUP", "PERL5OPT",
     "NODE_OPTIONS",
 ];
 

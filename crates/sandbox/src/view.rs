@@ -1,7 +1,7 @@
 //! What of the host every command sees: the programs, and the harmless part of `/etc`.
 
 /// Folders of programs and libraries, shown read-only where the host has them. A link is shown as a link.
-pub(crate) const SYSTEM_FOLDERS: [&str; 9] =
+pub const SYSTEM_FOLDERS: [&str; 9] =
     ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"];
 
 /// Whether every sandbox shows `path` as part of the system: its programs and libraries, read-only.
@@ -12,22 +12,11 @@ pub fn is_system(path: &std::path::Path) -> bool {
 
 /// What of `/etc` is shown, read-only, where the host has it: what programs need to load, show times and check
 /// certificates, and nothing about this machine or its people.
-pub(crate) const SYSTEM_SETTINGS: [&str; 15] = [
-    "/etc/alternatives",
-    "/etc/ca-certificates",
-    "/etc/fonts",
-    "/etc/gai.conf",
-    "/etc/java-17-openjdk",
-    "/etc/java-21-openjdk",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/localtime",
-    "/etc/magic",
-    "/etc/mime.types",
-    "/etc/pki/tls/certs",
-    "/etc/protocols",
-    "/etc/ssl/certs",
+#[rustfmt::skip]
+pub const SYSTEM_SETTINGS: [&str; 15] = [
+    "/etc/alternatives", "/etc/ca-certificates", "/etc/fonts", "/etc/gai.conf", "/etc/java-17-openjdk",
+    "/etc/java-21-openjdk", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
+    "/etc/magic", "/etc/mime.types", "/etc/pki/tls/certs", "/etc/protocols", "/etc/ssl/certs",
 ];
 
 /// Files made afresh for every sandbox: path and content.
@@ -47,13 +36,13 @@ pub(crate) const MADE_FILES: [(&str, &str); 6] = [
 pub(crate) const INSIDE_ID: u32 = 1000;
 
 /// The empty home of a command.
-pub(crate) const HOME: &str = "/home/user";
+pub const HOME: &str = "/home/user";
 
 /// The name of the machine, inside.
 pub(crate) const HOST_NAME: &str = "sandbox";
 
 /// The variables every command has; what a caller sets replaces them.
-pub(crate) const VARIABLES: [(&str, &str); 7] = [
+pub const VARIABLES: [(&str, &str); 7] = [
     ("HOME", HOME),
     ("LANG", "C.UTF-8"),
     ("LOGNAME", "user"),
@@ -92,43 +81,16 @@ pub(crate) const DEVICE_LINKS: [(&str, &str); 4] = [
 ];
 
 /// Files of `/proc` that tell of the host or of its keys; an empty one covers each that the kernel has.
+#[rustfmt::skip]
 pub(crate) const MASKED_FILES: [&str; 22] = [
-    "bootconfig",
-    "buddyinfo",
-    "cmdline",
-    "config.gz",
-    "diskstats",
-    "interrupts",
-    "iomem",
-    "ioports",
-    "kallsyms",
-    "kcore",
-    "key-users",
-    "keys",
-    "kmsg",
-    "latency_stats",
-    "modules",
-    "mtrr",
-    "partitions",
-    "sched_debug",
-    "softirqs",
-    "swaps",
-    "timer_list",
-    "zoneinfo",
+    "bootconfig", "buddyinfo", "cmdline", "config.gz", "diskstats", "interrupts", "iomem", "ioports",
+    "kallsyms", "kcore", "key-users", "keys", "kmsg", "latency_stats", "modules", "mtrr", "partitions",
+    "sched_debug", "softirqs", "swaps", "timer_list", "zoneinfo",
 ];
 
 /// Folders of `/proc` likewise.
+#[rustfmt::skip]
 pub(crate) const MASKED_FOLDERS: [&str; 12] = [
-    "acpi",
-    "asound",
-    "bus",
-    "driver",
-    "dynamic_debug",
-    "fs",
-    "irq",
-    "pressure",
-    "scsi",
-    "sys",
-    "sysvipc",
+    "acpi", "asound", "bus", "driver", "dynamic_debug", "fs", "irq", "pressure", "scsi", "sys", "sysvipc",
     "tty",
 ];

@@ -1,6 +1,7 @@
 //! `hardshell sandbox`: the sandbox and the file tools by hand, without a home and without a daemon.
 
 mod apparmor;
+mod explain;
 mod plain;
 mod problem;
 mod run;

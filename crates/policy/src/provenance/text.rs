@@ -128,23 +128,10 @@ pub fn strangers_in(text: &str) -> Vec<String> {
 }
 
 /// Schemes that lead somewhere, or run something, without `//` behind them.
+#[rustfmt::skip]
 const SCHEMES: [&str; 16] = [
-    "http:",
-    "https:",
-    "ftp:",
-    "ws:",
-    "wss:",
-    "file:",
-    "data:",
-    "javascript:",
-    "vbscript:",
-    "blob:",
-    "mailto:",
-    "tel:",
-    "sms:",
-    "intent:",
-    "magnet:",
-    "view-source:",
+    "http:", "https:", "ftp:", "ws:", "wss:", "file:", "data:", "javascript:", "vbscript:", "blob:", "mailto:",
+    "tel:", "sms:", "intent:", "magnet:", "view-source:",
 ];
 
 fn lead_in(word: &str) -> Option<String> {

@@ -20,20 +20,8 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("close", libc::SYS_close, "coreutils sh", "closes"),
     always("close_range", libc::SYS_close_range, "python", "closes the rest for a child"),
     always("lseek", libc::SYS_lseek, "coreutils bash", "seeks"),
-    when(
-        "openat",
-        libc::SYS_openat,
-        "coreutils sh",
-        "opens; no set-id bits on what it makes",
-        &[none(2, CREATES)],
-    ),
-    when(
-        "openat",
-        libc::SYS_openat,
-        "coreutils sh",
-        "opens; no set-id bits on what it makes",
-        &[none(3, SET_ID)],
-    ),
+    when("openat", libc::SYS_openat, "coreutils sh", "opens; no set-id bits on what it makes", &[none(2, CREATES)]),
+    when("openat", libc::SYS_openat, "coreutils sh", "opens; no set-id bits on what it makes", &[none(3, SET_ID)]),
     always("fstat", libc::SYS_fstat, "node", "looks at what is open"),
     always("newfstatat", libc::SYS_newfstatat, "coreutils sh", "looks at files"),
     always("statx", libc::SYS_statx, "coreutils node", "looks at files"),
@@ -49,13 +37,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("renameat2", libc::SYS_renameat2, "coreutils", "renames"),
     always("linkat", libc::SYS_linkat, "coreutils", "objects are linked into place"),
     always("symlinkat", libc::SYS_symlinkat, "coreutils", "links"),
-    when(
-        "mknodat",
-        libc::SYS_mknodat,
-        "coreutils python",
-        "pipes, sockets and files alone, no device",
-        &[among(2, FILE_TYPES_AND_SET_ID, &PLAIN_FILES)],
-    ),
+    when("mknodat", libc::SYS_mknodat, "coreutils python", "pipes, sockets and files alone, no device", &[among(2, FILE_TYPES_AND_SET_ID, &PLAIN_FILES)]),
     when("fchmod", libc::SYS_fchmod, "node python", "modes; no set-id bits", &[none(1, SET_ID)]),
     when("fchmodat", libc::SYS_fchmodat, "coreutils", "modes; no set-id bits", &[none(2, SET_ID)]),
     always("fchown", libc::SYS_fchown, "python", "to itself"),
@@ -64,13 +46,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("umask", libc::SYS_umask, "coreutils sh", "modes of what it makes"),
     always("ftruncate", libc::SYS_ftruncate, "coreutils node", "cuts or lengthens"),
     always("truncate", libc::SYS_truncate, "python", "cuts or lengthens by name"),
-    when(
-        "fallocate",
-        libc::SYS_fallocate,
-        "python util-linux",
-        "takes room that the size shows",
-        &[among(1, u32::MAX, &[0, PUNCH_HOLE])],
-    ),
+    when("fallocate", libc::SYS_fallocate, "python util-linux", "takes room that the size shows", &[among(1, u32::MAX, &[0, PUNCH_HOLE])]),
     always("fadvise64", libc::SYS_fadvise64, "coreutils sh", "how it will read"),
     always("copy_file_range", libc::SYS_copy_file_range, "coreutils node", "copies within the kernel"),
     always("sendfile", libc::SYS_sendfile, "python", "copies within the kernel"),
@@ -82,13 +58,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("syncfs", libc::SYS_syncfs, "coreutils", "writes one file system to disk"),
     always("flock", libc::SYS_flock, "python util-linux", "locks"),
     always("fcntl", libc::SYS_fcntl, "coreutils sh", "flags, locks and copies of descriptors"),
-    when(
-        "ioctl",
-        libc::SYS_ioctl,
-        "coreutils bash",
-        "terminals, and questions to files and sockets",
-        &[among(1, u32::MAX, &REQUESTS)],
-    ),
+    when("ioctl", libc::SYS_ioctl, "coreutils bash", "terminals, and questions to files and sockets", &[among(1, u32::MAX, &REQUESTS)]),
     always("dup", libc::SYS_dup, "bash git", "copies descriptors"),
     always("dup3", libc::SYS_dup3, "python", "copies descriptors"),
     always("pipe2", libc::SYS_pipe2, "coreutils sh", "pipes"),
@@ -116,20 +86,9 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("msync", libc::SYS_msync, "python", "writes a map to disk"),
     always("mincore", libc::SYS_mincore, "util-linux", "what of a file is in memory"),
     always("mlock2", libc::SYS_mlock2, "node", "keeps keys off the disk, within the limit"),
-    when(
-        "clone",
-        libc::SYS_clone,
-        "coreutils sh",
-        "fork and threads, without new namespaces",
-        &[none(0, NAMESPACES)],
-    ),
+    when("clone", libc::SYS_clone, "coreutils sh", "fork and threads, without new namespaces", &[none(0, NAMESPACES)]),
     always("execve", libc::SYS_execve, "coreutils sh", "starts programs"),
-    always(
-        "execveat",
-        libc::SYS_execveat,
-        "coreutils sh",
-        "the helper starts the command by what it looked at",
-    ),
+    always("execveat", libc::SYS_execveat, "coreutils sh", "the helper starts the command by what it looked at"),
     always("exit", libc::SYS_exit, "git node", "ends a thread"),
     always("exit_group", libc::SYS_exit_group, "coreutils sh", "ends"),
     always("wait4", libc::SYS_wait4, "coreutils sh", "waits for children"),
@@ -158,13 +117,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("setresuid", libc::SYS_setresuid, "make", "gives up what it never had"),
     always("setresgid", libc::SYS_setresgid, "make", "gives up what it never had"),
     always("capget", libc::SYS_capget, "node", "shows capabilities"),
-    when(
-        "prctl",
-        libc::SYS_prctl,
-        "perl c",
-        "names and death signals; nothing that reveals or weakens",
-        &[among(0, u32::MAX, &PROCESS_OPTIONS)],
-    ),
+    when("prctl", libc::SYS_prctl, "perl c", "names and death signals; nothing that reveals or weakens", &[among(0, u32::MAX, &PROCESS_OPTIONS)]),
     always("set_tid_address", libc::SYS_set_tid_address, "coreutils sh", "the C library starts"),
     always("set_robust_list", libc::SYS_set_robust_list, "coreutils sh", "the C library starts"),
     always("rseq", libc::SYS_rseq, "coreutils sh", "the C library starts"),
@@ -175,12 +128,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("sched_getparam", libc::SYS_sched_getparam, "python", "priorities"),
     always("sched_setparam", libc::SYS_sched_setparam, "python", "priorities, within the limit"),
     always("sched_getscheduler", libc::SYS_sched_getscheduler, "python", "priorities"),
-    always(
-        "sched_setscheduler",
-        libc::SYS_sched_setscheduler,
-        "python util-linux",
-        "priorities, within the limit",
-    ),
+    always("sched_setscheduler", libc::SYS_sched_setscheduler, "python util-linux", "priorities, within the limit"),
     always("sched_get_priority_max", libc::SYS_sched_get_priority_max, "python util-linux", "priorities"),
     always("sched_get_priority_min", libc::SYS_sched_get_priority_min, "python util-linux", "priorities"),
     always("sched_rr_get_interval", libc::SYS_sched_rr_get_interval, "python", "priorities"),
@@ -198,12 +146,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("getrandom", libc::SYS_getrandom, "coreutils sh", "randomness"),
     always("nanosleep", libc::SYS_nanosleep, "older-c", "sleeps, before glibc 2.31"),
     always("clock_nanosleep", libc::SYS_clock_nanosleep, "coreutils sh", "sleeps"),
-    always(
-        "clock_gettime",
-        libc::SYS_clock_gettime,
-        "python older-c",
-        "processor time; all clocks where none can be read without a call",
-    ),
+    always("clock_gettime", libc::SYS_clock_gettime, "python older-c", "processor time; all clocks where none can be read without a call"),
     always("clock_getres", libc::SYS_clock_getres, "older-c", "where no clock can be read without a call"),
     always("gettimeofday", libc::SYS_gettimeofday, "older-c", "where no clock can be read without a call"),
     always("setitimer", libc::SYS_setitimer, "python", "timers"),
@@ -232,13 +175,7 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
     always("epoll_create1", libc::SYS_epoll_create1, "node python", "waits for many"),
     always("epoll_ctl", libc::SYS_epoll_ctl, "node python", "waits for many"),
     always("epoll_pwait", libc::SYS_epoll_pwait, "node", "waits for many"),
-    when(
-        "socketpair",
-        libc::SYS_socketpair,
-        "node python",
-        "unix sockets to a child",
-        &[among(0, u32::MAX, &[UNIX]), among(1, SOCKET_TYPE, &[STREAM, PACKETS])],
-    ),
+    when("socketpair", libc::SYS_socketpair, "node python", "unix sockets to a child", &[among(0, u32::MAX, &[UNIX]), among(1, SOCKET_TYPE, &[STREAM, PACKETS])]),
     always("getsockname", libc::SYS_getsockname, "node python", "sockets"),
     always("getpeername", libc::SYS_getpeername, "bash python", "sockets"),
     always("getsockopt", libc::SYS_getsockopt, "node python", "sockets"),
@@ -258,20 +195,8 @@ pub(super) const EVERYWHERE: &[AllowedCall] = &[
 /// Calls that newer architectures no longer have.
 #[cfg(target_arch = "x86_64")]
 pub(super) const OLDER: &[AllowedCall] = &[
-    when(
-        "open",
-        libc::SYS_open,
-        "older-c",
-        "opens, in musl; no set-id bits on what it makes",
-        &[none(1, CREATES)],
-    ),
-    when(
-        "open",
-        libc::SYS_open,
-        "older-c",
-        "opens, in musl; no set-id bits on what it makes",
-        &[none(2, SET_ID)],
-    ),
+    when("open", libc::SYS_open, "older-c", "opens, in musl; no set-id bits on what it makes", &[none(1, CREATES)]),
+    when("open", libc::SYS_open, "older-c", "opens, in musl; no set-id bits on what it makes", &[none(2, SET_ID)]),
     when("creat", libc::SYS_creat, "tar", "makes files; no set-id bits", &[none(1, SET_ID)]),
     always("stat", libc::SYS_stat, "older-c", "looks at files, before glibc 2.33"),
     always("lstat", libc::SYS_lstat, "older-c", "looks at files, before glibc 2.33"),
@@ -284,13 +209,7 @@ pub(super) const OLDER: &[AllowedCall] = &[
     always("renameat", libc::SYS_renameat, "python", "renames between folders"),
     always("link", libc::SYS_link, "git node", "links"),
     always("symlink", libc::SYS_symlink, "git node", "links"),
-    when(
-        "mknod",
-        libc::SYS_mknod,
-        "older-c",
-        "pipes, sockets and files alone, before glibc 2.33",
-        &[among(1, FILE_TYPES_AND_SET_ID, &PLAIN_FILES)],
-    ),
+    when("mknod", libc::SYS_mknod, "older-c", "pipes, sockets and files alone, before glibc 2.33", &[among(1, FILE_TYPES_AND_SET_ID, &PLAIN_FILES)]),
     when("chmod", libc::SYS_chmod, "git node", "modes; no set-id bits", &[none(1, SET_ID)]),
     always("chown", libc::SYS_chown, "python", "to itself"),
     always("lchown", libc::SYS_lchown, "python", "to itself"),
@@ -329,35 +248,9 @@ pub(super) const UNIX_SOCKETS: &[AllowedCall] = &[when(
 
 /// Sockets, where the network namespace is the command's own.
 pub(super) const SOCKETS: &[AllowedCall] = &[
-    when(
-        "socket",
-        libc::SYS_socket,
-        "node python",
-        "the loopback of the sandbox, TCP and UDP alone",
-        &[
-            among(0, u32::MAX, &[INET]),
-            among(1, SOCKET_TYPE, &[STREAM, DATAGRAM]),
-            among(2, u32::MAX, &[0, TCP, UDP]),
-        ],
-    ),
-    when(
-        "socket",
-        libc::SYS_socket,
-        "python",
-        "the loopback of the sandbox, TCP and UDP alone",
-        &[
-            among(0, u32::MAX, &[INET6]),
-            among(1, SOCKET_TYPE, &[STREAM, DATAGRAM]),
-            among(2, u32::MAX, &[0, TCP, UDP]),
-        ],
-    ),
-    when(
-        "socket",
-        libc::SYS_socket,
-        "node python",
-        "which interfaces there are",
-        &[among(0, u32::MAX, &[NETLINK]), among(2, u32::MAX, &[0])],
-    ),
+    when("socket", libc::SYS_socket, "node python", "the loopback of the sandbox, TCP and UDP alone", &[among(0, u32::MAX, &[INET]), among(1, SOCKET_TYPE, &[STREAM, DATAGRAM]), among(2, u32::MAX, &[0, TCP, UDP])]),
+    when("socket", libc::SYS_socket, "python", "the loopback of the sandbox, TCP and UDP alone", &[among(0, u32::MAX, &[INET6]), among(1, SOCKET_TYPE, &[STREAM, DATAGRAM]), among(2, u32::MAX, &[0, TCP, UDP])]),
+    when("socket", libc::SYS_socket, "node python", "which interfaces there are", &[among(0, u32::MAX, &[NETLINK]), among(2, u32::MAX, &[0])]),
 ];
 
 /// Files in memory, where a control group counts them.
@@ -393,14 +286,8 @@ const CREATES: u32 = (libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY)).ca
 const FILE_TYPES_AND_SET_ID: u32 = libc::S_IFMT | SET_ID;
 const PLAIN_FILES: [u32; 4] = [0, libc::S_IFREG, libc::S_IFIFO, libc::S_IFSOCK];
 const PUNCH_HOLE: u32 = (libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE).cast_unsigned();
-const NAMESPACES: u32 = (libc::CLONE_NEWNS
-    | libc::CLONE_NEWCGROUP
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUSER
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNET)
-    .cast_unsigned();
+const NAMESPACES: u32 = (libc::CLONE_NEWNS | libc::CLONE_NEWCGROUP | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID | libc::CLONE_NEWNET).cast_unsigned();
 const UNIX: u32 = libc::AF_UNIX.cast_unsigned();
 const INET: u32 = libc::AF_INET.cast_unsigned();
 const INET6: u32 = libc::AF_INET6.cast_unsigned();
@@ -415,39 +302,22 @@ const UDP: u32 = libc::IPPROTO_UDP.cast_unsigned();
 /// What programs ask of a terminal, a socket or a file; not `TIOCSTI` and `TIOCLINUX`, which type for the person.
 /// Numbers of <asm-generic/ioctls.h>, <linux/sockios.h> and <linux/fs.h>.
 const REQUESTS: [u32; 23] = [
-    0x5401,      // TCGETS: whether it is a terminal, every shell
-    0x5402,      // TCSETS: stty
-    0x5403,      // TCSETSW: stty
-    0x5404,      // TCSETSF: python tty
-    0x5409,      // TCSBRK: python termios
-    0x540a,      // TCXONC: python termios
-    0x540b,      // TCFLSH: python termios
-    0x540f,      // TIOCGPGRP: job control
-    0x5410,      // TIOCSPGRP: job control
-    0x5411,      // TIOCOUTQ: python termios
-    0x5413,      // TIOCGWINSZ: stty, node
-    0x5414,      // TIOCSWINSZ: stty
-    0x541b,      // FIONREAD: python, node
-    0x5421,      // FIONBIO: node, python
-    0x802c_542a, // TCGETS2: C libraries from glibc 2.42 on
-    0x402c_542b, // TCSETS2: likewise
-    0x402c_542c, // TCSETSW2: likewise
-    0x402c_542d, // TCSETSF2: likewise
+    0x5401, 0x5402, 0x5403, 0x5404, // TCGETS: every shell; TCSETS, TCSETSW: stty; TCSETSF: python tty
+    0x5409, 0x540a, 0x540b, // TCSBRK, TCXONC, TCFLSH: python termios
+    0x540f, 0x5410, // TIOCGPGRP, TIOCSPGRP: job control
+    0x5411, 0x5413, 0x5414, // TIOCOUTQ: python termios; TIOCGWINSZ: stty, node; TIOCSWINSZ: stty
+    0x541b, 0x5421, 0x5451, // FIONREAD, FIONBIO: node, python; FIOCLEX: python
+    0x802c_542a, 0x402c_542b, 0x402c_542c, 0x402c_542d, // TCGETS2 and kin: C libraries from glibc 2.42 on
     0x8004_5430, // TIOCGPTN: the name of a terminal
-    0x5451,      // FIOCLEX: python
-    0x8910,      // SIOCGIFNAME: python if_indextoname
-    0x8933,      // SIOCGIFINDEX: python if_nametoindex
+    0x8910, 0x8933, // SIOCGIFNAME, SIOCGIFINDEX: python if_indextoname, if_nametoindex
     0x4004_9409, // FICLONE: cp
 ];
 
 /// What a process may ask for itself: no `PR_SET_MM`, no `PR_SET_PTRACER`, no speculation controls. Numbers of
 /// <linux/prctl.h>.
 const PROCESS_OPTIONS: [u32; 7] = [
-    1,           // SET_PDEATHSIG: ends with its parent
-    15,          // SET_NAME: perl, names of threads
-    16,          // GET_NAME: names of threads
-    36,          // SET_CHILD_SUBREAPER: keeps its grandchildren
-    38,          // SET_NO_NEW_PRIVS: has none to lose
-    39,          // GET_NO_NEW_PRIVS
+    1, 36, // SET_PDEATHSIG, SET_CHILD_SUBREAPER: ends with its parent, keeps its grandchildren
+    15, 16, // SET_NAME, GET_NAME: perl, names of threads
+    38, 39, // SET_NO_NEW_PRIVS, GET_NO_NEW_PRIVS: has none to lose
     0x5356_4d41, // SET_VMA: names of memory areas, newer C libraries
 ];

@@ -49,10 +49,12 @@ async fn looks_around() -> bool {
 fn found(test: &str, output: &std::process::Output) -> Found {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find_map(|line| line.split_once("FOUND|"));
-    let Some((_, line)) = line else { panic!("{test}: {text}{}", String::from_utf8_lossy(&output.stderr)) };
+    assert!(line.is_some(), "{test}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    let (_, line) = line.unwrap();
     let parts: Vec<String> = line.split('|').map(str::to_owned).collect();
-    let [level, reason, fix, ran, _] = &parts[..] else { panic!("{line}") };
-    Found { level: level.clone(), reason: reason.clone(), fix: fix.clone(), ran: ran.clone() }
+    assert_eq!(parts.len(), 5, "{line}");
+    let part = |place: usize| parts[place].clone();
+    Found { level: part(0), reason: part(1), fix: part(2), ran: part(3) }
 }
 
 /// Runs this test again on a machine that `prelude` makes, in namespaces of its own.

@@ -29,7 +29,7 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
     let spec = spec(run, &folder, ends)?;
     let sandbox = Sandbox::probe().await?;
     if run.explain {
-        let words = sandbox::explain(&spec, sandbox.isolation());
+        let words = super::explain::explain(&spec, sandbox.isolation());
         let hosts = run.host.iter().map(|host| format!("reaches: {host}\n")).collect::<String>();
         if common.json {
             show::json(&json!({ "explanation": format!("{words}{hosts}") }));

@@ -83,21 +83,10 @@ pub(super) fn git_format_only_looks(format: &str) -> bool {
 
 /// A jq filter without what reads files, modules or the environment, or never ends.
 pub(super) fn jq_only_looks(filter: &str) -> bool {
+    #[rustfmt::skip]
     const WORDS: [&str; 14] = [
-        "env",
-        "ENV",
-        "import",
-        "include",
-        "input",
-        "inputs",
-        "input_filename",
-        "debug",
-        "stderr",
-        "halt_error",
-        "modulemeta",
-        "get_search_list",
-        "repeat",
-        "def",
+        "env", "ENV", "import", "include", "input", "inputs", "input_filename", "debug", "stderr",
+        "halt_error", "modulemeta", "get_search_list", "repeat", "def",
     ];
     let words = filter.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     !words.into_iter().any(|word| WORDS.contains(&word)) && !filter.contains("$__")

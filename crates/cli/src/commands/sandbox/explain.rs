@@ -2,14 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::filter;
-use crate::grant::Access;
-use crate::level::Isolation;
-use crate::spec::{Input, Network, PROXY_PORT, Spec, Terminal, WorkspaceMode};
-use crate::view;
+use sandbox::{
+    Access, HOME, Input, Isolation, Network, PROXY_PORT, SYSTEM_FOLDERS, SYSTEM_SETTINGS, Spec, Terminal,
+    VARIABLES, WorkspaceMode, allowed_calls,
+};
 
 /// What `--explain` prints: what the command would see, use up and reach, and what the walls are made of here.
-#[must_use]
 pub fn explain(spec: &Spec, isolation: &Isolation) -> String {
     let mut text = String::new();
     // Writing to a `String` cannot fail.
@@ -33,11 +31,12 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
     }
     writeln!(text, "  cannot stop: {}", level.cannot_stop())?;
     writeln!(text, "program: {}", spec.program.path.display())?;
-    writeln!(text, "  blake3 {}", blake3::Hash::from_bytes(spec.program.blake3).to_hex())?;
+    let digest: String = spec.program.blake3.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(text, "  blake3 {digest}")?;
     writeln!(text, "sees:")?;
-    writeln!(text, "  {} (read-only)", view::SYSTEM_FOLDERS.join(" "))?;
-    writeln!(text, "  {} (read-only)", view::SYSTEM_SETTINGS.join(" "))?;
-    writeln!(text, "  {} and /tmp, empty and gone afterwards", view::HOME)?;
+    writeln!(text, "  {} (read-only)", SYSTEM_FOLDERS.join(" "))?;
+    writeln!(text, "  {} (read-only)", SYSTEM_SETTINGS.join(" "))?;
+    writeln!(text, "  {} and /tmp, empty and gone afterwards", HOME)?;
     for grant in &spec.grants {
         let may = match grant.access() {
             Access::Read => "read-only",
@@ -56,7 +55,7 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
         };
         writeln!(text, "  {} ({how})", workspace.grant.path().display())?;
     }
-    writeln!(text, "starts in: {}", spec.folder.as_deref().unwrap_or(view::HOME.as_ref()).display())?;
+    writeln!(text, "starts in: {}", spec.folder.as_deref().unwrap_or(HOME.as_ref()).display())?;
     match spec.network {
         Network::None => writeln!(text, "network: none but its own loopback")?,
         Network::Listener => writeln!(text, "network: a proxy on its own loopback, port {PROXY_PORT}")?,
@@ -84,11 +83,11 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
         limits.tmp_bytes >> 20,
     )?;
     let names: Vec<&str> = spec.environment.iter().map(|(name, _)| name).collect();
-    writeln!(text, "environment: {} {}", view::VARIABLES.map(|(name, _)| name).join(" "), names.join(" "))
+    writeln!(text, "environment: {} {}", VARIABLES.map(|(name, _)| name).join(" "), names.join(" "))
 }
 
 fn calls(isolation: &Isolation) -> usize {
-    filter::allowed_calls(isolation.level)
+    allowed_calls(isolation.level)
         .iter()
         .map(|call| call.name)
         .collect::<std::collections::BTreeSet<_>>()

@@ -142,7 +142,8 @@ async fn within_a_sandbox_nothing_runs() {
     let report = run(&best().await, asked).await;
     let text = report.stdout.text();
     let line = text.lines().find_map(|line| line.split_once("FOUND|")).map(|(_, line)| line.to_owned());
-    let line = line.unwrap_or_else(|| panic!("{}{}", report.stdout.text(), report.stderr.text()));
+    assert!(line.is_some(), "{}{}", report.stdout.text(), report.stderr.text());
+    let line = line.unwrap();
     // Calls that a path is looked up with do not exist there either.
     assert!(line.starts_with("none|`none` is not available"), "{line}");
     assert!(!line.contains("Exited") && line.contains("Function not implemented"), "{line}");

@@ -311,3 +311,11 @@ pub(crate) fn is_repeatable(action: &Action) -> bool {
         Action::Call(call) => call.effect.is_repeatable(),
     }
 }
+
+/// Whether it runs a program.
+pub(crate) fn starts_processes(action: &Action) -> bool {
+    match action {
+        Action::Call(call) => call.effect == domain::Effect::Execute,
+        Action::AskModel(_) | Action::Reply(_) => false,
+    }
+}

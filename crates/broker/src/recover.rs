@@ -49,6 +49,7 @@ impl OnRecord {
         // The newest first: an outcome comes before its intent.
         for record in audit::query(folder, &filter, NEWEST)?.records {
             let Ok(Some(Entry { subject, event })) = record.entry() else { continue };
+            #[expect(clippy::wildcard_enum_match_arm, reason = "only two kinds were asked for")]
             match event {
                 Event::Outcome { intent, ending, detail, .. } => {
                     on_record.outcomes.insert(intent, (ending, detail));
@@ -56,19 +57,7 @@ impl OnRecord {
                 Event::Intent { deed, .. } if !on_record.outcomes.contains_key(&record.seq()) => {
                     on_record.open.push((record.seq(), subject, deed));
                 }
-                Event::Intent { .. }
-                | Event::Refusal { .. }
-                | Event::Question { .. }
-                | Event::Answer { .. }
-                | Event::Inbound { .. }
-                | Event::SignIn { .. }
-                | Event::Config { .. }
-                | Event::Policy { .. }
-                | Event::Secret { .. }
-                | Event::Proof { .. }
-                | Event::Lockdown { .. }
-                | Event::Backup { .. }
-                | Event::Connection { .. } => {}
+                _ => {}
             }
         }
         Ok(on_record)

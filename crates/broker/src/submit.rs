@@ -2,6 +2,7 @@
 
 use crate::broker::{Broker, Speaker};
 use crate::happened::{Passing, What};
+use crate::keep::starts_processes;
 use crate::ledger::Ledger;
 use crate::steps::{ours, refusal};
 use crate::{Cancel, Context, Error, Intent};
@@ -387,12 +388,5 @@ impl Broker {
             suspicion: if ledger.suspicious { Suspicion::Raised } else { Suspicion::Quiet },
             lockdown: self.house.lockdown(),
         })
-    }
-}
-
-fn starts_processes(action: &Action) -> bool {
-    match action {
-        Action::Call(call) => call.effect == domain::Effect::Execute,
-        Action::AskModel(_) | Action::Reply(_) => false,
     }
 }

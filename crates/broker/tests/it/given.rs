@@ -18,10 +18,8 @@ async fn answer(house: &House, who: &Speaker, step: u32) -> String {
     let (model, purpose) = ("script".parse().unwrap(), Purpose::Turn);
     let ask = AskModel { model, purpose, messages: vec![], tools: vec![], answer_tokens_max: 100 };
     house.broker.ask_model(who, step, ask, &Cancel::new()).await.unwrap();
-    match house.items(who).await.pop().unwrap() {
-        ItemBody::Answered { text, calls: _ } => text,
-        other => unreachable!("{other:?}"),
-    }
+    let ItemBody::Answered { text, calls: _ } = house.items(who).await.pop().unwrap() else { unreachable!() };
+    text
 }
 
 #[tokio::test]

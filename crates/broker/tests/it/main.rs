@@ -5,6 +5,7 @@ mod approvals;
 mod given;
 mod house;
 mod planner;
+mod sources;
 
 use broker::{Answer, Cancel, Error, Went};
 use domain::{Blame, Channel, ItemBody, Principal, ProposedCall, Role, TaskState};

@@ -31,6 +31,8 @@ mod lockdown;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod no_bypass;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod reload;

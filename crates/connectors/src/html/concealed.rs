@@ -32,28 +32,31 @@ impl Found {
         // By hand, not by calls: a document nests as deep as its sender likes.
         let mut waiting = vec![root.clone()];
         while let Some(node) = waiting.pop() {
-            match &node.data {
-                Comment { contents } => self.list("a comment", contents),
-                Element { name, attrs, template_contents, .. } => {
-                    let tag = name.local.to_string();
-                    let read: Vec<(String, String)> = attrs
-                        .borrow()
-                        .iter()
-                        .map(|attribute| (attribute.name.local.to_string(), attribute.value.to_string()))
-                        .collect();
-                    self.attributes(&tag, &read);
-                    if let Some(inner) = template_contents.borrow().as_ref() {
-                        self.list("a template", &text_in(inner));
-                    }
-                    if self.is_hidden(&tag, &read) && !text_in(&node).trim().is_empty() {
-                        enclose(&node);
-                        continue;
-                    }
-                }
-                _ => {}
+            if let Comment { contents } = &node.data {
+                self.list("a comment", contents);
+            }
+            if self.marks(&node) {
+                enclose(&node);
+                continue;
             }
             waiting.extend(node.children.borrow().iter().rev().cloned());
         }
+    }
+
+    /// Lists what an element says to nobody; tells whether it is hidden and holds a text.
+    fn marks(&mut self, node: &Handle) -> bool {
+        let Element { name, attrs, template_contents, .. } = &node.data else { return false };
+        let tag = name.local.to_string();
+        let read: Vec<(String, String)> = attrs
+            .borrow()
+            .iter()
+            .map(|attribute| (attribute.name.local.to_string(), attribute.value.to_string()))
+            .collect();
+        self.attributes(&tag, &read);
+        if let Some(inner) = template_contents.borrow().as_ref() {
+            self.list("a template", &text_in(inner));
+        }
+        self.is_hidden(&tag, &read) && !text_in(node).trim().is_empty()
     }
 
     fn attributes(&mut self, tag: &str, attributes: &[(String, String)]) {

@@ -110,7 +110,7 @@ impl Approvals {
                 }),
             }
         }
-        digest.sort_by(|left, right| right.questions.len().cmp(&left.questions.len()));
+        digest.sort_by_key(|group| std::cmp::Reverse(group.questions.len()));
         Self { questions, digest }
     }
 }

@@ -1,3 +1,5 @@
+mod deceptive;
+
 use super::*;
 use crate::tests::{call, facts, policy, untrusted};
 use crate::{Decision, Question};

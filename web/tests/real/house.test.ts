@@ -60,8 +60,16 @@ it("an attack is played and told", async () => {
   await page.getByRole("region", { name: "What happened" }).getByText(/It tries to/u).first().waitFor();
   await expectAccessible(page, "attack");
   await picture(page, "real-attack");
+  for (const wall of ["policy", "sandbox", "egress"]) {
+    await page.getByRole("checkbox", { name: `without ${wall}` }).or(page.getByRole("button", { name: `without ${wall}` })).click();
+  }
+  await expectAccessible(page, "walls to leave out");
+  await page.getByRole("button", { name: "Again, without", exact: true }).click();
+  await page.getByText("The attack came to what it was after.").waitFor({ timeout: 120_000 });
+  await page.getByRole("region", { name: "What happened" }).getByText(/received THE SECRET/u).waitFor();
+  await picture(page, "real-attack-without-walls");
   await page.keyboard.press("Escape");
-}, 150_000);
+}, 280_000);
 
 describe("slash commands", () => {
   it("are completed from what the program knows", async () => {

@@ -24,6 +24,10 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
     let theatre = Some(crate::theatre::theatre());
     let options = Options { home, port: arguments.port, theatre };
     let running = Running::start_asking(options, crate::hidden::passphrase).await.map_err(Box::new)?;
+    // Before it says that it is up: whoever reads that may signal at once.
+    let mut terminate = signal(SignalKind::terminate()).map_err(|source| io("listen for signals", source))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|source| io("listen for signals", source))?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(|source| io("listen for signals", source))?;
     let link = match arguments.no_link {
         true => None,
         false => Some(running.sign_in_link().await.map_err(Box::new)?),
@@ -36,9 +40,6 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
         greet(&running, link.as_deref());
     }
     let alive = service::tell();
-    let mut terminate = signal(SignalKind::terminate()).map_err(|source| io("listen for signals", source))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|source| io("listen for signals", source))?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(|source| io("listen for signals", source))?;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

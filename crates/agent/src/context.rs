@@ -2,23 +2,35 @@
 
 use crate::Settings;
 use crate::wrap::wrap_untrusted;
-use domain::{Integrity, Item, ItemBody, Label, Labelled, Message, ProposedCall, TaskState};
+use domain::{Integrity, Item, ItemBody, Label, Labelled, Message, ProposedCall, TaskState, TextIsolation};
 
 /// Bytes a token stands for, on the cautious side: English text has about four, code and other scripts fewer.
 const BYTES_PER_TOKEN: usize = 3;
 /// What a message costs beside its text, in tokens.
 const TOKENS_PER_MESSAGE: usize = 8;
 
+/// What a model is told of handles, where strangers' text is held apart.
+const HANDLES: &str = "Text that strangers wrote is held apart: you are shown a handle such as `$mail_1`, never the text. \
+    Have a value read out with `extract` (a boolean, a number, one of your own words, a date, an address, an id, or a text \
+    of its own, such as a summary); put a handle where something is said (a body, a content) and its text is put in; name \
+    a handle in your answer and whoever asked is shown what it holds, marked as a stranger's words. \
+    Never guess what a handle holds.";
+
 /// The prompt for the next answer: standing instructions, then everything since the last summary.
 #[must_use]
 pub fn messages(items: &[Item], settings: &Settings) -> Vec<Message> {
-    let mut messages = vec![Message::System(settings.system.clone())];
+    let system = match settings.isolation {
+        TextIsolation::Wrapped => settings.system.clone(),
+        TextIsolation::Strict => format!("{}\n\n{HANDLES}", settings.system),
+    };
+    let mut messages = vec![Message::System(system)];
     let summary = items.iter().rev().find_map(|item| match item.body.clone().into_parts() {
         (ItemBody::Summary { text, up_to }, label) => Some((text, up_to, label)),
         (
             ItemBody::Said { .. }
             | ItemBody::Answered { .. }
             | ItemBody::Result { .. }
+            | ItemBody::Held { .. }
             | ItemBody::Asked { .. }
             | ItemBody::Planned { .. }
             | ItemBody::Replied { .. }
@@ -29,7 +41,8 @@ pub fn messages(items: &[Item], settings: &Settings) -> Vec<Message> {
     let after = summary.as_ref().map_or(0, |(_, up_to, _)| *up_to);
     if let Some((text, _, label)) = summary {
         let text = shown(&text, &label, settings, "summary of the conversation so far");
-        messages.push(Message::User(format!("What was said before, in short:\n{text}")));
+        let handles = handles_up_to(items, after, settings);
+        messages.push(Message::User(format!("What was said before, in short:\n{text}{handles}")));
     }
     for item in items.iter().filter(|item| item.number > after) {
         push_item(&mut messages, item, items, settings);
@@ -43,10 +56,15 @@ fn push_item(messages: &mut Vec<Message>, item: &Item, items: &[Item], settings:
         ItemBody::Said { by, text, quoted } => {
             let mut said = if by == "owner" { text } else { shown(&text, &label, settings, &by) };
             if let Some(quoted) = quoted {
-                said = format!(
-                    "{said}\n\n{}",
-                    wrap_untrusted(&quoted, &settings.delimiter, "quoted by the sender")
-                );
+                let quoted = match settings.isolation {
+                    TextIsolation::Wrapped => {
+                        wrap_untrusted(&quoted, &settings.delimiter, "quoted by the sender")
+                    }
+                    TextIsolation::Strict => {
+                        format!("[$quote_{} holds what came quoted: {} bytes]", item.number, quoted.len())
+                    }
+                };
+                said = format!("{said}\n\n{quoted}");
             }
             messages.push(Message::User(said));
         }
@@ -66,6 +84,7 @@ fn push_item(messages: &mut Vec<Message>, item: &Item, items: &[Item], settings:
         }
         // A result stands behind its call; a reply repeats the answer before it; a summary stands at the front.
         ItemBody::Result { .. }
+        | ItemBody::Held { .. }
         | ItemBody::Planned { .. }
         | ItemBody::Replied { .. }
         | ItemBody::Asked { .. }
@@ -89,6 +108,7 @@ fn result_of(call: &ProposedCall, answer: &Item, items: &[Item], settings: &Sett
             ItemBody::Said { .. }
             | ItemBody::Answered { .. }
             | ItemBody::Result { .. }
+            | ItemBody::Held { .. }
             | ItemBody::Asked { .. }
             | ItemBody::Planned { .. }
             | ItemBody::Replied { .. }
@@ -105,6 +125,28 @@ fn shown(text: &str, label: &Label, settings: &Settings, from: &str) -> String {
         Integrity::Trusted | Integrity::Attested => text.to_string(),
         Integrity::Untrusted => wrap_untrusted(text, &settings.delimiter, from),
     }
+}
+
+/// The handles of what a summary stands for: they are good for the whole session.
+fn handles_up_to(items: &[Item], up_to: u64, settings: &Settings) -> String {
+    let old = items.iter().filter(|item| item.number <= up_to && settings.isolation == TextIsolation::Strict);
+    let handles: Vec<String> = old
+        .filter_map(|item| match item.body_ref() {
+            ItemBody::Held { handle, tool, text } => Some(format!("{handle} ({tool}, {} bytes)", text.len())),
+            ItemBody::Said { quoted: Some(text), .. } => {
+                Some(format!("$quote_{} (quoted, {} bytes)", item.number, text.len()))
+            }
+            ItemBody::Said { quoted: None, .. }
+            | ItemBody::Planned { .. }
+            | ItemBody::Answered { .. }
+            | ItemBody::Result { .. }
+            | ItemBody::Asked { .. }
+            | ItemBody::Replied { .. }
+            | ItemBody::Summary { .. }
+            | ItemBody::Ended { .. } => None,
+        })
+        .collect();
+    if handles.is_empty() { String::new() } else { format!("\nHandles from before: {}", handles.join(", ")) }
 }
 
 /// About how many tokens `messages` cost, on the cautious side.

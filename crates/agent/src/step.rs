@@ -3,7 +3,8 @@
 use crate::context::{estimate_tokens, joined, messages};
 use crate::wrap::{Delimiter, wrap_untrusted};
 use domain::{
-    AskModel, Item, ItemBody, Label, Message, ModelName, ProposedCall, Purpose, TaskId, ToolSchema,
+    AskModel, Item, ItemBody, Label, Message, ModelName, ProposedCall, Purpose, TaskId, TextIsolation,
+    ToolSchema,
 };
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether a plan comes first.
     pub planning: Planning,
+    /// How strangers' text reaches the model.
+    pub isolation: TextIsolation,
 }
 
 /// Whether a task begins with a plan.
@@ -150,7 +153,7 @@ pub fn next(items: &[Item], task: &TaskId, settings: &Settings, spent: Spent) ->
                 owner_asked |= by == "owner" && !text.starts_with('/');
             }
             ItemBody::Planned { .. } => planned = true,
-            ItemBody::Summary { .. } => {}
+            ItemBody::Held { .. } | ItemBody::Summary { .. } => {}
         }
     }
     if settings.planning == Planning::First && last.is_none() && owner_asked && !planned {
@@ -245,6 +248,7 @@ fn summarize(items: &[Item], settings: &Settings, room: usize) -> Step {
         | ItemBody::Planned { .. }
         | ItemBody::Answered { .. }
         | ItemBody::Result { .. }
+        | ItemBody::Held { .. }
         | ItemBody::Asked { .. }
         | ItemBody::Replied { .. }
         | ItemBody::Ended { .. } => None,
@@ -302,7 +306,10 @@ fn digest_of(items: &[Item], bytes_max: usize) -> String {
             }
             ItemBody::Summary { text, .. } => ("earlier", text.clone()),
             ItemBody::Ended { why, .. } => ("ended", why.clone()),
-            ItemBody::Asked { .. } | ItemBody::Replied { .. } | ItemBody::Planned { .. } => continue,
+            ItemBody::Held { .. }
+            | ItemBody::Asked { .. }
+            | ItemBody::Replied { .. }
+            | ItemBody::Planned { .. } => continue,
         };
         let cut: String = text.chars().take(SUMMARY_ITEM_BYTES_MAX).collect();
         let more = if cut.len() < text.len() { " […]" } else { "" };

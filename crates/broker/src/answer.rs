@@ -112,11 +112,7 @@ impl Broker {
             return Ok(Went::Waiting { question: question.id.clone() });
         };
         self.wake(who).await?;
-        let proposed = ProposedCall {
-            id: question.call_id.clone(),
-            tool: question.tool.to_string(),
-            arguments: question.arguments.clone(),
-        };
+        let proposed = self.proposed(question).await?;
         let why = match answer {
             store::Answer::Approve | store::Answer::Always if question.call_id.is_empty() => {
                 return Ok(Went::On { usage: domain::Usage::default() });
@@ -137,6 +133,18 @@ impl Broker {
         let item = Self::result(&proposed, why.to_string(), Outlook::Failed, rules, ours());
         self.append(who, ledger, vec![item], None).await?;
         Ok(Went::On { usage: domain::Usage::default() })
+    }
+
+    /// The call that a question is about, as the model wrote it: of a quarantined model's question, the call that wanted
+    /// the value.
+    async fn proposed(&self, question: &Question) -> Result<ProposedCall, Error> {
+        let task = question.task.clone();
+        let items = self.store.run(move |tx| tx.items_of(&task)).await?;
+        Ok(tools::call_in(&items, &question.call_id).unwrap_or_else(|| ProposedCall {
+            id: question.call_id.clone(),
+            tool: question.tool.to_string(),
+            arguments: question.arguments.clone(),
+        }))
     }
 
     /// The answered questions of a task that nothing has been done about.
@@ -187,5 +195,5 @@ fn step_and_index(question: &Question) -> Option<(u32, u32)> {
     let mut parts = question.key.as_str().rsplit('.');
     let index = parts.next()?.parse().ok()?;
     let step = parts.next()?.parse().ok()?;
-    Some((step, index))
+    Some((crate::holes::step_of_call(step), index))
 }

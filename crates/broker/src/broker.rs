@@ -17,6 +17,9 @@ use tools::Catalog;
 /// Tells the time. The daemon hands it in.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// Wraps a stranger's text for a model, as data, between the marks of its session; the last is where it came from.
+pub type Wrap = Box<dyn Fn(&SessionId, &str, &str) -> String + Send + Sync>;
+
 /// What a broker is made of.
 pub struct Parts {
     /// The rules.
@@ -41,6 +44,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Draws 16 hexadecimal digits that nobody can guess, for the ids of questions.
     pub draw: Box<dyn Fn() -> String + Send + Sync>,
+    /// Wraps strangers' text for a model.
+    pub wrap: Wrap,
     /// What the house knows of itself.
     pub house: Box<dyn House>,
 }
@@ -89,6 +94,8 @@ pub trait House: Send + Sync {
     }
     /// The highest tier that the model called `name` is cleared for.
     fn model_clearance(&self, name: &domain::ModelName) -> Tier;
+    /// How strangers' text is kept from the planner, and who reads it out.
+    fn quarantine(&self) -> crate::Quarantine;
     /// What answering these tokens of that model cost, in millionths of the configured currency.
     fn cost_micros(&self, model: &str, usage: domain::Usage) -> Option<u64>;
 }
@@ -141,6 +148,7 @@ pub struct Broker {
     pub(crate) watch: Arc<dyn Watch>,
     pub(crate) clock: Clock,
     pub(crate) draw: Box<dyn Fn() -> String + Send + Sync>,
+    pub(crate) wrap: Wrap,
     pub(crate) house: Box<dyn House>,
     pub(crate) rates: Mutex<Rates>,
 }
@@ -161,6 +169,7 @@ impl Broker {
             watch: parts.watch,
             clock: parts.clock,
             draw: parts.draw,
+            wrap: parts.wrap,
             house: parts.house,
             rates: Mutex::new(Rates::default()),
         }

@@ -1,6 +1,6 @@
 //! A ledger on disk: one versioned JSON document. An unreadable one is an error, never a clean slate.
 
-use crate::ledger::{Ledger, Note};
+use crate::ledger::{Extracted, Ledger, Note};
 use domain::{Field, Integrity, Label, Output, Value};
 use policy::{mandate_from_json, mandate_to_json};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,21 @@ struct LedgerWire {
     typed: Option<String>,
     #[serde(default)]
     suspicious: bool,
+    /// What a ledger without it has read was shown.
+    #[serde(default)]
+    shown: Option<bool>,
+    #[serde(default)]
+    handles: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    extracted: Vec<ExtractedWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExtractedWire {
+    key: String,
+    argument: String,
+    value: Option<ValueWire>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +82,9 @@ pub(crate) fn write_ledger(ledger: &Ledger) -> String {
         mandate: mandate_to_json(&ledger.mandate),
         typed: ledger.typed.clone(),
         suspicious: ledger.suspicious,
+        shown: Some(ledger.shown),
+        handles: ledger.handles,
+        extracted: ledger.extracted.iter().map(extracted_to_wire).collect(),
     };
     // These types have no maps, so writing them cannot fail; an empty text would be refused when it is read.
     serde_json::to_string(&wire).unwrap_or_default()
@@ -86,7 +104,21 @@ pub(crate) fn read_ledger(text: &str, catalog: &Catalog) -> Result<Ledger, Ledge
         mandate_from_json(&wire.mandate).map_err(|_malformed| LedgerCodecError::Part("mandate"))?;
     ledger.typed = wire.typed;
     ledger.suspicious = wire.suspicious;
+    ledger.shown = wire.shown.unwrap_or(!ledger.label.is_clean());
+    ledger.handles = wire.handles;
+    ledger.extracted = wire.extracted.into_iter().map(extracted_from_wire).collect::<Result<_, _>>()?;
+    ledger.provenance.extracted = ledger.extracted.iter().filter_map(|read| read.value.clone()).collect();
     Ok(ledger)
+}
+
+fn extracted_to_wire(extracted: &Extracted) -> ExtractedWire {
+    let (key, argument) = extracted.at.clone();
+    ExtractedWire { key, argument, value: extracted.value.as_ref().map(value_to_wire) }
+}
+
+fn extracted_from_wire(wire: ExtractedWire) -> Result<Extracted, LedgerCodecError> {
+    let value = wire.value.map(value_from_wire).transpose()?;
+    Ok(Extracted { at: (wire.key, wire.argument), value })
 }
 
 fn label(text: &str) -> Result<Label, LedgerCodecError> {
@@ -134,27 +166,11 @@ fn field_from_wire(wire: FieldWire) -> Result<Field, LedgerCodecError> {
 }
 
 fn value_to_wire(value: &Value) -> ValueWire {
-    match value {
-        Value::List(values) => ValueWire {
-            kind: "list".to_string(),
-            text: None,
-            list: Some(values.iter().map(value_to_wire).collect()),
-        },
-        Value::Text(_)
-        | Value::Address(_)
-        | Value::Path(_)
-        | Value::Id { .. }
-        | Value::Amount(_)
-        | Value::Number(_)
-        | Value::Date(_)
-        | Value::Url(_)
-        | Value::Host(_)
-        | Value::Command(_)
-        | Value::Boolean(_)
-        | Value::Json(_) => {
-            ValueWire { kind: tools::kind_to_text(&value.kind()), text: Some(value.canonical()), list: None }
-        }
+    if let Value::List(values) = value {
+        let list = Some(values.iter().map(value_to_wire).collect());
+        return ValueWire { kind: "list".to_string(), text: None, list };
     }
+    ValueWire { kind: tools::kind_to_text(&value.kind()), text: Some(value.canonical()), list: None }
 }
 
 fn value_from_wire(wire: ValueWire) -> Result<Value, LedgerCodecError> {

@@ -6,7 +6,8 @@ use crate::happened::What;
 use crate::ledger::{Ledger, Note};
 use audit::{Content, Entry, Event};
 use domain::{
-    Inbound, Integrity, ItemBody, Label, Labelled, Role, Source, SourceKind, TaskId, TaskState, Tier,
+    Inbound, Integrity, ItemBody, Label, Labelled, Role, Source, SourceKind, TaskId, TaskState,
+    TextIsolation, Tier,
 };
 use policy::{Extension, Mandate, grants_of_typed};
 use store::{Delivered, Session};
@@ -88,6 +89,11 @@ impl Broker {
         let label =
             inbound.quoted.as_ref().map_or_else(|| words.clone(), |_| words.clone().join(&label_of_quote()));
         let mut ledger = self.ledger(&who.session).await?;
+        match self.house.quarantine().isolation {
+            TextIsolation::Strict if ledger.shown => return Err(Error::NotApart),
+            TextIsolation::Strict => {}
+            TextIsolation::Wrapped => ledger.shown |= inbound.quoted.is_some(),
+        }
         self.give_leave(&mut ledger, &inbound, &words);
         ledger.read(&label);
         let strange = inbound.quoted.iter().chain((!words.is_clean()).then_some(&inbound.text));
@@ -101,6 +107,8 @@ impl Broker {
     fn give_leave(&self, ledger: &mut Ledger, inbound: &Inbound, words: &Label) {
         ledger.mandate = Mandate::default();
         ledger.typed = None;
+        ledger.extracted.clear();
+        ledger.provenance.extracted.clear();
         ledger.note(Note::Text { text: inbound.text.clone(), label: words.clone() }, &self.catalog);
         if inbound.principal.role == Role::Owner && inbound.quoted.is_none() && inbound.text.starts_with('/')
         {

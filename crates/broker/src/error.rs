@@ -29,6 +29,11 @@ pub enum Error {
     /// "Always" is not on offer for the question.
     #[error("a standing rule is not on offer for this question; approve it once, or deny it")]
     NoStandingRule,
+    /// The session's planner has been shown strangers' text, and isolation is strict now.
+    #[error(
+        "isolation is strict, and the model of this session has been shown strangers' text before; begin a new session"
+    )]
+    NotApart,
     /// An id could not be made.
     #[error("an id could not be made")]
     Id(#[from] domain::IdError),

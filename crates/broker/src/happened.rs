@@ -168,8 +168,8 @@ impl Passing<'_> {
 
 impl Progress for Passing<'_> {
     fn draft(&self, text: &str) {
-        // A plan is told whole, when it is understood.
-        if self.step == PLAN_STEP {
+        // A plan is told whole, when it is understood; a quarantined model's words are nobody's but the door's.
+        if self.step == PLAN_STEP || !self.call_id.is_empty() {
             return;
         }
         let known = self.known.clone();

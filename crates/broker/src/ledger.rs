@@ -24,6 +24,21 @@ pub(crate) struct Ledger {
     pub(crate) typed: Option<String>,
     /// Whether anything read looked like an attack; never taken back.
     pub(crate) suspicious: bool,
+    /// Whether a stranger's text was ever shown to the planner; never taken back.
+    pub(crate) shown: bool,
+    /// The number of the last handle.
+    pub(crate) handles: u32,
+    /// What a quarantined model read out for the running task.
+    pub(crate) extracted: Vec<Extracted>,
+}
+
+/// A value that a quarantined model read out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extracted {
+    /// For which argument of which effect.
+    pub(crate) at: (String, String),
+    /// The value; nothing when the text did not say.
+    pub(crate) value: Option<domain::Value>,
 }
 
 /// One thing that may ground values.
@@ -57,6 +72,9 @@ impl Ledger {
             mandate: Mandate::default(),
             typed: None,
             suspicious: false,
+            shown: false,
+            handles: 0,
+            extracted: Vec::new(),
         }
     }
 
@@ -133,6 +151,10 @@ mod tests {
         let output = Output { text: "text".into(), fields, label };
         ledger.note(Note::Result { tool: "mail.list".into(), arguments: "{}".into(), output }, &catalog);
         ledger.typed = Some("/mail".into());
+        (ledger.shown, ledger.handles) = (true, 7);
+        let read = |value| Extracted { at: ("t-1.3.0".into(), "start".into()), value };
+        ledger.extracted = vec![read(None), read(Some(Value::Date("2026-01-01".into())))];
+        ledger.provenance.extracted = vec![Value::Date("2026-01-01".into())];
         ledger
     }
 
@@ -142,6 +164,7 @@ mod tests {
         let back = Ledger::parse(&ledger.to_text(), &Catalog::builtin().unwrap()).unwrap();
         assert_eq!((&back.label, &back.notes, &back.typed), (&ledger.label, &ledger.notes, &ledger.typed));
         assert_eq!((&back.provenance, &back.mandate), (&ledger.provenance, &ledger.mandate));
+        assert_eq!((back.shown, back.handles, &back.extracted), (true, 7, &ledger.extracted));
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Broker {
                 .await;
         }
         let tools = self.catalog.schema_for_model(|_tool| true);
-        let messages = vec![Message::System(policy::plan_prompt(&tools, now)), Message::User(words)];
+        let messages = vec![Message::System(tools::plan::plan_prompt(&tools, now)), Message::User(words)];
         let ask = AskModel { model, purpose: Purpose::Plan, messages, tools: Vec::new(), answer_tokens_max };
         match self.submit(&submission, &mut ledger, Action::AskModel(ask)).await? {
             Submitted::Done { done, rules: _ } => {

@@ -170,15 +170,12 @@ impl Broker {
             .run(move |tx| {
                 tx.mark_effect_unknown(&key, now)?;
                 let items = tx.items_of(&task)?;
-                let calls = items.iter().rev().find_map(|item| match item.body_ref() {
-                    ItemBody::Answered { calls, .. } => Some(calls.clone()),
-                    ItemBody::Said { .. }
-                    | ItemBody::Planned { .. }
-                    | ItemBody::Result { .. }
-                    | ItemBody::Asked { .. }
-                    | ItemBody::Replied { .. }
-                    | ItemBody::Summary { .. }
-                    | ItemBody::Ended { .. } => None,
+                let calls = items.iter().rev().find_map(|item| {
+                    if let ItemBody::Answered { calls, .. } = item.body_ref() {
+                        Some(calls.clone())
+                    } else {
+                        None
+                    }
                 });
                 let call: Option<ProposedCall> =
                     calls.zip(index).and_then(|(calls, index)| calls.get(index).cloned());

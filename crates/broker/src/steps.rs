@@ -3,6 +3,7 @@
 use crate::broker::{Broker, Speaker};
 use crate::happened::{What, called};
 use crate::ledger::{Ledger, Note};
+use crate::quarantine::Reached;
 use crate::submit::{Submission, Submitted};
 use crate::{Cancel, Error};
 use domain::{
@@ -33,7 +34,7 @@ pub enum Went {
 }
 
 impl Went {
-    fn on() -> Self {
+    pub(crate) fn on() -> Self {
         Self::On { usage: Usage::default() }
     }
 }
@@ -121,15 +122,12 @@ impl Broker {
     pub async fn last_answer(&self, who: &Speaker) -> Result<String, Error> {
         let task = who.task.clone();
         let items = self.store.run(move |tx| tx.items_of(&task)).await?;
-        let answer = items.iter().rev().find_map(|item| match item.body_ref() {
-            ItemBody::Answered { text, calls: _ } => Some(text.clone()),
-            ItemBody::Said { .. }
-            | ItemBody::Planned { .. }
-            | ItemBody::Result { .. }
-            | ItemBody::Asked { .. }
-            | ItemBody::Replied { .. }
-            | ItemBody::Summary { .. }
-            | ItemBody::Ended { .. } => None,
+        let answer = items.iter().rev().find_map(|item| {
+            if let ItemBody::Answered { text, calls: _ } = item.body_ref() {
+                Some(text.clone())
+            } else {
+                None
+            }
         });
         Ok(answer.unwrap_or_default())
     }
@@ -151,10 +149,24 @@ impl Broker {
         let arguments = proposed.arguments.as_str();
         let submission = Submission { who, key: &key, step, call_id: &proposed.id, arguments, cancel };
         let mut ledger = self.ledger(&who.session).await?;
-        let call = match self.catalog.parse_proposed(proposed) {
+        if proposed.tool == tools::EXTRACT && self.is_apart(&ledger) {
+            return self.extract(&submission, ledger, proposed).await;
+        }
+        let (whole, strange) = match self.put_in(&submission, &mut ledger, proposed).await? {
+            Reached::There(whole) => whole,
+            Reached::Not(why) => return self.told_not(&submission, ledger, proposed, &why).await,
+            Reached::Waiting(question) => return self.waits(&submission, ledger, question).await,
+            Reached::Stopped => return Ok(Went::Stopped),
+        };
+        let call = match self.catalog.parse(&proposed.tool, &whole) {
             Ok(call) => call,
             Err(error) => {
-                let text = format!("could not understand the call: {error}");
+                let text = if strange {
+                    "could not understand the call: with what its handles stand for, it does not fit the tool"
+                        .to_string()
+                } else {
+                    format!("could not understand the call: {error}")
+                };
                 let label = ledger.label.clone();
                 let item = Self::result(proposed, self.clean(&text), Outlook::Failed, Vec::new(), label);
                 self.append(who, ledger, vec![item], None).await?;
@@ -162,6 +174,8 @@ impl Broker {
             }
         };
         self.tell(who, called(&proposed.id, &call));
+        // What was given a stranger's text may say it back.
+        let which = if strange { tools::Facts::Numbers } else { tools::Facts::All };
         match self.submit(&submission, &mut ledger, Action::Call(call)).await? {
             Submitted::Done { done, rules } => {
                 let ended = Ok(done.clone());
@@ -173,27 +187,19 @@ impl Broker {
                     }
                 };
                 ledger.suspicious |= !label.is_clean() && self.scan.is_suspicious(&output.text);
-                let text =
-                    if label.is_clean() { output.text.clone() } else { self.scan.reveal(&output.text) };
-                let note = Note::Result {
-                    tool: proposed.tool.clone(),
-                    arguments: proposed.arguments.clone(),
-                    output,
-                };
+                let note =
+                    Note::Result { tool: proposed.tool.clone(), arguments: whole, output: output.clone() };
                 ledger.note(note, &self.catalog);
-                ledger.read(&label);
                 let kept_back = rules.iter().any(|hit| hit.verdict == Verdict::Deny);
                 let outlook = if kept_back { Outlook::Failed } else { Outlook::Well };
-                let item = Self::result(proposed, text, outlook, rules, label);
-                self.finish(&submission, ledger, ended, vec![item]).await?;
+                let text =
+                    if label.is_clean() { output.text.clone() } else { self.scan.reveal(&output.text) };
+                let output = Output { text, label, ..output };
+                let items = self.resulted(&mut ledger, proposed, output, (outlook, which), rules);
+                self.finish(&submission, ledger, ended, items).await?;
                 Ok(Went::on())
             }
-            Submitted::Asked { question } => {
-                let body = ItemBody::Asked { call_id: proposed.id.clone(), question: question.clone() };
-                let label = ledger.label.clone();
-                self.append(who, ledger, vec![Labelled::new(body, label)], None).await?;
-                Ok(Went::Waiting { question })
-            }
+            Submitted::Asked { question } => self.waits(&submission, ledger, question).await,
             Submitted::Refused { rules } => {
                 let text = refusal("this was refused", &rules);
                 let item = Self::result(proposed, text, Outlook::Failed, rules, ours());
@@ -201,18 +207,15 @@ impl Broker {
                 Ok(Went::on())
             }
             Submitted::Impossible { failure, rules } => {
-                ledger.read(&failure.label);
-                let item =
-                    Self::result(proposed, failed_text(&failure), Outlook::Failed, rules, failure.label);
-                self.append(who, ledger, vec![item], None).await?;
+                let output = said_of(&failure);
+                let items = self.resulted(&mut ledger, proposed, output, (Outlook::Failed, which), rules);
+                self.append(who, ledger, items, None).await?;
                 Ok(Went::on())
             }
             Submitted::Failed { failure, rules } => {
-                ledger.read(&failure.label);
-                let text = failed_text(&failure);
-                let label = failure.label.clone();
-                let item = Self::result(proposed, text, Outlook::Failed, rules, label);
-                self.finish(&submission, ledger, Err(failure), vec![item]).await?;
+                let output = said_of(&failure);
+                let items = self.resulted(&mut ledger, proposed, output, (Outlook::Failed, which), rules);
+                self.finish(&submission, ledger, Err(failure), items).await?;
                 Ok(Went::on())
             }
             Submitted::Stopped => Ok(Went::Stopped),
@@ -234,6 +237,7 @@ impl Broker {
         let key = EffectKey::new(&who.task, step, 0)?;
         let submission = Submission { who, key: &key, step, call_id: "", arguments: "", cancel };
         let mut ledger = self.ledger(&who.session).await?;
+        let text = if self.is_apart(&ledger) { self.with_quotes(who, text).await? } else { text };
         let reply = Reply { session: who.session.clone(), text: text.clone() };
         match self.submit(&submission, &mut ledger, Action::Reply(reply)).await? {
             Submitted::Done { done, rules: _ } => {
@@ -288,7 +292,7 @@ pub(crate) fn ours() -> Label {
     Label::new(Integrity::Attested, Tier::Low, Source::new(SourceKind::Config, "hardshell"))
 }
 
-fn wrote(model: &str) -> Label {
+pub(crate) fn wrote(model: &str) -> Label {
     Label::new(Integrity::Trusted, Tier::Low, Source::new(SourceKind::Model, model))
 }
 
@@ -296,6 +300,10 @@ pub(crate) fn refusal(what: &str, rules: &[RuleHit]) -> String {
     let deciding = rules.iter().filter(|hit| hit.verdict != Verdict::Allow);
     let rules: Vec<String> = deciding.map(|hit| format!("{} ({})", hit.why, hit.id)).collect();
     format!("{what}: {}", rules.join("; "))
+}
+
+fn said_of(failure: &Failure) -> Output {
+    Output { text: failed_text(failure), fields: Vec::new(), label: failure.label.clone() }
 }
 
 fn failed_text(failure: &Failure) -> String {

@@ -209,10 +209,7 @@ impl Broker {
         mut rules: Vec<RuleHit>,
         ceiling: Tier,
     ) -> Result<(Result<Labelled<Done>, Failure>, Vec<RuleHit>), Error> {
-        let tier = match &done {
-            Ok(done) => done.label().tier(),
-            Err(failure) => failure.label.tier(),
-        };
+        let tier = done.as_ref().map_or_else(|failure| failure.label.tier(), |done| done.label().tier());
         if tier <= ceiling || submission.call_id.is_empty() {
             return Ok((done, rules));
         }

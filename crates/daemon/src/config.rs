@@ -1,5 +1,6 @@
 //! `hardshell.toml`: read once, checked whole, with line and column for whatever is wrong.
 
+mod agent_section;
 pub(crate) mod faults;
 mod hosts;
 mod keeping;
@@ -8,6 +9,7 @@ mod problem;
 pub(crate) mod receivers;
 mod secrets;
 
+pub use agent_section::{AgentSection, Isolation};
 pub use hosts::{HostProtocol, SandboxHost};
 pub use keeping::{AuditSection, BackupSection};
 pub use problem::{ConfigProblem, Place};
@@ -21,7 +23,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The name of the file in the home.
 pub const FILE: &str = "hardshell.toml";
@@ -123,41 +124,6 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The private key, mode 0600.
     pub key: PathBuf,
-}
-
-/// `[agent]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentSection {
-    /// The most answers of the model in one task.
-    pub steps: u32,
-    /// The most calls in one answer.
-    pub calls_per_step: usize,
-    /// The most tokens in one task.
-    pub tokens: u64,
-    /// The most minutes of work in one task; waiting for an answer does not count.
-    pub minutes: u32,
-    /// Whether the model is asked for a plan before anything untrusted is read.
-    pub plan: bool,
-}
-
-impl Default for AgentSection {
-    fn default() -> Self {
-        Self { steps: 40, calls_per_step: 16, tokens: 1_000_000, minutes: 20, plan: true }
-    }
-}
-
-impl AgentSection {
-    /// The agent's limits.
-    #[must_use]
-    pub fn limits(&self) -> agent::Limits {
-        agent::Limits {
-            steps_max: self.steps,
-            calls_per_step_max: self.calls_per_step,
-            tokens_max: self.tokens,
-            working_time_max: Duration::from_secs(u64::from(self.minutes).saturating_mul(60)),
-        }
-    }
 }
 
 /// One of `[[mailboxes]]`.

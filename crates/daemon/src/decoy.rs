@@ -158,6 +158,7 @@ impl Decoys {
             watch: Arc::new(Unwatched),
             clock: Arc::clone(&clock),
             draw: Box::new(move || format!("{:016x}", drawn.fetch_add(1, Ordering::SeqCst))),
+            wrap: Box::new(|_session, text, _from| text.to_string()),
             house: Box::new(Sound),
         });
         Ok(Self { broker, hands, store, log, clock, _folder: folder })
@@ -233,6 +234,7 @@ impl Decoys {
                 ItemBody::Said { .. }
                 | ItemBody::Planned { .. }
                 | ItemBody::Answered { .. }
+                | ItemBody::Held { .. }
                 | ItemBody::Replied { .. }
                 | ItemBody::Summary { .. }
                 | ItemBody::Ended { .. },
@@ -298,6 +300,11 @@ impl broker::House for Sound {
 
     fn model_clearance(&self, _name: &ModelName) -> Tier {
         Tier::High
+    }
+
+    fn quarantine(&self) -> broker::Quarantine {
+        let isolation = domain::TextIsolation::Wrapped;
+        broker::Quarantine { isolation, model: None, answer_tokens_max: 0 }
     }
 
     fn cost_micros(&self, _model: &str, _usage: Usage) -> Option<u64> {

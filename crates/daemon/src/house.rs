@@ -215,6 +215,7 @@ impl FrontDoor {
             broker::Error::Audit(_)
             | broker::Error::Store(_)
             | broker::Error::Ledger(_)
+            | broker::Error::NotApart
             | broker::Error::Id(_) => failed(&error),
         })?;
         if let Some(who) = self.broker.speaker_of(&question.task).await.map_err(|error| failed(&error))? {

@@ -24,6 +24,8 @@ pub struct HouseState {
     pub log: Arc<audit::Log>,
     /// The walls below which nothing runs.
     pub floor: IsolationLevel,
+    /// How strangers' text reaches the model.
+    pub text_isolation: domain::TextIsolation,
     /// The walls, as a trial run found them.
     pub isolation: sandbox::Isolation,
     /// When the house was set up, for lists of models.
@@ -172,6 +174,15 @@ impl Surroundings for Seen {
 
     fn model_clearance(&self, name: &ModelName) -> Tier {
         self.0.registry.model(name).map_or(Tier::Low, models::Model::clearance)
+    }
+
+    fn quarantine(&self) -> broker::Quarantine {
+        let (registry, model) = (&self.0.registry, &self.0.model);
+        broker::Quarantine {
+            isolation: self.0.text_isolation,
+            model: registry.extracts(model).then(|| model.clone()),
+            answer_tokens_max: registry.model(model).map_or(0, models::Model::answer_tokens),
+        }
     }
 
     fn cost_micros(&self, model: &str, usage: Usage) -> Option<u64> {

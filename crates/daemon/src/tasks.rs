@@ -220,7 +220,11 @@ impl Tasks {
                         if cancel.is_cancelled() {
                             break;
                         }
-                        self.broker.call(who, step, pending.index, &pending.call, cancel).await?;
+                        let went = self.broker.call(who, step, pending.index, &pending.call, cancel).await?;
+                        if let Went::On { usage } = went {
+                            tokens = tokens.saturating_add(usage.input_tokens);
+                            tokens = tokens.saturating_add(usage.output_tokens);
+                        }
                     }
                     continue;
                 }

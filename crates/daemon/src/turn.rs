@@ -20,16 +20,21 @@ pub(crate) struct TurnParts {
     pub(crate) limits: agent::Limits,
     /// Whether `[agent]` asks for plans.
     pub(crate) plan: bool,
-    pub(crate) delimiters: Delimiters,
+    pub(crate) delimiters: Arc<Delimiters>,
 }
 
 impl TurnParts {
     pub(crate) fn settings(&self, session: &SessionId) -> agent::Settings {
         let model = self.registry.model(&self.state.model);
         let window = model.map_or(0, models::Model::context_tokens);
+        let isolation = self.state.text_isolation;
+        let mut tools = self.catalog.schema_for_model(|_| true);
+        if isolation == domain::TextIsolation::Strict && self.registry.extracts(&self.state.model) {
+            tools.push(tools::extract_schema());
+        }
         agent::Settings {
             system: self.standing.clone(),
-            tools: self.catalog.schema_for_model(|_| true),
+            tools,
             model: self.state.model.clone(),
             context_tokens: usize::try_from(window).unwrap_or(usize::MAX),
             answer_tokens_max: model.map_or(0, models::Model::answer_tokens),
@@ -40,6 +45,7 @@ impl TurnParts {
             } else {
                 agent::Planning::Never
             },
+            isolation,
         }
     }
 }

@@ -94,7 +94,7 @@ impl Running {
         let foundation = Foundation::lay(&home, &config, ask, now).await?;
         let draw = drawer(&random)?;
         let for_tests = Arc::clone(&draw);
-        let delimiters = delimiters(&random)?;
+        let delimiters = Arc::new(delimiters(&random)?);
         let Foundation {
             log,
             store,
@@ -130,6 +130,10 @@ impl Running {
             draw: {
                 let draw = Arc::clone(&draw);
                 Box::new(move || draw())
+            },
+            wrap: {
+                let of = Arc::clone(&delimiters);
+                Box::new(move |session, text, from| agent::wrap_untrusted(text, &of(session), from))
             },
             house: Box::new(Seen(Arc::clone(&state))),
         }));

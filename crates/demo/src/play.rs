@@ -210,6 +210,7 @@ fn result_text(item: &Item) -> Option<&str> {
         ItemBody::Said { .. }
         | ItemBody::Planned { .. }
         | ItemBody::Answered { .. }
+        | ItemBody::Held { .. }
         | ItemBody::Asked { .. }
         | ItemBody::Replied { .. }
         | ItemBody::Ended { .. }
@@ -233,6 +234,7 @@ impl Measured<'_> {
             ItemBody::Said { .. }
             | ItemBody::Planned { .. }
             | ItemBody::Result { .. }
+            | ItemBody::Held { .. }
             | ItemBody::Asked { .. }
             | ItemBody::Replied { .. }
             | ItemBody::Ended { .. }
@@ -295,6 +297,7 @@ impl Measured<'_> {
             ItemBody::Said { .. }
             | ItemBody::Planned { .. }
             | ItemBody::Answered { .. }
+            | ItemBody::Held { .. }
             | ItemBody::Asked { .. }
             | ItemBody::Replied { .. }
             | ItemBody::Ended { .. }

@@ -199,21 +199,7 @@ impl Call {
     /// The command line of the argument `name`.
     #[must_use]
     pub fn command(&self, name: &str) -> Option<&CommandLine> {
-        match self.value(name)? {
-            Value::Command(command) => Some(command),
-            Value::Text(_)
-            | Value::Address(_)
-            | Value::Path(_)
-            | Value::Id { .. }
-            | Value::Amount(_)
-            | Value::Number(_)
-            | Value::Date(_)
-            | Value::Url(_)
-            | Value::Host(_)
-            | Value::Boolean(_)
-            | Value::Json(_)
-            | Value::List(_) => None,
-        }
+        if let Value::Command(command) = self.value(name)? { Some(command) } else { None }
     }
 
     /// Every address among the authority arguments: whom the call is for.

@@ -28,6 +28,6 @@ pub use message::{Message, ModelTurn, ProposedCall, StopReason, ToolSchema, Usag
 pub use outcome::{Blame, Done, Failure, Field, Output};
 pub use principal::{Channel, Inbound, Principal, Role, Sender};
 pub use rules::{RuleHit, Verdict};
-pub use task::{Item, ItemBody, TaskState};
+pub use task::{Item, ItemBody, TaskState, TextIsolation};
 pub use time::Timestamp;
 pub use value::{CommandForm, CommandLine, Connector, Pipeline, Value, ValueKind};

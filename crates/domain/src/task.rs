@@ -64,6 +64,16 @@ impl Item {
     }
 }
 
+/// How strangers' text reaches the model that plans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TextIsolation {
+    /// It is shown, wrapped as data.
+    #[default]
+    Wrapped,
+    /// It is held apart: the model sees a handle, and may have closed values read out by another.
+    Strict,
+}
+
 /// What a transcript holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ItemBody {
@@ -102,6 +112,15 @@ pub enum ItemBody {
         failed: bool,
         /// The rules that decided, worst first.
         rules: Vec<RuleHit>,
+    },
+    /// A stranger's text that is held apart: no planner is shown it, only the handle that stands for it.
+    Held {
+        /// The handle, unique in its session: `$mail_3`.
+        handle: String,
+        /// What gave it: a tool's name, or that of the type it was read out as.
+        tool: String,
+        /// The text.
+        text: String,
     },
     /// A question to the owner about one call of the last answer.
     Asked {

@@ -154,20 +154,10 @@ impl Value {
 
     /// The value and, of a list, every value in it.
     pub fn leaves(&self) -> Vec<&Self> {
-        match self {
-            Self::List(values) => values.iter().flat_map(Self::leaves).collect(),
-            Self::Text(_)
-            | Self::Address(_)
-            | Self::Path(_)
-            | Self::Id { .. }
-            | Self::Amount(_)
-            | Self::Number(_)
-            | Self::Date(_)
-            | Self::Url(_)
-            | Self::Host(_)
-            | Self::Command(_)
-            | Self::Boolean(_)
-            | Self::Json(_) => vec![self],
+        if let Self::List(values) = self {
+            values.iter().flat_map(Self::leaves).collect()
+        } else {
+            vec![self]
         }
     }
 }

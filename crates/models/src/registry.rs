@@ -153,11 +153,18 @@ impl Registry {
     /// Whether `name` can write a plan: a language model can, the builtin kind cannot, a script when it holds one.
     #[must_use]
     pub fn plans(&self, name: &ModelName) -> bool {
-        self.models.get(name).is_some_and(|entry| match &entry.way {
-            Way::Http(_) => true,
-            Way::Script(script) => script.plans(),
-            Way::Builtin => false,
-        })
+        self.can(name, Script::plans)
+    }
+
+    /// Whether `name` can read a value out of a text, likewise.
+    #[must_use]
+    pub fn extracts(&self, name: &ModelName) -> bool {
+        self.can(name, Script::extracts)
+    }
+
+    fn can(&self, name: &ModelName, script_can: fn(&Script) -> bool) -> bool {
+        let way = self.models.get(name).map(|entry| &entry.way);
+        matches!(way, Some(Way::Http(_))) || matches!(way, Some(Way::Script(script)) if script_can(script))
     }
 
     /// A question that shows whether `name` works, tools included, and carries nothing of the owner's. It is an action

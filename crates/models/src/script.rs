@@ -52,6 +52,7 @@ pub enum ScriptError {
 pub struct Script {
     answers: Vec<Line>,
     plan: Option<Value>,
+    read: Vec<ReadOut>,
 }
 
 /// One line: version 1 of the format, which is a contract.
@@ -65,6 +66,19 @@ struct Line {
     /// The answer to a planner's prompt, on a line of its own; such a line is no turn.
     #[serde(default)]
     plan: Option<Value>,
+    /// The answer to a quarantined prompt, on a line of its own; such a line is no turn.
+    #[serde(default)]
+    extract: Option<Value>,
+    /// Which quarantined prompts that line answers: those with this in them.
+    #[serde(default)]
+    when: String,
+}
+
+/// The answer to quarantined prompts with `when` in them.
+#[derive(Clone, Debug, PartialEq)]
+struct ReadOut {
+    when: String,
+    answer: Value,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -101,10 +115,15 @@ impl Script {
         let answer = |(line, text): (usize, &str)| {
             serde_json::from_str(text).map_err(|error| ScriptError::Line { line, why: error.to_string() })
         };
-        let lines: Vec<Line> = counted.map(answer).collect::<Result<_, _>>()?;
-        let (plans, answers): (Vec<Line>, Vec<Line>) =
-            lines.into_iter().partition(|line| line.plan.is_some());
-        Ok(Self { answers, plan: plans.into_iter().find_map(|line| line.plan) })
+        let mut script = Self::default();
+        for line in counted.map(answer) {
+            match line? {
+                Line { plan: Some(plan), .. } => script.plan = script.plan.or(Some(plan)),
+                Line { extract: Some(answer), when, .. } => script.read.push(ReadOut { when, answer }),
+                turn @ Line { plan: None, extract: None, .. } => script.answers.push(turn),
+            }
+        }
+        Ok(script)
     }
 
     /// How many answers it has.
@@ -125,16 +144,28 @@ impl Script {
         self.plan.is_some()
     }
 
-    /// The answer to `ask`: a planner's prompt gets the plan, any other the line after as many as there are answers in the prompt.
+    /// Whether it has answers to quarantined prompts.
+    #[must_use]
+    pub fn extracts(&self) -> bool {
+        !self.read.is_empty()
+    }
+
+    /// The answer to `ask`: a planner's prompt gets the plan, a quarantined one the first that is for it, any other the line after as many as there are answers in the prompt.
     ///
     /// # Errors
     ///
     /// [`Trouble::ScriptOver`] when there is none.
     pub fn answer(&self, ask: &AskModel) -> Result<ModelTurn, Trouble> {
-        if let (Purpose::Plan, Some(plan)) = (ask.purpose, &self.plan) {
+        let over = || Trouble::ScriptOver { lines: self.answers.len() };
+        let aside = match (ask.purpose, &self.plan) {
+            (Purpose::Plan, Some(plan)) => Some(plan),
+            (Purpose::Extract, _) => Some(self.read_out(ask).ok_or_else(over)?),
+            (Purpose::Plan, None) | (Purpose::Turn | Purpose::Summarize, _) => None,
+        };
+        if let Some(answer) = aside {
             return Ok(ModelTurn {
-                // A plan that is a text stands for whatever a model may say instead of one.
-                text: plan.as_str().map_or_else(|| plan.to_string(), str::to_string),
+                // One that is a text stands for whatever a model may say instead.
+                text: answer.as_str().map_or_else(|| answer.to_string(), str::to_string),
                 calls: Vec::new(),
                 stop: StopReason::Finished,
                 usage: Usage::default(),
@@ -143,7 +174,7 @@ impl Script {
         }
         let position =
             ask.messages.iter().filter(|message| matches!(message, Message::Assistant { .. })).count();
-        let line = self.answers.get(position).ok_or(Trouble::ScriptOver { lines: self.answers.len() })?;
+        let line = self.answers.get(position).ok_or_else(over)?;
         let last = newest(ask, |message| match message {
             Message::Result { text, .. } => Some(text),
             Message::System(_) | Message::User(_) | Message::Assistant { .. } => None,
@@ -167,6 +198,17 @@ impl Script {
             usage: Usage::default(),
             answered_by: ask.model.to_string(),
         })
+    }
+}
+
+impl Script {
+    fn read_out(&self, ask: &AskModel) -> Option<&Value> {
+        let says = |message: &Message, when: &str| match message {
+            Message::System(text) | Message::User(text) => text.contains(when),
+            Message::Assistant { .. } | Message::Result { .. } => false,
+        };
+        let fits = |read: &&ReadOut| ask.messages.iter().any(|message| says(message, &read.when));
+        self.read.iter().find(fits).map(|read| &read.answer)
     }
 }
 
@@ -276,6 +318,21 @@ mod tests {
         asked.purpose = Purpose::Plan;
         assert_eq!(script.answer(&asked).unwrap().text, "{\"version\":1}");
         assert!(!Script::parse(SCRIPT).unwrap().plans());
+    }
+
+    #[test]
+    fn a_quarantined_prompt_gets_what_is_for_it_and_no_turn() {
+        let text = "{\"extract\": {\"value\": true}, \"when\": \"due\"}\n{\"extract\": \"I obey\"}\n{\"text\": \"hello\"}";
+        let script = Script::parse(text).unwrap();
+        assert!(script.extracts() && script.len() == 1);
+        for (question, answer) in [("is it due?", "{\"value\":true}"), ("when?", "I obey")] {
+            let mut asked = ask(vec![Message::System(question.into()), Message::User("a mail".into())]);
+            asked.purpose = Purpose::Extract;
+            assert_eq!(script.answer(&asked).unwrap().text, answer, "{question}");
+        }
+        let mut asked = ask(after(0));
+        asked.purpose = Purpose::Extract;
+        assert_eq!(Script::parse(SCRIPT).unwrap().answer(&asked), Err(Trouble::ScriptOver { lines: 3 }));
     }
 
     #[test]

@@ -137,22 +137,9 @@ pub(crate) fn recipients(call: &Call, manifest: Option<&Manifest>) -> Vec<String
 }
 
 fn the_command(call: &Call, programs: &Programs, settings: &Settings) -> CommandMatch {
+    let leaves = call.arguments.iter().flat_map(|argument| argument.value.leaves());
     let mut lines =
-        call.arguments.iter().flat_map(|argument| argument.value.leaves()).filter_map(|value| match value {
-            Value::Command(line) => Some(line),
-            Value::Text(_)
-            | Value::Address(_)
-            | Value::Path(_)
-            | Value::Id { .. }
-            | Value::Amount(_)
-            | Value::Number(_)
-            | Value::Date(_)
-            | Value::Url(_)
-            | Value::Host(_)
-            | Value::Boolean(_)
-            | Value::Json(_)
-            | Value::List(_) => None,
-        });
+        leaves.filter_map(|value| if let Value::Command(line) = value { Some(line) } else { None });
     match (lines.next(), lines.next()) {
         (Some(line), None) => command::judge(line, programs, &settings.shell),
         (None, _) => CommandMatch::none(),

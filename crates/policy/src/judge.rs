@@ -124,7 +124,7 @@ fn typed_covers(call: &Call, facts: &Facts) -> bool {
     let mut mandate = Mandate::default();
     let known = Provenance {
         texts: vec![TrustedText { text: line.clone(), label: Label::owner() }],
-        results: Vec::new(),
+        ..Provenance::default()
     };
     mandate.extend(grants_of_typed(line), Extension::OwnerSpoke).is_ok()
         && mandate.covering(call, facts.manifest.as_deref(), &known).is_some()

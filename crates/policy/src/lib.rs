@@ -34,7 +34,7 @@ pub use facts::{Approval, ChannelProof, Counters, Facts, IsolationLevel, Lockdow
 pub use load::{Error, Origin, Places, Policy, RuleFile, signed_bytes};
 pub use mandate::{
     Constraint, Expression, ExpressionError, Extension, Grant, Hole, Mandate, MandateError, PLAN_BYTES_MAX,
-    Plan, Times, grants_of_typed, mandate_from_json, mandate_to_json, plan_prompt, plan_schema,
+    Plan, Times, grants_of_typed, mandate_from_json, mandate_to_json,
 };
 pub use permit::{Binding, Expired, Permit, Uses};
 pub use provenance::{Provenance, QueryResult, Record, Selection, TrustedText, strangers_in};

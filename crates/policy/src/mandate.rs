@@ -14,19 +14,18 @@ use crate::provenance::{Provenance, authority, is_default};
 use domain::{ArgumentRole, Call, Label, ToolName, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use tools::Manifest;
+use tools::plan::TIMES_MAX;
 
 pub(crate) use constraint::means;
 use constraint::{Ground, same_set};
 
 pub use codec::{mandate_from_json, mandate_to_json};
 pub use expression::{Expression, ExpressionError};
-pub use plan::{PLAN_BYTES_MAX, Plan, plan_prompt, plan_schema};
+pub use plan::{PLAN_BYTES_MAX, Plan};
 pub use typed::grants_of_typed;
 
 /// The most grants a mandate holds: more than a person would read before the task starts.
 const GRANTS_MAX: usize = 64;
-/// The most times one grant may be used.
-pub(crate) const TIMES_MAX: u32 = 100;
 
 /// The grants of one task. Empty means: nothing consequential without a question.
 ///
@@ -81,7 +80,8 @@ pub enum Constraint {
     Computed(Expression),
     /// One of the values that the expression gives; of a list, only those.
     Among(Expression),
-    /// Any value of this type: what only untrusted text can say, and harms little when it lies.
+    /// Any value of this type that a quarantined model read out: what only untrusted text can say, and harms little when
+    /// it lies.
     Hole(Hole),
 }
 
@@ -200,6 +200,22 @@ impl Mandate {
             .map(|(place, held)| (place, &held.grant))
     }
 
+    /// What a grant of `tool` that is not used up says of `argument`, and why there is the grant, when a quarantined model
+    /// has to read the value out.
+    #[must_use]
+    pub fn gap(&self, tool: &ToolName, argument: &str) -> Option<(&Constraint, &str)> {
+        let most = |times| match times {
+            Times::AtMost(most) | Times::EachOnce(most) => most,
+        };
+        self.grants
+            .iter()
+            .filter(|held| held.grant.tool == *tool && held.count < most(held.grant.times).min(TIMES_MAX))
+            .find_map(|held| {
+                let constraint = held.grant.arguments.get(argument)?;
+                constraint.is_read_out().then_some((constraint, held.grant.why.as_str()))
+            })
+    }
+
     /// Takes one time from the grant at `place`, as [`crate::Uses::grant`] said when the call was allowed.
     pub fn consume(&mut self, place: usize, call: &Call) {
         if let Some(held) = self.grants.get_mut(place) {
@@ -303,27 +319,12 @@ impl Hole {
     }
 
     fn takes(self, value: &Value) -> bool {
-        match (self, value) {
+        matches!(
+            (self, value),
             (Self::Date, Value::Date(_))
-            | (Self::Number, Value::Number(_))
-            | (Self::Boolean, Value::Boolean(_)) => true,
-            (
-                Self::Date | Self::Number | Self::Boolean,
-                Value::Text(_)
-                | Value::Address(_)
-                | Value::Path(_)
-                | Value::Id { .. }
-                | Value::Amount(_)
-                | Value::Number(_)
-                | Value::Date(_)
-                | Value::Url(_)
-                | Value::Host(_)
-                | Value::Command(_)
-                | Value::Boolean(_)
-                | Value::Json(_)
-                | Value::List(_),
-            ) => false,
-        }
+                | (Self::Number, Value::Number(_))
+                | (Self::Boolean, Value::Boolean(_))
+        )
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Provenance {
     pub texts: Vec<TrustedText>,
     /// The results, oldest first.
     pub results: Vec<QueryResult>,
+    /// What a quarantined model read out of strangers' text for the running task: closed values, and no ground of any.
+    pub extracted: Vec<Value>,
 }
 
 impl Provenance {
@@ -79,6 +81,30 @@ impl Provenance {
         if self.texts.len() > TEXTS_MAX {
             self.texts.remove(0);
         }
+    }
+
+    /// Whether a quarantined model read `value` out, for the hole of a grant.
+    #[must_use]
+    pub fn is_extracted(&self, value: &Value) -> bool {
+        self.extracted.iter().any(|read| crate::mandate::means(value, &read.canonical()))
+    }
+
+    /// Up to `most` different ids of `kind` that services returned, facts or not, newest results first.
+    #[must_use]
+    pub fn ids_of(&self, kind: &str, most: usize) -> Vec<String> {
+        let fields =
+            self.results.iter().rev().flat_map(|result| &result.records).flat_map(|record| &record.fields);
+        let mut found = Vec::new();
+        for leaf in fields.flat_map(|field| field.value.leaves()) {
+            if let Value::Id { kind: of, id } = leaf
+                && of == kind
+                && !found.contains(id)
+                && found.len() < most
+            {
+                found.push(id.clone());
+            }
+        }
+        found
     }
 
     /// Adds what a call returned. Whether the call selected anything is judged here, by what was trusted before it.
@@ -165,20 +191,12 @@ impl Provenance {
         let facts = fields
             .filter(|field| field.integrity != Integrity::Untrusted)
             .flat_map(|field| field.value.leaves());
-        let mut said = facts.filter_map(|fact| match fact {
-            Value::Text(text) | Value::Url(text) => Some(text),
-            Value::Address(_)
-            | Value::Path(_)
-            | Value::Id { .. }
-            | Value::Amount(_)
-            | Value::Number(_)
-            | Value::Date(_)
-            | Value::Host(_)
-            | Value::Command(_)
-            | Value::Boolean(_)
-            | Value::Json(_)
-            | Value::List(_) => None,
-        });
+        let mut said =
+            facts.filter_map(
+                |fact| {
+                    if let Value::Text(text) | Value::Url(text) = fact { Some(text) } else { None }
+                },
+            );
         self.ground_in_words(value).is_some() || said.any(|text| stands_in(value, text))
     }
 

@@ -71,6 +71,9 @@ impl<'a> Play<'a> {
     /// What the policy says to `call` now.
     pub(crate) fn judge(&mut self, call: &Call, timer: &mut Timer) -> Told {
         self.facts.manifest = self.scene.manifests.get(call.tool.as_str()).cloned();
+        // The quarantined model that fills holes is hijacked as well: it says whatever the call needs.
+        let leaves = call.arguments.iter().flat_map(|argument| argument.value.leaves());
+        self.facts.provenance.extracted = leaves.cloned().collect();
         let action = Action::Call(call.clone());
         let begun = Instant::now();
         let decision = self.scene.policy.decide(action, &self.facts);

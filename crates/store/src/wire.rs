@@ -38,6 +38,11 @@ enum WireBody {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         rules: Vec<WireRule>,
     },
+    Held {
+        handle: String,
+        tool: String,
+        text: String,
+    },
     Asked {
         call_id: String,
         question: String,
@@ -93,6 +98,7 @@ pub(crate) fn write_body(body: ItemBody) -> String {
         ItemBody::Result { call_id, tool, text, failed, rules } => {
             WireBody::Result { call_id, tool, text, failed, rules: rules.iter().map(wire_rule).collect() }
         }
+        ItemBody::Held { handle, tool, text } => WireBody::Held { handle, tool, text },
         ItemBody::Asked { call_id, question } => WireBody::Asked { call_id, question: question.to_string() },
         ItemBody::Replied { text } => WireBody::Replied { text },
         ItemBody::Summary { text, up_to } => WireBody::Summary { text, up_to },
@@ -115,6 +121,7 @@ pub(crate) fn read_body(version: u32, text: &str) -> Option<ItemBody> {
             let rules = rules.into_iter().map(rule).collect::<Option<_>>()?;
             ItemBody::Result { call_id, tool, text, failed, rules }
         }
+        WireBody::Held { handle, tool, text } => ItemBody::Held { handle, tool, text },
         WireBody::Asked { call_id, question } => {
             ItemBody::Asked { call_id, question: question.parse().ok()? }
         }

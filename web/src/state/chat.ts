@@ -106,6 +106,8 @@ function addItem(entries: readonly Entry[], item: Item): readonly Entry[] {
       return changeCall(entries, item.task, item.call_id, (call) => ({ ...call, verdict: "ask", question: item.question }));
     case "replied":
       return [...dropLastWords(entries, item.task, item.text), { kind: "reply", key, task: item.task, text: item.text, label: item.label, time: item.time }];
+    case "held":
+      return [...entries, { kind: "held", key, handle: item.handle, tool: item.tool, text: item.text, label: item.label }];
     case "summary":
       return [...entries, { kind: "summary", key, text: item.text, label: item.label }];
     case "planned":
@@ -244,7 +246,10 @@ function changeCall(entries: readonly Entry[], task: string, callId: string, how
 /** A model's last words are its reply: they are not shown twice. */
 function dropLastWords(entries: readonly Entry[], task: string, text: string): readonly Entry[] {
   const last = entries.at(-1);
-  return last?.kind === "words" && last.task === task && last.text.trim() === text.trim() ? entries.slice(0, -1) : entries;
+  if (last?.kind !== "words" || last.task !== task) return entries;
+  // Below the model's words stands what their handles hold.
+  const words = last.text.trim();
+  return text.trim() === words || text.startsWith(`${words}\n\n$`) ? entries.slice(0, -1) : entries;
 }
 
 function readArguments(written: string): readonly Shown[] {

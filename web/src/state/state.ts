@@ -55,6 +55,8 @@ export type Entry =
   | { readonly kind: "call"; readonly key: string; readonly call: Call }
   | { readonly kind: "reply"; readonly key: string; readonly task: string; readonly text: string; readonly label: Label; readonly time: number }
   | { readonly kind: "plan"; readonly key: string; readonly task: string; readonly grants: readonly string[]; readonly why: string }
+  /** A stranger's text that the model is not shown. */
+  | { readonly kind: "held"; readonly key: string; readonly handle: string; readonly tool: string; readonly text: string; readonly label: Label }
   | { readonly kind: "summary"; readonly key: string; readonly text: string; readonly label: Label }
   | { readonly kind: "ended"; readonly key: string; readonly task: string; readonly state: TaskState; readonly why: string };
 

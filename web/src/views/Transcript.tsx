@@ -107,6 +107,13 @@ const EntryView = memo(function EntryView({ entry, session }: { readonly entry: 
           )}
         </section>
       );
+    case "held":
+      return (
+        <details className="summary">
+          <summary>{`Held apart as ${entry.handle}: what ${entry.tool} gave, which the model is not shown`}</summary>
+          <Prose text={entry.text} integrity={entry.label.integrity} />
+        </details>
+      );
     case "summary":
       return (
         <details className="summary">

@@ -96,6 +96,7 @@ export const Item = v.variant("kind", [
     failed: v.boolean(),
     rules: v.array(Rule),
   }),
+  v.object({ ...itemBase, kind: v.literal("held"), handle: v.string(), tool: v.string(), text: v.string() }),
   v.object({ ...itemBase, kind: v.literal("asked"), call_id: v.string(), question: v.string() }),
   v.object({ ...itemBase, kind: v.literal("replied"), text: v.string() }),
   v.object({ ...itemBase, kind: v.literal("summary"), text: v.string(), up_to: count }),
@@ -103,7 +104,7 @@ export const Item = v.variant("kind", [
   v.object({ ...itemBase, kind: v.literal("ended"), state: TaskState, why: v.string() }),
 ]);
 export type Item = v.InferOutput<typeof Item>;
-export const ITEM_KINDS: ReadonlySet<string> = new Set(["said", "answered", "result", "asked", "replied", "summary", "planned", "ended"]);
+export const ITEM_KINDS: ReadonlySet<string> = new Set(["said", "answered", "result", "held", "asked", "replied", "summary", "planned", "ended"]);
 /** A transcript may hold items of a later version; they are told apart before they are checked. */
 export const Transcript = v.object({ session: Session, label: Label, items: v.array(v.looseObject({ kind: v.string() })), seq: count });
 

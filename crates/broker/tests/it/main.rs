@@ -6,6 +6,7 @@ mod given;
 mod house;
 mod planner;
 mod sources;
+mod strict;
 
 use broker::{Answer, Cancel, Error, Went};
 use domain::{Blame, Channel, ItemBody, Principal, ProposedCall, Role, TaskState};

@@ -92,6 +92,12 @@ fn print(body: &ItemBody) {
                 text.lines().count()
             )
         }
+        ItemBody::Held { handle, tool, text } => {
+            format!(
+                "    held apart as {handle}: {} line(s) of {tool} that strangers wrote",
+                text.lines().count()
+            )
+        }
         ItemBody::Asked { question, .. } => format!("  ? asked you: {question}"),
         ItemBody::Replied { text } => format!("hardshell: {text}"),
         ItemBody::Summary { text, up_to } => format!("(everything up to {up_to}, in short: {text})"),

@@ -47,6 +47,8 @@ mod secrets;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]
+mod strict;
+#[cfg(test)]
 mod suspended;
 #[cfg(test)]
 mod walls;

@@ -102,6 +102,7 @@ impl Foundation {
             registry: Arc::clone(&registry),
             log: Arc::clone(&log),
             floor: config.sandbox.floor.into(),
+            text_isolation: config.agent.text_isolation(),
             isolation: sandbox.isolation().clone(),
             started: now,
             proofs: RwLock::new(None),

@@ -129,6 +129,15 @@ pub enum ItemBody {
         /// The rules that decided, worst first.
         rules: Vec<Rule>,
     },
+    /// A stranger's text that no planner is shown, and the handle that stands for it.
+    Held {
+        /// The handle: `$mail_3`.
+        handle: String,
+        /// What gave it.
+        tool: String,
+        /// The text; untrusted.
+        text: String,
+    },
     /// A question to the owner about one call.
     Asked {
         /// The call's id.
@@ -255,6 +264,7 @@ impl From<domain::ItemBody> for ItemBody {
             domain::ItemBody::Result { call_id, tool, text, failed, rules } => {
                 Self::Result { call_id, tool, text, failed, rules: rules.iter().map(Into::into).collect() }
             }
+            domain::ItemBody::Held { handle, tool, text } => Self::Held { handle, tool, text },
             domain::ItemBody::Asked { call_id, question } => {
                 Self::Asked { call_id, question: question.to_string() }
             }

@@ -28,9 +28,26 @@ impl Constraint {
                 expression.values(known, call).is_ok_and(|texts| same_set(&leaves, &texts))
             }
             Self::Among(expression) => expression.values(known, call).is_ok_and(|texts| {
-                !leaves.is_empty() && leaves.iter().all(|leaf| texts.iter().any(|text| means(leaf, text)))
+                !leaves.is_empty()
+                    && leaves.iter().all(|leaf| {
+                        texts.iter().any(|text| means(leaf, text))
+                            && (!self.is_read_out() || known.is_extracted(leaf))
+                    })
             }),
-            Self::Hole(hole) => leaves.len() == 1 && leaves.iter().all(|leaf| hole.takes(leaf)),
+            Self::Hole(hole) => {
+                leaves.len() == 1 && leaves.iter().all(|leaf| hole.takes(leaf) && known.is_extracted(leaf))
+            }
+        }
+    }
+
+    /// Whether only strangers' text can say the value, so that a quarantined model has to read it out: the planner's own
+    /// word for it does not count.
+    #[must_use]
+    pub fn is_read_out(&self) -> bool {
+        match self {
+            Self::Is(_) | Self::OneOf(_) | Self::Computed(_) => false,
+            Self::Among(expression) => expression.takes_handles(),
+            Self::Hole(_) => true,
         }
     }
 

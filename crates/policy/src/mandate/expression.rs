@@ -23,7 +23,6 @@
 //! plus_minutes(date, number)  round(number, places)  concat(text, …)  + - * /
 //! ```
 
-mod date;
 mod evaluate;
 mod lists;
 mod parse;

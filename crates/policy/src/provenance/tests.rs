@@ -97,6 +97,7 @@ fn a_fact_grounds_only_what_the_owners_words_selected() {
     let known = |result: QueryResult| Provenance {
         texts: vec![TrustedText { text: "delete the file report".into(), label: Label::owner() }],
         results: vec![result],
+        ..Provenance::default()
     };
     let two = |naming: Integrity| {
         vec![

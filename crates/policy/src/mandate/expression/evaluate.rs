@@ -1,6 +1,5 @@
 //! Evaluates an expression over facts.
 
-use super::date::plus_minutes;
 use super::lists::{most_common, ranking, unique};
 use super::{ExpressionError, Function, Node};
 use crate::provenance::{Provenance, QueryResult, Record, Selection};
@@ -123,7 +122,9 @@ fn apply<'a>(function: Function, given: Vec<Found<'a>>, known: &'a Provenance, c
             let name = text(next()?)?;
             call.value(&name).map_or_else(|| no_value("the call has no such argument"), |value| Ok(of(value)))
         }
-        Function::PlusMinutes => plus_minutes(&text(next()?)?, number(next()?)?).map(Found::Text),
+        Function::PlusMinutes => {
+            tools::plus_minutes(&text(next()?)?, number(next()?)?).or_else(no_value).map(Found::Text)
+        }
         Function::Round => {
             let (value, places) = (number(next()?)?, number(next()?)?);
             let places =

@@ -38,7 +38,7 @@ fn known() -> Provenance {
         ],
         label: Label::unknown(),
     };
-    Provenance { texts: vec![], results: vec![result] }
+    Provenance { results: vec![result], ..Provenance::default() }
 }
 
 #[test]

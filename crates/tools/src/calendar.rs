@@ -1,13 +1,15 @@
 //! A date and some minutes, by the civil calendar.
 
-use super::ExpressionError;
-use super::evaluate::no_value;
 use rust_decimal::Decimal;
 
 /// `2024-05-15 10:00` (a `T` between is as good) and so many minutes; the civil calendar, no time zones.
-pub(super) fn plus_minutes(date: &str, minutes: Decimal) -> Result<String, ExpressionError> {
-    let bad = || no_value("a date is written 2024-05-15 10:00");
-    let minutes = i64::try_from(minutes).map_or_else(|_| no_value("minutes are a whole number"), Ok)?;
+///
+/// # Errors
+///
+/// What is wrong, as a fragment.
+pub fn plus_minutes(date: &str, minutes: Decimal) -> Result<String, &'static str> {
+    let bad = || Err("a date is written 2024-05-15 10:00");
+    let minutes = i64::try_from(minutes).map_err(|_fraction| "minutes are a whole number")?;
     let Some((day, clock)) = date.trim().split_once([' ', 'T']) else { return bad() };
     let day: Vec<i64> = day.split('-').filter_map(|part| part.parse().ok()).collect();
     let clock: Vec<i64> = clock.split(':').filter_map(|part| part.parse().ok()).collect();

@@ -105,7 +105,7 @@ impl Executor for Hand {
             let action = intent.into_inner().redeem(context.now).unwrap();
             let name = match &action {
                 Action::AskModel(AskModel { purpose: Purpose::Extract, .. }) => "model.extract",
-                other => other.name(),
+                other @ (Action::AskModel(_) | Action::Call(_) | Action::Reply(_)) => other.name(),
             };
             let script = self.scripts.lock().unwrap().get(name).cloned();
             if let Some(Script::NeverReturns) = script {

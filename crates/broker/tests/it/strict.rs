@@ -44,7 +44,14 @@ fn shown(items: &[Item]) -> String {
 fn last_told(items: &[Item]) -> (String, bool, Integrity) {
     let last = items.iter().rev().find_map(|item| match item.body_ref() {
         ItemBody::Result { text, failed, .. } => Some((text.clone(), *failed, item.body.label().integrity())),
-        _ => None,
+        ItemBody::Said { .. }
+        | ItemBody::Planned { .. }
+        | ItemBody::Answered { .. }
+        | ItemBody::Held { .. }
+        | ItemBody::Asked { .. }
+        | ItemBody::Replied { .. }
+        | ItemBody::Summary { .. }
+        | ItemBody::Ended { .. } => None,
     });
     last.unwrap()
 }

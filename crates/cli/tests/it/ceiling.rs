@@ -124,6 +124,7 @@ async fn only_the_owner_in_person_raises_a_ceiling_and_it_outlives_a_restart() {
 }
 
 /// The status of a request over TCP, as a program of the owner's makes it.
+#[expect(clippy::disallowed_methods, reason = "the test is the program at the other end")]
 async fn with_token(address: &str, token: &str, path: &str, body: &Value) -> u16 {
     let host = address.trim_start_matches("http://").trim_end_matches('/');
     let body = body.to_string();

@@ -6,17 +6,19 @@ use crate::commands::audit::{create, unwritten};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::scratch::Scratch;
-use crate::{moment, root, show};
+use crate::{moment, root, show, stage};
 use audit::{KeySource, PublicKey};
 use daemon::Switch;
 use reports::incident::{self, Facts, Incident, Scope};
-use std::collections::BTreeSet;
+use sandbox::{Output, Played};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The files of a home that say how it was set up, and hold no secret.
 const SETTINGS: [&str; 3] = ["hardshell.toml", "SOUL.md", "AGENTS.md"];
+/// The most that the story of a drill's attack may take, in bytes.
+const STORY_BYTES_MAX: u64 = 4 << 20;
 /// The attack that a drill plays, and the wall that is left out so that there is something to report.
 const DRILL: &str = "signature";
 
@@ -209,10 +211,24 @@ async fn drill(common: &Common) -> Result<Exit, Problem> {
         hint: None,
     })?;
     step("an attack is played in a temporary home; the owner approves everything");
-    let folder = scratch.path().join("house");
-    let without = BTreeSet::from([demo::Wall::Policy]);
-    demo::play(attack, &without, &folder, &mut |_line| {}).await.map_err(Box::new)?;
-    let home = home_below(&folder)?;
+    let place = scratch
+        .path()
+        .canonicalize()
+        .map_err(|source| Problem::Io { step: "find the temporary home".to_string(), source })?;
+    let mut line =
+        vec!["demo".into(), attack.name.into(), "--json".into(), "--stage".into(), place.clone().into()];
+    line.extend(["--without".into(), demo::Wall::Policy.as_str().into()]);
+    match stage::alone(&place, line, Output::Kept(STORY_BYTES_MAX)).await? {
+        Played::Ended { code: 0, .. } => {}
+        Played::Ended { code, .. } => {
+            return Err(Problem::Other {
+                what: format!("play the attack: it ended with {code}"),
+                hint: None,
+            });
+        }
+        Played::Refused => return Err(stage::refused()),
+    }
+    let home = home_below(&place.join(attack.name))?;
     step("contain: lockdown on");
     let switch = Switch::of(&home);
     let locked = switch.lock("a drill");

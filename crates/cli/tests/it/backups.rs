@@ -85,7 +85,9 @@ async fn a_vault_with_a_passphrase_is_opened_and_proved_when_its_backup_is_verif
     let place = Place::new();
     let home = place.home("home", None);
     place.up(&home).await.stop().await;
-    good(&place.run_with(&home, &["secret", "set", "wiki", "--host", "wiki.example"], "the-key\n").await);
+    good(
+        &place.run_with(&home, &["secret", "set", "wiki", "--host", "wiki.example"], "the-wiki-key\n").await,
+    );
     good(&place.run_with(&home, &["secret", "key", "passphrase"], "long and known to me\n").await);
     place.text(&home.join("hardshell.toml"), "[vault]\nkey = \"passphrase\"\n");
     let key = home.join("run/key.txt");

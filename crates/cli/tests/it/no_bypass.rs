@@ -158,6 +158,7 @@ async fn every_command_is_known_and_none_but_chat_asks_for_an_effect() {
         "approvals",
         "audit",
         "backup",
+        "channel",
         "chat",
         "completions",
         "config",

@@ -58,8 +58,6 @@ pub(super) fn watch_over(
     super::first::drop_capabilities().at(Step::Capabilities)?;
     rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     let handle = rustix::process::pidfd_open(child, PidfdFlags::empty()).at(Step::Fork)?;
-    // The command's time begins with the command: a machine that is slow to make a sandbox takes none of it.
-    let mut deadline = after(START_MAX)?;
     let mut watcher = match request.limits.watched {
         Watched::ByHelper => Some(Watcher::new(&request.limits, request.level)),
         Watched::ByKernel => None,
@@ -72,12 +70,39 @@ pub(super) fn watch_over(
         first_open: true,
         started: false,
     };
+    let followed = follow(request, (socket, first, &handle), stop, &mut watcher, &mut state);
+    if followed.is_err() {
+        // Whatever went wrong out here, nothing stays in there.
+        let _gone = rustix::process::pidfd_send_signal(&handle, Signal::KILL);
+    }
+    rustix::process::waitpid(Some(child), WaitOptions::empty()).at(Step::Execute)?;
+    match request.level {
+        Level::Full | Level::FullSoft => {}
+        Level::Landlock | Level::None => kill_descendants().at(Step::Execute)?,
+    }
+    followed?;
+    if state.first_open {
+        state.hear_rest(socket, first)?;
+    }
+    state.conclude(socket, watcher.as_ref())
+}
+
+/// Watches until the first process is gone.
+fn follow(
+    request: &Request,
+    (socket, first, handle): (&OwnedFd, &OwnedFd, &OwnedFd),
+    stop: Option<&Stop>,
+    watcher: &mut Option<Watcher>,
+    state: &mut State,
+) -> Result<(), Fault> {
+    // The command's time begins with the command: a machine that is slow to make a sandbox takes none of it.
+    let mut deadline = after(START_MAX)?;
     loop {
         let look = watcher.is_some().then_some(LOOK);
         let left = deadline.saturating_duration_since(Instant::now());
         let wait = look.map_or(left, |look| look.min(left));
         let wait = if stop.is_some() { wait.min(stop::LOOK) } else { wait };
-        let events = wait_for(socket, &handle, first, &state, wait).at(Step::Execute)?;
+        let events = wait_for(socket, handle, first, state, wait).at(Step::Execute)?;
         if events.first_speaks {
             let begun = state.started;
             state.hear(socket, first)?;
@@ -86,10 +111,10 @@ pub(super) fn watch_over(
             }
         }
         if events.gone {
-            break;
+            return Ok(());
         }
         let client_left =
-            events.client_speaks && state.killed.is_none() && !state.hear_client(socket, &handle);
+            events.client_speaks && state.killed.is_none() && !state.hear_client(socket, handle);
         let reason = if client_left || stop.is_some_and(Stop::is_on) {
             Some(Killed::Client)
         } else if Instant::now() >= deadline {
@@ -104,18 +129,9 @@ pub(super) fn watch_over(
         };
         if let (Some(reason), None) = (reason, state.killed) {
             state.killed = Some(reason);
-            rustix::process::pidfd_send_signal(&handle, Signal::KILL).at(Step::Execute)?;
+            rustix::process::pidfd_send_signal(handle, Signal::KILL).at(Step::Execute)?;
         }
     }
-    rustix::process::waitpid(Some(child), WaitOptions::empty()).at(Step::Execute)?;
-    if state.first_open {
-        state.hear_rest(socket, first)?;
-    }
-    match request.level {
-        Level::Full | Level::FullSoft => {}
-        Level::Landlock | Level::None => kill_descendants().at(Step::Execute)?,
-    }
-    state.conclude(socket, watcher.as_ref())
 }
 
 fn after(time: Duration) -> Result<Instant, Fault> {

@@ -1,10 +1,9 @@
 //! Programs that make sandboxes themselves, played where they reach nobody: in namespaces of their own.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -117,25 +116,13 @@ impl Alone<'_> {
         }
         let folder = self.place.join("bin");
         std::fs::create_dir(&folder).map_err(helper_error)?;
-        let mut copies = Vec::new();
+        let inside = |path: &Path| folder.join(path.file_name().unwrap_or_default());
         for path in [&helper.path, &program] {
-            let copy = folder.join(path.file_name().unwrap_or_default());
-            if !copies.contains(&copy) {
-                copy_program(path, &copy).map_err(helper_error)?;
-            }
-            copies.push(copy);
+            std::fs::copy(path, inside(path)).map_err(helper_error)?;
         }
-        let program = copies.pop().ok_or(Error::HelperLost)?;
         // The helper outside stays the one that was found: an AppArmor profile is bound to its path.
-        Ok((helper, program))
+        Ok((helper, inside(&program)))
     }
-}
-
-fn copy_program(from: &Path, to: &Path) -> io::Result<()> {
-    let mut open = OpenOptions::new();
-    let mut file = open.write(true).create_new(true).mode(0o700).open(to)?;
-    io::copy(&mut std::fs::File::open(from)?, &mut file)?;
-    Ok(())
 }
 
 impl AloneRunning {

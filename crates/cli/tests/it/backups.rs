@@ -99,7 +99,7 @@ async fn a_vault_with_a_passphrase_is_opened_and_proved_when_its_backup_is_verif
     let verified = place.run_with(&home, &verify, "long and known to me\n").await;
     good(&verified);
     assert!(verified.out.contains("holds  sandbox"), "{verified:?}");
-    let wrong = place.run_with(&home, &verify, "another\n").await;
+    let wrong = place.run_with(&home, &verify, "another one\n").await;
     assert_ne!(wrong.code, Some(0), "{wrong:?}");
     assert!(wrong.err.contains("this is not its key"), "{wrong:?}");
 }

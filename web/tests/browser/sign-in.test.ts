@@ -105,6 +105,8 @@ it("a sign-in that is taken back ends at once", async () => {
   const { page } = opened;
   await page.goto(house.link());
   await inside();
+  // What was still being asked at that moment is refused.
+  opened.ear.expected.push(/status of 401/u);
   house.revoke();
   await page.getByRole("heading", { name: "Your sign-in has ended" }).waitFor();
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Your sign-in has ended");

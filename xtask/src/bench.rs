@@ -118,7 +118,9 @@ fn turn() -> Outcome<String> {
             return Err(format!("strace ended with {}", output.status).into());
         }
         let counted = fs::read_to_string(&counts)?;
-        flushes.push(counted.lines().filter_map(|line| line.trim().parse::<u64>().ok()).max().unwrap_or(0));
+        // The last line is the sum: a number, and the word for it.
+        let numbers = counted.lines().filter_map(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        flushes.push(numbers.max().unwrap_or(0));
         fs::remove_file(&counts)?;
     }
     // What starting and stopping cost is in both.

@@ -95,18 +95,19 @@ impl Broker {
                 recovered.to_repeat.push(effect.key);
                 continue;
             }
-            let (list, text) = match known {
-                Some((Ending::Done, _)) => (&mut recovered.known, DONE.to_string()),
-                Some((Ending::Failed(_) | Ending::Cancelled, detail)) => {
+            let (list, outlook, text) = match known {
+                Some((Ending::Done, _)) => (&mut recovered.known, Outlook::Well, DONE.to_string()),
+                Some((Ending::Failed(_), detail)) => {
                     let why = detail.as_deref().unwrap_or("no reason is on record");
-                    (&mut recovered.known, format!("{NOT_DONE} {why}"))
+                    (&mut recovered.known, Outlook::Failed, format!("{NOT_DONE} {why}"))
                 }
-                Some((Ending::MayHaveHappened(_) | Ending::Unknown, _)) | None => {
-                    (&mut recovered.unknown, UNKNOWN.to_string())
+                // What was stopped on its way may have done a part of it.
+                Some((Ending::MayHaveHappened(_) | Ending::Cancelled | Ending::Unknown, _)) | None => {
+                    (&mut recovered.unknown, Outlook::Failed, UNKNOWN.to_string())
                 }
             };
             list.push(effect.key.clone());
-            self.report(effect, text).await?;
+            self.report(effect, outlook, text).await?;
         }
         Ok(recovered)
     }
@@ -158,13 +159,12 @@ impl Broker {
     }
 
     /// Tells the model, and with it the owner, how an effect stands; it is over for the store.
-    async fn report(&self, effect: Effect, text: String) -> Result<(), Error> {
+    async fn report(&self, effect: Effect, outlook: Outlook, text: String) -> Result<(), Error> {
         let Some(who) = self.speaker_of(&effect.task).await? else {
             let (key, now) = (effect.key, self.now());
             return Ok(self.store.run(move |tx| tx.mark_effect_unknown(&key, now)).await?);
         };
         let now = self.now();
-        let outlook = if text == DONE { Outlook::Well } else { Outlook::Failed };
         let (task, key, index) = (effect.task.clone(), effect.key.clone(), place_in_step(&effect.key));
         self.store
             .run(move |tx| {

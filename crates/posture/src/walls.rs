@@ -96,19 +96,16 @@ async fn tried(sandbox: &Sandbox, cache: Option<&Cache>) -> Result<Vec<CanaryRes
 async fn try_once(sandbox: &Sandbox, cache: Option<&Cache>) -> Result<Vec<CanaryResult>, sandbox::Error> {
     let kept_for = canaries::kept_for(sandbox)?;
     let known = cache.and_then(|cache| cache.read(&kept_for));
-    let outside = match known {
-        Some(outside) => outside,
-        None => {
-            let outside = canaries::outside(sandbox).await?;
-            // Only what succeeded is worth keeping: a canary that failed by chance would fail for good.
-            let all_passed = outside.iter().all(|tried| tried.outcome == Outcome::Passed);
-            if let Some(cache) = cache.filter(|_| all_passed) {
-                cache.write(&kept_for, &outside);
-            }
-            outside
-        }
-    };
-    canaries::run(sandbox, Some(&outside)).await
+    if let Some(outside) = known {
+        return canaries::run(sandbox, Some(&outside)).await;
+    }
+    let (results, outside) = canaries::on_both_sides(sandbox).await?;
+    // Only what succeeded is worth keeping: a canary that failed by chance would fail for good.
+    let all_passed = outside.iter().all(|tried| tried.outcome == Outcome::Passed);
+    if let Some(cache) = cache.filter(|_| all_passed) {
+        cache.write(&kept_for, &outside);
+    }
+    Ok(results)
 }
 
 fn proof(result: &CanaryResult) -> Proof {

@@ -198,19 +198,26 @@ pub fn kept_for(sandbox: &Sandbox) -> Result<String, Error> {
 ///
 /// As [`inside`] and [`outside`].
 pub async fn run(sandbox: &Sandbox, shown: Option<&[Tried]>) -> Result<Vec<CanaryResult>, Error> {
-    let now;
-    let outside = match shown {
-        Some(shown) => shown,
-        None => {
-            now = outside(sandbox).await?;
-            &now
-        }
-    };
-    let inside = inside(sandbox).await?;
-    Ok(Canary::ALL
-        .into_iter()
-        .map(|canary| judge(canary, find(&inside, canary), find(outside, canary)))
-        .collect())
+    match shown {
+        Some(outside) => Ok(compare(&inside(sandbox).await?, outside)),
+        None => Ok(on_both_sides(sandbox).await?.0),
+    }
+}
+
+/// Tries every canary on both sides at the same time. Returns what that shows, and what they did outside, which may be
+/// kept under [`kept_for`].
+///
+/// # Errors
+///
+/// As [`inside`] and [`outside`].
+pub async fn on_both_sides(sandbox: &Sandbox) -> Result<(Vec<CanaryResult>, Vec<Tried>), Error> {
+    let (inside, outside) = tokio::join!(inside(sandbox), outside(sandbox));
+    let outside = outside?;
+    Ok((compare(&inside?, &outside), outside))
+}
+
+fn compare(inside: &[Tried], outside: &[Tried]) -> Vec<CanaryResult> {
+    Canary::ALL.into_iter().map(|canary| judge(canary, find(inside, canary), find(outside, canary))).collect()
 }
 
 fn find(tried: &[Tried], canary: Canary) -> Outcome {

@@ -63,6 +63,7 @@ impl Fault {
 /// `__alone` it starts a program (see [`crate::Alone`]). With none of these it does nothing and fails.
 #[must_use]
 pub fn helper_main() -> ExitCode {
+    crate::kernel::learn_own_vector();
     let line: Vec<String> =
         std::env::args_os().skip(1).filter_map(|argument| argument.into_string().ok()).collect();
     let line: Vec<&str> =

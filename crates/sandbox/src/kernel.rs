@@ -264,6 +264,12 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
+/// Reads this process's auxiliary vector while it may. Linux before 6.4 hands it out in `/proc/self/auxv` alone, which is
+/// closed to a process that is not dumpable; what needs it later finds it read.
+pub(crate) fn learn_own_vector() {
+    let _page_bytes = rustix::param::page_size();
+}
+
 /// Closes every descriptor from `first` on.
 pub(crate) fn close_from(first: u32) -> io::Result<()> {
     // SAFETY: the helper calls this before it owns any descriptor past its control socket (close_range(2)).

@@ -117,14 +117,14 @@ impl Sandbox {
     /// As [`Sandbox::probe`].
     pub async fn probe_with(helper: Helper, caps: Caps) -> Result<Self, Error> {
         let landlock_abi = crate::kernel::landlock_abi().min(caps.landlock_abi);
-        let mut reason = None;
+        let mut refused: Vec<Why> = Vec::new();
         for level in Level::ALL.into_iter().filter(|level| *level <= caps.level) {
             let isolation = Isolation { level, landlock_abi, reason: None, fix: None };
             let candidate =
                 Self { helper: helper.clone(), isolation: Arc::new(isolation), pool: None, stop: None };
             match candidate.trial().await {
                 Ok(()) => {
-                    let (reason, fix) = match reason {
+                    let (reason, fix) = match refused.pop() {
                         Some(Why { reason, fix }) => (Some(reason), fix),
                         None if caps.level < Level::Full => {
                             (Some(format!("capped at `{}`", caps.level)), None)
@@ -134,12 +134,13 @@ impl Sandbox {
                     let isolation = Isolation { level, landlock_abi, reason, fix };
                     return Ok(Self { helper, isolation: Arc::new(isolation), pool: None, stop: None });
                 }
-                Err(error) => reason = Some(why(level, landlock_abi, &error)),
+                Err(error) => refused.push(why(level, landlock_abi, &error)),
             }
         }
-        let Why { reason, fix } =
-            reason.unwrap_or(Why { reason: "no level was tried".to_owned(), fix: None });
-        let isolation = Isolation { level: Level::None, landlock_abi, reason: Some(reason), fix };
+        // Nothing runs at all: what each level lacks is worth knowing.
+        let fix = refused.iter().find_map(|why| why.fix.clone());
+        let reasons: Vec<String> = refused.into_iter().map(|why| why.reason).collect();
+        let isolation = Isolation { level: Level::None, landlock_abi, reason: Some(reasons.join("; ")), fix };
         Ok(Self { helper, isolation: Arc::new(isolation), pool: None, stop: None })
     }
 

@@ -47,6 +47,7 @@ pub struct HardenError {
 ///
 /// [`HardenError`] naming the protection that the kernel refused; the ones before it hold.
 pub fn harden_self() -> Result<(), HardenError> {
+    crate::kernel::learn_own_vector();
     let failed = |what| move |errno: rustix::io::Errno| HardenError { what, source: errno.into() };
     // 1 and not 0: a core dump that is piped to a program is given up only then (core(5)).
     let most = rustix::process::getrlimit(Resource::Core).maximum.unwrap_or(1).min(1);

@@ -396,3 +396,41 @@ fn files_are_read_and_written_below_a_folder_whatever_is_planted_there() {
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }
+
+/// A filter that answers as Linux before 6.4 does: nobody is told its own auxiliary vector by `prctl`. Each line is an
+/// instruction of the kernel's packet filter: its code, where to go on, and a number.
+const OLD_KERNEL: [(u16, u8, u8, u32); 6] = [
+    (0x20, 0, 0, 0),
+    (0x15, 0, 3, 157),
+    (0x20, 0, 0, 16),
+    (0x15, 0, 1, 0x4155_5856),
+    (0x06, 0, 0, 0x0005_0016),
+    (0x06, 0, 0, 0x7fff_0000),
+];
+
+/// A helper that has closed itself can no longer read `/proc/self/auxv`, which is all that older kernels have.
+#[test]
+fn on_a_kernel_before_6_4_a_command_runs_behind_all_walls_that_an_ordinary_user_has() {
+    let place = Place::new();
+    let mut filter = Vec::new();
+    for (code, if_so, if_not, number) in OLD_KERNEL {
+        filter.extend(code.to_ne_bytes());
+        filter.extend([if_so, if_not]);
+        filter.extend(number.to_ne_bytes());
+    }
+    fs::write(place.path("filter"), filter).unwrap();
+    // Root is nobody in the namespace that the filter is put on in: the helper must be this user's own.
+    for program in ["hardshell", "hardshell-sandbox"] {
+        place.give(&place.path(program));
+    }
+    let become_user = place.user.as_ref().map_or_else(String::new, |user| {
+        format!("setpriv --reuid={} --regid={} --clear-groups", user.user, user.group)
+    });
+    let line = format!(
+        "exec {become_user} bwrap --dev-bind / / --seccomp 9 -- \"$0\" sandbox run --floor full-soft -- echo ran 9<filter"
+    );
+    let mut command = std::process::Command::new("sh");
+    command.current_dir(place.path("")).args(["-c", &line]).arg(place.path("hardshell"));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ran\n", "{output:?}");
+}

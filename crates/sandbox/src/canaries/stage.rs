@@ -101,17 +101,22 @@ impl Stage {
 
     /// Every canary without a wall.
     pub(super) fn outside(&self, time_limit: Duration) -> io::Result<Vec<Tried>> {
-        let output = self.bare("quick")?.stdout(Stdio::piped()).output()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let mut tried: Vec<Tried> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let memory = if self.bare("memory")?.status()?.success() {
-            Outcome::Passed
-        } else {
-            Outcome::Stopped("too little memory on this machine".to_owned())
-        };
-        tried.push(Tried { canary: Canary::PassMemory, outcome: memory });
-        tried.push(Tried { canary: Canary::OutliveTime, outcome: self.outlive(time_limit)? });
-        Ok(tried)
+        std::thread::scope(|scope| {
+            let outliving = scope.spawn(|| self.outlive(time_limit));
+            let output = self.bare("quick")?.stdout(Stdio::piped()).output()?;
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let mut tried: Vec<Tried> =
+                text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let memory = if self.bare("memory")?.status()?.success() {
+                Outcome::Passed
+            } else {
+                Outcome::Stopped("too little memory on this machine".to_owned())
+            };
+            tried.push(Tried { canary: Canary::PassMemory, outcome: memory });
+            let outlived = outliving.join().unwrap_or_else(|_panic| Err(io::Error::other("it panicked")))?;
+            tried.push(Tried { canary: Canary::OutliveTime, outcome: outlived });
+            Ok(tried)
+        })
     }
 
     /// The grandchild outlives its parent's kill, being in a session of its own; it is killed by its number.

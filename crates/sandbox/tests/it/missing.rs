@@ -145,7 +145,7 @@ async fn within_a_sandbox_nothing_runs() {
     assert!(line.is_some(), "{}{}", report.stdout.text(), report.stderr.text());
     let line = line.unwrap();
     // Calls that a path is looked up with do not exist there either.
-    assert!(line.starts_with("none|`none` is not available"), "{line}");
+    assert!(line.starts_with("none|`full` is not available"), "{line}");
     assert!(!line.contains("Exited") && line.contains("Function not implemented"), "{line}");
 }
 

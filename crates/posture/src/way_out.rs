@@ -101,6 +101,11 @@ fn judged(one: &Try, answer: Result<(), Error>) -> Proof {
     let (by, why) = match answer {
         Err(Error::Refused(refusal)) => (refusal.rule, refusal.to_string()),
         Err(Error::Url(error)) => (ADDRESS_FORM, format!("refused before any look-up: {}", cause(&error))),
+        // Without an address there was nothing for the guard to judge.
+        Err(error @ Error::Resolve { .. }) => {
+            let detail = format!("tried {url}, which came to nothing: could not {error}");
+            return Proof::new(name, State::NotShown, detail);
+        }
         Err(other) => {
             let detail = format!("tried {url}, and the guard let it through: {other}");
             return Proof::new(name, State::Failed, detail);
@@ -153,6 +158,9 @@ mod tests {
     fn a_try_counts_only_where_the_wall_that_it_is_after_stops_it() {
         for one in &TRIES {
             assert_eq!(judged(one, Ok(())).state, State::Failed, "{}: it got through", one.name);
+            let nowhere =
+                Error::Resolve { host: "x".to_string(), source: std::io::ErrorKind::NotFound.into() };
+            assert_eq!(judged(one, Err(nowhere)).state, State::NotShown, "{}: it was not tried", one.name);
             assert_eq!(judged(one, Err(refused_by("egress.port"))).state, State::Failed, "{}", one.name);
             if one.stopped_by != ADDRESS_FORM {
                 assert_eq!(judged(one, Err(refused_by(one.stopped_by))).state, State::Holds, "{}", one.name);

@@ -28,7 +28,8 @@ pub fn leave(home: &Path) -> Result<(), Problem> {
 
 fn become_its_user(home: &Path) -> Result<(), Problem> {
     give_to_service(home)?;
-    become_user(SERVICE_USER).map_err(refused)?;
+    let user = become_user(SERVICE_USER).map_err(refused)?;
+    daemon::became_user_of(&user.home);
     show::note(&format!("started as root: running as the user `{SERVICE_USER}` from here on, for good"));
     Ok(())
 }

@@ -129,7 +129,7 @@ fn hands(error: &dyn std::error::Error) -> StartError {
 /// folder opens nothing by itself; the policy narrows what is open.
 fn plain_folder(pattern: &str) -> Option<PathBuf> {
     let fixed: PathBuf = match pattern.strip_prefix("~/") {
-        Some(rest) => PathBuf::from(std::env::var_os("HOME")?).join(rest),
+        Some(rest) => crate::home::own_folder()?.join(rest),
         None => PathBuf::from(pattern),
     };
     let whole = fixed

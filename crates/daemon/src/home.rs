@@ -4,6 +4,23 @@ use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The home folder of the user that this process became; unset in one that still is whoever started it.
+static BECAME: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says that this process became another user, whose home folder is `home`: what its environment says is the home of
+/// whoever started it.
+pub fn became_user_of(home: &Path) {
+    // A second time is the same user: nobody can become a third one.
+    let _already = BECAME.set(home.to_path_buf());
+}
+
+/// What `~` means: the home folder of the user that this process runs as.
+pub(crate) fn own_folder() -> Option<PathBuf> {
+    let set = || std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    BECAME.get().cloned().or_else(set)
+}
 
 /// The folders of a home, each for its owner alone.
 const FOLDERS: [&str; 10] =

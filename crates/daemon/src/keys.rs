@@ -64,6 +64,9 @@ impl VaultSection {
     }
 }
 
+/// Where systemd keeps the credentials of the machine's service while it runs.
+const OF_THE_SERVICE: &str = "/run/credentials/hardshell.service";
+
 impl KeyKind {
     /// The key itself, or where it is.
     ///
@@ -77,15 +80,17 @@ impl KeyKind {
                 let text = ask(asking).map_err(|source| StartError::VaultKey { source })?;
                 Ok(KeySource::Passphrase(SecretText::new(text)?))
             }
-            Self::Credential => match std::env::var_os("CREDENTIALS_DIRECTORY") {
-                Some(folder) => Ok(KeySource::Credential(PathBuf::from(folder))),
-                None => Err(StartError::VaultKey {
+            Self::Credential => {
+                let given = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+                // A command typed beside the running service is the same user, whom systemd lets read it there.
+                let of_service = || Some(PathBuf::from(OF_THE_SERVICE)).filter(|folder| folder.is_dir());
+                given.or_else(of_service).map(KeySource::Credential).ok_or_else(|| StartError::VaultKey {
                     source: io::Error::other(
-                        "systemd handed no credential over: `CREDENTIALS_DIRECTORY` is not set; the unit needs \
-                         `LoadCredentialEncrypted=hardshell-vault-key:…`",
+                        "systemd handed no credential over: the unit needs \
+                         `LoadCredentialEncrypted=hardshell-vault-key:…`, and commands find it while the service runs",
                     ),
-                }),
-            },
+                })
+            }
         }
     }
 

@@ -49,7 +49,7 @@ mod up;
 pub use agent::printable;
 pub use check::{Finding, Weight, check_home, check_text};
 pub use doctor::Examined;
-pub use home::{Home, HomeError};
+pub use home::{Home, HomeError, became_user_of};
 pub use keys::{Ask, Asking, KeyKind, VaultSection, ask_nobody};
 pub use lockdown::Switch;
 pub use look::{LogReport, last_checkpoint, shown as shown_record, verify_log};

@@ -61,7 +61,7 @@ pub(crate) fn places(root: &Path) -> Places {
     Places {
         home: root.to_path_buf(),
         workspace: root.join("workspace"),
-        owner_home: std::env::var_os("HOME").map_or_else(|| root.to_path_buf(), PathBuf::from),
+        owner_home: crate::home::own_folder().unwrap_or_else(|| root.to_path_buf()),
         programs: std::env::current_exe().into_iter().collect(),
     }
 }

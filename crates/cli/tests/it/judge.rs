@@ -209,3 +209,20 @@ async fn a_recorded_run_is_replayed_and_what_cannot_be_read_is_named() {
         assert!(said.err.contains(words) && said.err.contains("hint: "), "{words}: {said:?}");
     }
 }
+
+/// Root's commands work for the assistant's user: what `~` is for root must not make them see other rules than the
+/// service has. For anybody else `~` is their own folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_root_calls_home_changes_no_rule() {
+    let place = Place::new();
+    let home = place.home("home", None);
+    let mut digests = Vec::new();
+    for own in ["/root", "/srv"] {
+        let mut command = place.command(&home);
+        command.env("HOME", own).args(["policy", "show", "--json"]);
+        let output = command.output().unwrap();
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_not| panic!("{output:?}"));
+        digests.push(shown["digest"].as_str().unwrap().to_string());
+    }
+    assert_eq!(digests[0] == digests[1], place.user.is_some(), "{digests:?}");
+}

@@ -162,6 +162,7 @@ fn files() -> Vec<(String, Meaning)> {
         (format!(r"(?:find|locate|where is|where's|where are) (?:the |my )?(?P<name>[^\s/]*[.*][^\s/]*?){place}"), find_in),
         (format!(r"(?:read|show|show me|open|cat|print|display|view)(?: me)?(?: the| my)?(?: contents? of)?(?: the)?(?: file)? {file}"), |c| Wish::Read(needed(c, "file"))),
         (r#"(?:read|show|show me|open|cat|print|display|view)(?: me)? (?:the )?file (?P<file>"[^"]+"|'[^']+'|\S+?)"#.to_string(), |c| Wish::Read(needed(c, "file"))),
+        (r"undo(?: (?:it|that|the last (?:change|command)|my last change|what you did|what it did|the last thing))?|take (?:it|that|the last change) back|take back the last (?:change|command)|revert the last (?:change|command)".to_string(), |_| Wish::Undo),
         (r"(?:run|execute)(?: the| this)?(?: command| command line)?:? `(?P<command>[^`]+)`".to_string(), |c| Wish::Run(needed(c, "command"))),
     ]
 }

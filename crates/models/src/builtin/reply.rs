@@ -148,6 +148,7 @@ fn shown(wish: &Wish, call: &ProposedCall, text: &str) -> String {
         | Wish::Read(_)
         | Wish::Mail(Mail::One(_))
         | Wish::Run(_)
+        | Wish::Undo
         | Wish::Remember(_)
         | Wish::Recall(_)
         | Wish::Help(_) => format!("**{title}**\n\n{}", fenced(text)),
@@ -218,6 +219,7 @@ fn title(wish: &Wish, call: &ProposedCall) -> String {
         (Wish::Mail(Mail::One(id)), _) => format!("Mail {}", code(id)),
         (Wish::Mail(Mail::Search(words)), _) => format!("Mail with {}", code(words)),
         (Wish::Run(command), _) => code(command),
+        (Wish::Undo, _) => "Taken back".to_string(),
         (Wish::Remember(_), _) => "Noted".to_string(),
         (Wish::Recall(words), _) => format!("Notes with {}", code(words)),
         (Wish::Help(_), _) => "Help".to_string(),

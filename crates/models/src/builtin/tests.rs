@@ -19,6 +19,7 @@ const TOOLS: &[&str] = &[
     "mail.read",
     "mail.search",
     "shell.run",
+    "files.undo",
     "memory.note",
     "memory.search",
 ];
@@ -93,6 +94,7 @@ fn every_command_becomes_a_call() {
             "/remember the key is under the mat",
             one("memory.note", json!({"text": "the key is under the mat"})),
         ),
+        ("/undo", one("files.undo", json!({}))),
         ("/recall key", one("memory.search", json!({"query": "key"}))),
     ] {
         let turn = said(text);
@@ -121,6 +123,7 @@ fn the_phrase_beside_each_command_means_that_command() {
             Wish::Read(_) => "/read",
             Wish::Mail(_) => "/mail",
             Wish::Run(_) => "/run",
+            Wish::Undo => "/undo",
             Wish::Remember(_) => "/remember",
             Wish::Recall(_) => "/recall",
             Wish::Help(_) => "/help",
@@ -203,6 +206,8 @@ fn plain_phrases_are_understood() {
         ("what did I miss?", Wish::Brief),
         ("run `ls -la`", Wish::Run("ls -la".into())),
         ("run ls -l", Wish::Run("ls -l".into())),
+        ("undo that", Wish::Undo),
+        ("Please take the last change back.", Wish::Undo),
         ("remember that Bob is allergic to nuts", Wish::Remember("Bob is allergic to nuts".into())),
         ("what do you remember about Bob?", Wish::Recall("Bob".into())),
         ("what can you do?", Wish::Help(None)),

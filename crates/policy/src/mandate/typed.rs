@@ -24,6 +24,7 @@ pub fn grants_of_typed(line: &str) -> Vec<Grant> {
         ("/uptime", false) => exactly("host.uptime", "url").into_iter().collect(),
         ("/find", false) => exactly("files.find", "pattern").into_iter().collect(),
         ("/remember", false) => exactly("memory.note", "text").into_iter().collect(),
+        ("/undo", true) => grant("files.undo", &[], 1, line).into_iter().collect(),
         ("/disk", true) => looking(&["host.disk"]),
         ("/mail", true) => looking(&["mail.list"]),
         ("/brief", true) => looking(&["mail.list", "host.disk", "host.load", "host.services"]),

@@ -5,12 +5,14 @@ pub mod keeping;
 pub mod looking;
 pub mod sandbox;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 pub use secret::{KeyWord, SecretCommand};
 
 pub use install::Install;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// A self-hosted assistant that assumes its model has been hijacked.
@@ -151,8 +153,8 @@ pub enum Command {
     },
     /// Watch an attack: a hijacked model, a real house, a temporary home. Touches nothing of yours.
     #[command(
-        after_help = "Walls that can be left out: policy (the owner approves everything), files (the credentials' folder is opened), egress (the attacker's server is allowed).\n\n\
-            Examples:\n  hardshell demo                                  the mail signature of the guides\n  hardshell demo list\n  hardshell demo soul\n  hardshell demo --without policy                 the next wall holds alone\n  hardshell demo --without policy --without files --without egress\n  hardshell demo all --json"
+        after_help = "Walls that can be left out: policy (the owner approves everything), sandbox (the credentials' folder is opened), egress (the attacker's server is allowed).\n\n\
+            Examples:\n  hardshell demo                                  the mail signature of the guides\n  hardshell demo list\n  hardshell demo soul\n  hardshell demo --without policy                 the next wall holds alone\n  hardshell demo --without policy --without sandbox --without egress\n  hardshell demo all --json"
     )]
     Demo(Demo),
     /// The sandbox by hand: run any program in it, read and write files below a folder. Needs no home.
@@ -190,10 +192,13 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum LockdownCommand {
     /// Stop everything.
+    #[command(after_help = "Example:\n  hardshell lockdown on")]
     On,
     /// Release it; only at a terminal of this machine.
+    #[command(after_help = "Example:\n  hardshell lockdown off")]
     Off,
     /// Say how it stands.
+    #[command(after_help = "Examples:\n  hardshell lockdown status\n  hardshell lockdown status --json")]
     Status,
 }
 
@@ -201,8 +206,10 @@ pub enum LockdownCommand {
 #[derive(Debug, Subcommand)]
 pub enum SessionCommand {
     /// List them.
+    #[command(after_help = "Examples:\n  hardshell session list\n  hardshell session list --json")]
     List,
     /// Show one whole.
+    #[command(after_help = "Example:\n  hardshell session show s-0123456789abcdef")]
     Show {
         /// The session.
         id: String,
@@ -216,6 +223,7 @@ pub enum SessionCommand {
         what: String,
     },
     /// Take one back: what it does is stopped at once, and nothing more happens in it.
+    #[command(after_help = "Example:\n  hardshell session revoke s-0123456789abcdef")]
     Revoke {
         /// The session.
         id: String,
@@ -226,8 +234,10 @@ pub enum SessionCommand {
 #[derive(Debug, Subcommand)]
 pub enum ChannelCommand {
     /// List them, with who may come in.
+    #[command(after_help = "Example:\n  hardshell channel list")]
     List,
     /// Take back everything by which somebody comes in over one; what is open with it is closed at once.
+    #[command(after_help = "Examples:\n  hardshell channel revoke web\n  hardshell channel revoke api")]
     Revoke {
         /// The channel.
         channel: ChannelWord,
@@ -247,8 +257,12 @@ pub enum ChannelWord {
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
     /// List the configured ones.
+    #[command(after_help = "Example:\n  hardshell model list")]
     List,
     /// Add one to the configuration and ask it from now on.
+    #[command(
+        after_help = "Examples:\n  hardshell model add claude --kind anthropic --model claude-sonnet-4-5\n  hardshell model add local --kind ollama --model llama3.2 --url http://127.0.0.1:11434\n  hardshell model add lab --kind openai --model qwen3 --url https://llm.example.org/v1 --key lab"
+    )]
     Add {
         /// What it is called here.
         name: String,
@@ -266,6 +280,7 @@ pub enum ModelCommand {
         key: Option<String>,
     },
     /// Ask one a short question and say what it answers.
+    #[command(after_help = "Example:\n  hardshell model test claude")]
     Test {
         /// The model.
         name: String,
@@ -323,13 +338,18 @@ pub struct Approvals {
 #[derive(Debug, Subcommand)]
 pub enum ApprovalsCommand {
     /// List the open ones.
+    #[command(after_help = "Examples:\n  hardshell approvals list\n  hardshell approvals list --json")]
     List,
     /// Show one whole.
+    #[command(after_help = "Example:\n  hardshell approvals show q-0123456789abcdef")]
     Show {
         /// The question.
         id: String,
     },
     /// Allow one, this once.
+    #[command(
+        after_help = "Examples:\n  hardshell approvals approve q-0123456789abcdef\n  hardshell approvals approve q-0123456789abcdef --always"
+    )]
     Approve {
         /// The question.
         id: String,
@@ -338,13 +358,16 @@ pub enum ApprovalsCommand {
         always: bool,
     },
     /// Refuse one.
+    #[command(after_help = "Example:\n  hardshell approvals deny q-0123456789abcdef")]
     Deny {
         /// The question.
         id: String,
     },
     /// Wait for questions and answer them here.
+    #[command(after_help = "Example:\n  hardshell approvals watch")]
     Watch,
     /// How often you are asked, by which rules, and which standing rule would have spared you the most.
+    #[command(after_help = "Example:\n  hardshell approvals stats --days 7")]
     Stats {
         /// How many days back.
         #[arg(long, value_name = "N", default_value_t = 30)]
@@ -361,12 +384,15 @@ pub struct Config {
 }
 
 /// What can be done with the configuration.
-#[derive(Clone, Copy, Debug, Subcommand, ValueEnum)]
+#[derive(Clone, Copy, Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Say what is wrong with it, with line and column.
+    #[command(after_help = "Example:\n  hardshell config check")]
     Check,
     /// Print it whole, defaults included.
+    #[command(after_help = "Example:\n  hardshell config show")]
     Show,
     /// Print its JSON Schema, for editors.
+    #[command(after_help = "Example:\n  hardshell config schema > hardshell.schema.json")]
     Schema,
 }

@@ -9,6 +9,7 @@ mod hidden;
 mod keeper;
 mod moment;
 mod problem;
+mod records;
 mod root;
 mod scratch;
 mod show;

@@ -18,6 +18,8 @@ use std::path::Path;
 const RECORDS_MAX: u64 = 1_000_000;
 /// The most deeds of one kind that are told one by one.
 const DEEDS_MAX: usize = 2_000;
+/// For whom the live proofs ask the way out.
+const PROOF: &str = "proof";
 
 /// What belongs to the incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +155,7 @@ impl Reached<'_> {
         let of_session =
             self.scope.session.as_ref().is_none_or(|wanted| entry.subject.session.as_ref() == Some(wanted));
         // What has no session (connections, secrets, proofs, lockdowns) concerns all of them.
-        if !of_session && !session.is_empty() {
+        if (!of_session && !session.is_empty()) || is_of_the_house_itself(&entry.event) {
             return;
         }
         self.meet(record, entry, &session);
@@ -306,6 +308,26 @@ impl Reached<'_> {
             | Event::Proof { .. }
             | Event::Backup { .. } => {}
         }
+    }
+}
+
+/// Whether it is one of the live proofs, which try the house's own walls at every start; one that failed is told.
+fn is_of_the_house_itself(event: &Event) -> bool {
+    match event {
+        Event::Proof { state, .. } => *state != audit::ProofState::Failed,
+        Event::Connection { by, .. } => by == PROOF,
+        Event::Intent { .. }
+        | Event::Outcome { .. }
+        | Event::Refusal { .. }
+        | Event::Question { .. }
+        | Event::Answer { .. }
+        | Event::Inbound { .. }
+        | Event::SignIn { .. }
+        | Event::Config { .. }
+        | Event::Policy { .. }
+        | Event::Secret { .. }
+        | Event::Lockdown { .. }
+        | Event::Backup { .. } => false,
     }
 }
 

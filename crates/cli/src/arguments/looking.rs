@@ -35,7 +35,7 @@ pub enum AuditCommand {
     /// Follow it live.
     #[command(after_help = "Example:\n  hardshell audit tail --json | jq .kind")]
     Tail,
-    /// Look into it; the newest first.
+    /// Look into it: the newest records that match, in the order in which they came.
     #[command(
         after_help = "Times are dates (2026-11-27), moments (2026-11-27T06:05Z) or ages (90m, 24h, 7d).\n\nExamples:\n  hardshell audit query --kind refusal --since 24h\n  hardshell audit query --target host:example.org\n  hardshell audit query --source 'mail:*' --effect send --decision deny --json"
     )]
@@ -120,7 +120,7 @@ pub struct Query {
     /// At most so many.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
-    /// Begin with the oldest.
+    /// Take the oldest that match instead of the newest.
     #[arg(long)]
     pub oldest_first: bool,
 }

@@ -24,6 +24,7 @@ pub enum SecretCommand {
         expires: Option<String>,
     },
     /// List their names, hosts and ages, and what to do about them.
+    #[command(after_help = "Examples:\n  hardshell secret list\n  hardshell secret list --json")]
     List,
     /// Replace one: the old one stays in use until a call proves the new one.
     #[command(
@@ -77,6 +78,7 @@ pub enum SecretCommand {
         lift: bool,
     },
     /// Remove one, and overwrite the file that held it.
+    #[command(after_help = "Example:\n  hardshell secret remove github")]
     Remove {
         /// Its name.
         name: String,

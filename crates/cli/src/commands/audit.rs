@@ -5,7 +5,7 @@ use crate::arguments::looking::{Audit, AuditCommand, Export, Query, Report, Whic
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::{moment, root, show};
+use crate::{moment, records, root, show};
 use audit::{Filter, Kind, Order, Seq};
 use domain::{Effect, Integrity, Tier, Verdict};
 use gateway::wire::{AuditPage, AuditRecord, Event, ServerFrame};
@@ -303,7 +303,5 @@ fn print(common: &Common, record: &AuditRecord) {
         show::json_line(record);
         return;
     }
-    let time = moment::shown(record.time);
-    let fields = serde_json::to_string(&record.fields).unwrap_or_default();
-    show::line(&show::printable(&format!("{:>7} {time} {:<10} {fields}", record.seq, record.kind)));
+    show::line(&records::in_words(record));
 }

@@ -95,6 +95,7 @@ fn create(common: &Common, home: &Path, wanted: &Create) -> Result<Exit, Problem
 }
 
 async fn verify(common: &Common, home: &Path, file: &Path, with: &OpenedWith) -> Result<Exit, Problem> {
+    is_there(file)?;
     let opener = opener(with)?;
     root::leave(home)?;
     let scratch = Scratch::make()?;
@@ -241,6 +242,22 @@ fn list(common: &Common, home: &Path, folder: Option<&Path>) -> Result<Exit, Pro
         ));
     }
     Ok(Exit::Done)
+}
+
+/// Nobody types a passphrase for a file that is not there.
+fn is_there(file: &Path) -> Result<(), Problem> {
+    match std::fs::metadata(file) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(Problem::Other {
+            what: format!("open the backup {}: it is no file", file.display()),
+            hint: Some("hardshell backup list".to_string()),
+        }),
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(Problem::Other {
+            what: format!("open the backup {}: there is no such file", file.display()),
+            hint: Some("hardshell backup list".to_string()),
+        }),
+        Err(source) => Err(Problem::Io { step: format!("open the backup {}", file.display()), source }),
+    }
 }
 
 fn opener(with: &OpenedWith) -> Result<Opener, Problem> {

@@ -200,6 +200,10 @@ async fn say(
 struct Drafted {
     text: String,
     step: Option<u32>,
+    /// Whether the cursor stands behind a piece of it.
+    is_open: bool,
+    /// What was last said of the session's label.
+    label: String,
 }
 
 impl Drafted {
@@ -208,28 +212,42 @@ impl Drafted {
         if let Event::Draft { step, text, .. } = event {
             if self.step != Some(*step) {
                 self.end_line();
+                self.text.clear();
                 self.step = Some(*step);
             }
             show::piece(&show::printable(text));
             self.text.push_str(text);
+            self.is_open = !text.ends_with('\n');
             return true;
         }
         if let Event::Reply { text, .. } = event
             && !self.text.is_empty()
             && let Some(rest) = text.strip_prefix(&self.text)
         {
-            show::line(&show::printable(rest));
+            if !rest.is_empty() || self.is_open {
+                show::line(&show::printable(rest));
+            }
             self.text.clear();
+            self.is_open = false;
             return true;
         }
         self.end_line();
+        if let Event::Label { label, .. } = event {
+            let sources = label.sources.len();
+            let told = format!("  session: {:?} · {:?} · {sources} source(s)", label.integrity, label.tier);
+            if told != self.label {
+                show::note(&told.to_lowercase());
+                self.label = told;
+            }
+            return true;
+        }
         false
     }
 
     fn end_line(&mut self) {
-        if !self.text.is_empty() {
+        if self.is_open {
             show::line("");
-            self.text.clear();
+            self.is_open = false;
         }
     }
 }
@@ -294,11 +312,6 @@ fn card(event: &Event) {
                 &format!("  └ {word}, {lines} line(s), {:?}", label.integrity).to_lowercase(),
             ));
         }
-        Event::Label { label, .. } => {
-            let sources = label.sources.len();
-            let told = format!("  session: {:?} · {:?} · {sources} source(s)", label.integrity, label.tier);
-            show::note(&told.to_lowercase());
-        }
         Event::Reply { text, .. } => show::line(&show::printable(text)),
         Event::Ended { state: TaskState::Failed | TaskState::Cancelled, why, .. } => {
             show::note(&show::printable(&format!("could not answer: {why}")));
@@ -307,6 +320,7 @@ fn card(event: &Event) {
         | Event::Draft { .. }
         | Event::Asked { .. }
         | Event::Answered { .. }
+        | Event::Label { .. }
         | Event::Ended { .. }
         | Event::Audit { .. }
         | Event::Status { .. } => {}

@@ -50,6 +50,9 @@ fn report(common: &Common, home: &Path, wanted: &IncidentReport) -> Result<Exit,
     };
     let page = wanted.html.as_deref().map(create).transpose()?;
     root::leave(home)?;
+    if let Some(session) = &scope.session {
+        is_on_record(home, session)?;
+    }
     let found = incident::collect(&home.join("audit"), &scope)?;
     if let (Some(path), Some(mut file)) = (&wanted.html, page) {
         file.write_all(incident::as_page(&found, &scope).as_bytes())
@@ -199,6 +202,18 @@ fn verify(common: &Common, packet: &Path, key: Option<&str>) -> Result<Exit, Pro
         }
         Err(error) => Err(packet_problem("check the packet", &error)),
     }
+}
+
+/// A report of a session that never was would look like one in which nothing happened.
+fn is_on_record(home: &Path, session: &domain::SessionId) -> Result<(), Problem> {
+    let filter = audit::Filter { session: Some(session.clone()), ..audit::Filter::default() };
+    if audit::query(&home.join("audit"), &filter, 1)?.records.is_empty() {
+        return Err(Problem::Other {
+            what: format!("report on the session `{session}`: the log has no record of it"),
+            hint: Some("hardshell session list".to_string()),
+        });
+    }
+    Ok(())
 }
 
 /// A rehearsal: every step of the runbook, in a home that is thrown away.

@@ -85,7 +85,7 @@ pub enum PolicyCommand {
 pub async fn run(common: &Common, command: &PolicyCommand) -> Result<Exit, Problem> {
     match command {
         PolicyCommand::Reload => reload(common).await,
-        PolicyCommand::Show { rule } => Ok(print(common, &in_force(common)?, rule.as_deref().unwrap_or(""))),
+        PolicyCommand::Show { rule } => print(common, &in_force(common)?, rule.as_deref().unwrap_or("")),
         PolicyCommand::Check { file } => {
             let answer = decide(common, file.as_deref())?;
             if common.json {
@@ -121,9 +121,15 @@ fn in_force(common: &Common) -> Result<Policy, Problem> {
     daemon::policy_of(&home).map_err(|error| Problem::Rules(Box::new(error)))
 }
 
-fn print(common: &Common, policy: &Policy, begins: &str) -> Exit {
+fn print(common: &Common, policy: &Policy, begins: &str) -> Result<Exit, Problem> {
     let rules = policy.rules_in_force();
-    let wanted = rules.iter().filter(|rule| rule.id.starts_with(begins));
+    let mut wanted = rules.iter().filter(|rule| rule.id.starts_with(begins)).peekable();
+    if wanted.peek().is_none() {
+        return Err(Problem::Other {
+            what: format!("show `{}`: no rule in force begins so", show::printable(begins)),
+            hint: Some("`hardshell policy show` prints every rule".to_string()),
+        });
+    }
     if common.json {
         let shown: Vec<Value> = wanted
             .map(|rule| {
@@ -139,7 +145,7 @@ fn print(common: &Common, policy: &Policy, begins: &str) -> Exit {
             show::line(&format!("// {} ({})\n{}\n", rule.verdict.as_str(), rule.file, rule.text));
         }
     }
-    Exit::Done
+    Ok(Exit::Done)
 }
 
 fn decide(common: &Common, file: Option<&Path>) -> Result<Value, Problem> {

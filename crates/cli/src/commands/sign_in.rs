@@ -15,6 +15,10 @@ pub async fn run(common: &Common) -> Result<Exit, Problem> {
         show::json(&link);
         return Ok(Exit::Done);
     }
+    if client.get::<wire::Status>("/api/v1/status").await.is_ok_and(|status| status.lockdown) {
+        show::note("lockdown is on: the page shows what happened, and nothing is done until it is released");
+        show::note("releasing it takes every sign-in back, this one too");
+    }
     let url = link.link.dangerous_reveal();
     show::line(&format!(
         "Open this in a browser on this machine, within ten minutes; it works once:\n\n  {url}\n"

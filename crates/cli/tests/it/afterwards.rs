@@ -12,6 +12,7 @@ async fn what_was_done_is_reported_found_exported_and_packed() {
     let up = place.up(&home).await;
     let said = place.run(&home, &["chat", "-m", "/disk"]).await;
     assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(said.out.matches("**Disks**").count(), 1, "what was streamed is not said again: {said:?}");
     let report = place.run(&home, &["audit", "report"]).await;
     assert_eq!(report.code, Some(0), "{report:?}");
     assert!(report.out.contains("Messages in: 1"), "{report:?}");
@@ -25,6 +26,8 @@ async fn what_was_done_is_reported_found_exported_and_packed() {
     let wrong = place.run(&home, &["audit", "query", "--effect", "fly"]).await;
     assert_eq!(wrong.code, Some(1), "{wrong:?}");
     assert!(wrong.err.contains("hint: one of read, fetch, write"), "{wrong:?}");
+    let line = place.run(&home, &["audit", "query", "--kind", "intent", "--tool", "host.disk"]).await;
+    assert!(line.out.contains("  intent      host.disk") && !line.out.contains('{'), "{line:?}");
     for (format, begins) in [("jsonl", "{\"v\":1,"), ("csv", "\"seq\",\"time\""), ("ocsf", "{\"metadata\":")]
     {
         let said = place.run(&home, &["audit", "export", "--format", format]).await;
@@ -36,6 +39,10 @@ async fn what_was_done_is_reported_found_exported_and_packed() {
         .run(&home, &["incident", "report", "--since", "1h", "--out", packet.to_str().unwrap(), "--json"])
         .await;
     let told: Value = serde_json::from_str(&said.out).unwrap_or_else(|_not| panic!("{said:?}"));
+    assert_eq!(told["hosts"], serde_json::json!({}), "the start's own proofs are no part of it: {told}");
+    let nobody = place.run(&home, &["incident", "report", "--session", "s-0000000000000000"]).await;
+    assert_eq!(nobody.code, Some(1), "{nobody:?}");
+    assert!(nobody.err.contains("the log has no record of it"), "{nobody:?}");
     let key = told["key"].as_str().unwrap().to_string();
     let checked = place.run(&home, &["incident", "verify", packet.to_str().unwrap(), "--key", &key]).await;
     assert_eq!(checked.code, Some(0), "{checked:?}");

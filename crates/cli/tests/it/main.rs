@@ -35,6 +35,8 @@ mod no_bypass;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod revoke;
@@ -50,5 +52,7 @@ mod shipping;
 mod strict;
 #[cfg(test)]
 mod suspended;
+#[cfg(test)]
+mod undo;
 #[cfg(test)]
 mod walls;

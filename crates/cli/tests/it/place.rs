@@ -218,10 +218,34 @@ impl Place {
 
     /// The same, with more in its environment and on its command line.
     pub async fn up_with(&self, home: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Up {
-        let log = fs::File::options().create(true).append(true).open(home.with_extension("log")).unwrap();
-        let home_text = home.to_str().unwrap();
         let mut command = self.command(home);
         command.envs(variables.iter().copied());
+        self.started(command, home, arguments).await
+    }
+
+    /// The same, in a mount namespace whose `/etc/hosts` is the file `hosts`.
+    pub async fn up_with_hosts(&self, home: &Path, hosts: &Path) -> Up {
+        let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let (apart, again) = match &self.user {
+            Some(_) => ("unshare --mount", String::new()),
+            None => (
+                "unshare --user --map-root-user --mount",
+                format!("unshare --user --map-user={user} --map-group={group}"),
+            ),
+        };
+        let inner = format!("mount --bind \"$0\" /etc/hosts && exec {again} \"$@\"");
+        let of_program = self.command(home);
+        let mut outer = Command::new("sh");
+        outer.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        outer.envs(of_program.get_envs().map(|(name, value)| (name, value.unwrap_or_default())));
+        outer.args(["-c", &format!("exec {apart} sh -c '{inner}' \"$0\" \"$@\"")]);
+        outer.arg(hosts).arg(of_program.get_program());
+        self.started(outer, home, &[]).await
+    }
+
+    async fn started(&self, mut command: Command, home: &Path, arguments: &[&str]) -> Up {
+        let log = fs::File::options().create(true).append(true).open(home.with_extension("log")).unwrap();
+        let home_text = home.to_str().unwrap();
         let mut child = command
             .args(["up", "--home", home_text, "--port", "0", "--json"])
             .args(arguments)

@@ -137,8 +137,8 @@ impl Sandbox {
                 Err(error) => refused.push(why(level, landlock_abi, &error)),
             }
         }
-        // Nothing runs at all: what each level lacks is worth knowing.
-        let fix = refused.iter().find_map(|why| why.fix.clone());
+        // Nothing runs at all: what each level lacks is worth knowing, and what would bring the weakest back.
+        let fix = refused.iter().rev().find_map(|why| why.fix.clone());
         let reasons: Vec<String> = refused.into_iter().map(|why| why.reason).collect();
         let isolation = Isolation { level: Level::None, landlock_abi, reason: Some(reasons.join("; ")), fix };
         Ok(Self { helper, isolation: Arc::new(isolation), pool: None, stop: None })

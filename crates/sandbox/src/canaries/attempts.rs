@@ -20,6 +20,12 @@ const TAKERS: u64 = 4;
 /// How long a connection may take: nobody answers from inside a wall that drops.
 const CONNECT_MAX: Duration = Duration::from_secs(1);
 
+/// How long what waits to be ended waits.
+const STAY: Duration = Duration::from_secs(120);
+
+/// What the process says that outlives its time, once it is where it could.
+pub(super) const IS_THERE: &str = "there";
+
 /// Where the decoys are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +48,7 @@ pub(crate) fn main(kind: &str, decoys: &str) -> ExitCode {
         "quick" => quick(&decoys),
         "time" => outlive(),
         "memory" => take_memory(),
-        "victim" => wait_for_ever(),
+        "victim" => stay(),
         _ => Err(io::ErrorKind::InvalidInput.into()),
     };
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -163,21 +169,22 @@ fn in_child(attempt: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Leaves a grandchild in a session of its own, and stays.
+/// Leaves a grandchild in a session of its own, which says that it is there, and stays.
 fn outlive() -> io::Result<()> {
     if let Side::Child = kernel::fork()? {
         rustix::process::setsid()?;
         if let Side::Parent(_) = kernel::fork()? {
             std::process::exit(0);
         }
+        writeln!(io::stdout(), "{IS_THERE}")?;
     }
-    wait_for_ever()
+    stay()
 }
 
-fn wait_for_ever() -> io::Result<()> {
-    loop {
-        rustix::event::pause();
-    }
+/// Longer than any canary is watched, and not for ever: one that no wall holds must not stay behind.
+fn stay() -> io::Result<()> {
+    std::thread::sleep(STAY);
+    Ok(())
 }
 
 /// Several processes that each take a part of the memory, all at one time.
@@ -191,7 +198,7 @@ fn take_memory() -> io::Result<()> {
                 let taken = vec![1u8; part];
                 std::hint::black_box(&taken);
                 rustix::io::write(&write, b"x")?;
-                wait_for_ever()?;
+                stay()?;
             }
             // The parent's copy of the writing end is closed here, so that a taker's death is seen as an end of file.
             Side::Parent(taker) => takers.push((taker, read)),

@@ -7,9 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use super::attempts::{DECOY, Decoys, VICTIM_VARIABLE};
+use super::attempts::{DECOY, Decoys, IS_THERE, VICTIM_VARIABLE};
 use super::{Canary, Outcome, Tried};
 use crate::error::Error;
 use crate::grant::{Access, Grant};
@@ -94,15 +93,19 @@ impl Stage {
         format!("{}-{kind}", self.marker)
     }
 
-    /// How many processes of the canary that outlives its time still live.
+    /// How many processes of the canary that outlives its time still lived; they are ended.
     pub(super) fn survivors(&self) -> usize {
-        self.left().len()
+        let left = self.left();
+        for process in &left {
+            let _killed = rustix::process::kill_process(*process, rustix::process::Signal::KILL);
+        }
+        left.len()
     }
 
     /// Every canary without a wall.
-    pub(super) fn outside(&self, time_limit: Duration) -> io::Result<Vec<Tried>> {
+    pub(super) fn outside(&self) -> io::Result<Vec<Tried>> {
         std::thread::scope(|scope| {
-            let outliving = scope.spawn(|| self.outlive(time_limit));
+            let outliving = scope.spawn(|| self.outlive());
             let output = self.bare("quick")?.stdout(Stdio::piped()).output()?;
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let mut tried: Vec<Tried> =
@@ -120,16 +123,16 @@ impl Stage {
     }
 
     /// The grandchild outlives its parent's kill, being in a session of its own; it is killed by its number.
-    fn outlive(&self, time_limit: Duration) -> io::Result<Outcome> {
-        let mut parent = self.bare("time")?.spawn()?;
-        std::thread::sleep(time_limit);
+    fn outlive(&self) -> io::Result<Outcome> {
+        let mut parent = self.bare("time")?.stdout(Stdio::piped()).spawn()?;
+        let mut word = [0; IS_THERE.len()];
+        let heard = parent.stdout.take().ok_or(io::ErrorKind::BrokenPipe.into());
+        let heard = heard.and_then(|mut stdout| io::Read::read_exact(&mut stdout, &mut word));
         parent.kill()?;
         parent.wait()?;
-        let left = self.left();
-        for process in &left {
-            let _killed = rustix::process::kill_process(*process, rustix::process::Signal::KILL);
-        }
-        Ok(if left.is_empty() { Outcome::Stopped("nothing".to_owned()) } else { Outcome::Passed })
+        let survivors = self.survivors();
+        heard?;
+        Ok(if survivors == 0 { Outcome::Stopped("nothing".to_owned()) } else { Outcome::Passed })
     }
 
     fn left(&self) -> Vec<rustix::process::Pid> {

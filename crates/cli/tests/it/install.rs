@@ -95,6 +95,11 @@ mount --bind "$out/systemctl" /usr/bin/systemctl
 stat -c '%a %U %n' /var/lib/hardshell /usr/local/lib/hardshell/* /etc/systemd/system/hardshell.service >"$out/files"
 readlink /usr/local/bin/hardshell >"$out/link"
 /usr/local/bin/hardshell install --home /home/hardshell >"$out/hidden" 2>&1; echo $? >"$out/hidden.code"
+printf '#!/bin/sh\n[ "$1" != restart ]\n' >"$out/failing"; printf '#!/bin/sh\necho port 18800 is taken\n' >"$out/journalctl"
+chmod 755 "$out/failing" "$out/journalctl"
+mount --bind "$out/failing" /usr/bin/systemctl; mount --bind "$out/journalctl" /usr/bin/journalctl
+"$1" install --port 18800 >"$out/failed" 2>&1; echo $? >"$out/failed.code"
+umount /usr/bin/systemctl
 /usr/local/bin/hardshell install --remove >"$out/remove" 2>&1; echo $? >"$out/remove.code"
 find /usr/local /etc/systemd/system -type f -o -type l >"$out/left"
 test -d /var/lib/hardshell; echo $? >"$out/home.code"
@@ -120,6 +125,12 @@ async fn root_installs_for_the_machine_and_takes_it_away_again() {
     assert!(said("absent").contains("could not start the service: systemd does not run on this machine"));
     assert!(said("absent").contains("systemctl daemon-reload && systemctl enable --now hardshell.service"));
     assert_eq!(code("install.code"), "0", "{}", said("install"));
+    assert_eq!(code("failed.code"), "1", "{}", said("failed"));
+    assert!(
+        said("failed").contains("  port 18800 is taken\n"),
+        "why stands in the journal: {}",
+        said("failed")
+    );
     let called = said("called");
     assert!(
         called.starts_with("daemon-reload\nenable hardshell.service\nrestart hardshell.service\n"),

@@ -5,6 +5,7 @@
 )]
 
 use crate::problem::Problem;
+use crate::show;
 use sandbox::process::{User, UserError, find_user};
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
@@ -72,7 +73,22 @@ impl Systemd {
     pub fn start(self) -> Result<(), Problem> {
         self.reload()?;
         self.control(&["enable", "hardshell.service"])?;
-        self.control(&["restart", "hardshell.service"])
+        self.control(&["restart", "hardshell.service"]).inspect_err(|_failed| {
+            // systemd says only that it failed; why stands in the journal.
+            self.last_words().iter().for_each(|line| show::note(&show::printable(line)));
+        })
+    }
+
+    /// What the service itself said last, before it ended.
+    fn last_words(self) -> Vec<String> {
+        let whose: &[&str] = match self {
+            Self::System => &["-u", "hardshell"],
+            Self::User => &["--user-unit", "hardshell"],
+        };
+        let words = [whose, &["-t", "hardshell", "-n", "6", "-o", "cat", "--no-pager", "-q"]].concat();
+        let output = find("journalctl").and_then(|program| Command::new(program).args(words).output().ok());
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        text.unwrap_or_default().lines().map(|line| format!("  {line}")).collect()
     }
 
     /// Stops the service and forgets that it starts with the machine.
@@ -197,10 +213,13 @@ pub fn remove_empty(path: &Path) -> Result<(), Problem> {
     }
 }
 
+fn find(name: &str) -> Option<PathBuf> {
+    FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
+}
+
 fn call(name: &str, words: &[&str], hint: &str) -> Result<(), Problem> {
     let line = format!("{name} {}", words.join(" "));
-    let program = FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
-    let Some(program) = program else {
+    let Some(program) = find(name) else {
         return Err(Problem::Other {
             what: format!("run `{line}`: there is no `{name}` on this machine"),
             hint: None,

@@ -1,5 +1,5 @@
 /** What things are called on the screen: one word for each idea, one sentence where a word is not enough. */
-import type { Effect, Label, Proof, TaskState, Tier, Verdict } from "./wire/schema.ts";
+import type { Effect, Label, Proof, Receiver, TaskState, Tier, Verdict } from "./wire/schema.ts";
 import type { Call } from "./state/state.ts";
 import type { IconName } from "./ui/Icon.tsx";
 
@@ -32,6 +32,37 @@ export const TIER: Readonly<Record<Tier, { readonly word: string; readonly sente
   medium: { word: "medium", sentence: "Personal or business: it stays with you and services you cleared." },
   high: { word: "high", sentence: "Money, health, law or keys: it goes to nothing but a local or cleared model, and to you." },
 };
+
+/** What a session may read at most, by its ceiling. */
+export const CEILING: Readonly<Record<Tier, string>> = {
+  low: "What anyone may know.",
+  medium: "Also what is personal or business.",
+  high: "Also money, health, law and keys.",
+};
+
+/** How it goes with a receiver of the audit log. */
+export function receiverWords(receiver: Receiver): { readonly word: string; readonly tone: Tone; readonly icon: IconName; readonly sentence: string } {
+  const behind = receiver.behind === 1 ? "One record is" : `${receiver.behind} records are`;
+  if (receiver.down_since !== undefined) {
+    return { word: "Down", tone: "danger", icon: "failed", sentence: `It takes nothing. ${behind} kept for it; no effect waits for that.` };
+  }
+  if (receiver.behind > 0) return { word: "Behind", tone: "caution", icon: "clock", sentence: `${behind} on the way.` };
+  if (receiver.last_sent === undefined) return { word: "New", tone: "plain", icon: "off", sentence: "Nothing was sent yet." };
+  return { word: "Up to date", tone: "good", icon: "check", sentence: "It has every record." };
+}
+
+/** `session s-1: 10 calls were refused …`, taken apart, with the command that lets it go on. */
+export function suspended(line: string): { readonly what: string; readonly why: string; readonly command: string } {
+  const cut = line.indexOf(": ");
+  const what = cut < 0 ? line : line.slice(0, cut);
+  const why = cut < 0 ? "it was refused too often" : line.slice(cut + 2);
+  return { what, why, command: `hardshell session resume ${quoted(what.replace(/^session /u, ""))}` };
+}
+
+/** As a shell takes it: a stranger chose the name. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
 
 export const VERDICT: Readonly<Record<Verdict, { readonly word: string; readonly tone: Tone; readonly icon: IconName }>> = {
   allow: { word: "Allowed", tone: "good", icon: "allowed" },

@@ -16,6 +16,7 @@ use programs::{checked, names, told_apart};
 use sandbox::{Access, Grant, Input, Level, Limits, Program, Report, Sandbox, Spec, Workspace};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, watch};
 use total::Total;
 use wait::wait;
@@ -92,6 +93,17 @@ pub struct Shell {
     /// Why changes cannot be held apart on this machine, once that was tried.
     directly: OnceCell<Option<String>>,
     way_out: Option<WayOut>,
+    started: Started,
+}
+
+/// Is told how long it took from a call for a sandbox to a program about to run in it.
+#[derive(Clone)]
+struct Started(Arc<dyn Fn(Duration) + Send + Sync>);
+
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Started")
+    }
 }
 
 /// One line that runs: its own name, what it reaches, and who hears it.
@@ -106,13 +118,25 @@ impl Shell {
     /// Runs programs in `sandbox`, without a network.
     #[must_use]
     pub fn new(sandbox: Arc<Sandbox>, settings: ShellSettings) -> Self {
-        Self { sandbox, settings, directly: OnceCell::new(), way_out: None }
+        Self {
+            sandbox,
+            settings,
+            directly: OnceCell::new(),
+            way_out: None,
+            started: Started(Arc::new(|_took| {})),
+        }
     }
 
     /// The same, where a call that names hosts reaches them.
     #[must_use]
     pub fn reaching(self, way_out: WayOut) -> Self {
         Self { way_out: Some(way_out), ..self }
+    }
+
+    /// The same, where `told` hears how long each sandbox took until its program was about to run.
+    #[must_use]
+    pub fn timed(self, told: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        Self { started: Started(Arc::new(told)), ..self }
     }
 
     /// The ports of `host` that a command reaches when its call names it; none without a way out.
@@ -262,7 +286,9 @@ impl Shell {
                 next = Some(write);
             }
             let run = self.outside(&mut spec, line)?;
+            let called = Instant::now();
             let mut running = self.sandbox.start(spec).await?;
+            (self.started.0)(called.elapsed());
             let proxy = match (run, running.listener()) {
                 (Some((way_out, run)), Some(listener)) => Some(way_out.serve(listener, run)?),
                 (Some(_), None) | (None, Some(_) | None) => None,

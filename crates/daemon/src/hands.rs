@@ -3,6 +3,7 @@
 use crate::config::{Config, Mailbox as MailboxSection, SandboxSection, Smtp as SmtpSection};
 use crate::home::Home;
 use crate::memory::Kept;
+use crate::meters::Meters;
 use crate::start_error::StartError;
 use broker::{Executor, Resolve};
 use connectors::files::Files;
@@ -39,6 +40,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) sandbox: &'a Arc<Sandbox>,
     pub(crate) catalog: &'a Arc<Catalog>,
     pub(crate) remember: Kept,
+    pub(crate) meters: &'a Arc<Meters>,
     pub(crate) now: Timestamp,
 }
 
@@ -70,10 +72,14 @@ impl Hands {
         let open_hosts = config.sandbox.hosts.iter().map(|host| host.open(&private));
         let open_hosts = open_hosts.collect::<Result<Vec<_>, _>>()?;
         let way_out = WayOut::new(Arc::clone(around.egress), open_hosts, home.path("run/trusted.pem"));
+        let meters = Arc::clone(around.meters);
+        let shell = Shell::new(Arc::clone(around.sandbox), shell)
+            .reaching(way_out)
+            .timed(move |took| meters.sandbox_started(took));
         let tools = Connectors::new(Parts {
             catalog: Arc::clone(around.catalog),
             files: Arc::new(files),
-            shell: Shell::new(Arc::clone(around.sandbox), shell).reaching(way_out),
+            shell,
             web: Web::new(Arc::clone(around.egress), Arc::new(web_rules(config)?)),
             mail,
             machine: Machine::here(),

@@ -35,6 +35,8 @@ pub struct FrontDoor {
     /// Whose the sessions of members and guests are; a session that is not here is the owner's alone.
     pub(crate) owners: RwLock<BTreeMap<SessionId, Principal>>,
     pub(crate) stage: crate::stage::Stage,
+    /// How it goes with whoever is sent the log.
+    pub(crate) receivers: crate::sending::Watch,
 }
 
 impl FrontDoor {
@@ -100,17 +102,19 @@ impl FrontDoor {
         if self.state.lockdown.is_on() {
             return Err(HouseError::LockedDown);
         }
-        let readiness = self.state.readiness();
-        if readiness.ready {
-            return Ok(());
-        }
-        let reasons: Vec<String> = readiness
-            .reasons
-            .into_iter()
+        // A log that failed is tried again by the very message: nothing is taken in without its record.
+        let of_log = |reason: &wire::Reason| {
+            reason.name == "audit" && matches!(self.log.state(), audit::State::Failed(_))
+        };
+        let reasons = self.state.readiness().reasons.into_iter().filter(|reason| !of_log(reason));
+        let reasons: Vec<String> = reasons
             .map(|reason| {
                 reason.detail.map_or(reason.name.clone(), |detail| format!("{}: {detail}", reason.name))
             })
             .collect();
+        if reasons.is_empty() {
+            return Ok(());
+        }
         Err(HouseError::NotReady { why: reasons.join("; ") })
     }
 
@@ -345,6 +349,10 @@ impl House for FrontDoor {
 
     fn approval_stats<'a>(&'a self, caller: &'a Caller, days: u32) -> Later<'a, wire::ApprovalStats> {
         self.count_approvals(caller, days).boxed()
+    }
+
+    fn receivers(&self) -> Later<'_, Vec<wire::Receiver>> {
+        async move { Ok((self.receivers)().into_iter().map(crate::sending::shown).collect()) }.boxed()
     }
 
     fn reload_policy<'a>(&'a self, caller: &'a Caller) -> Later<'a, wire::PolicyInForce> {

@@ -1,6 +1,7 @@
 //! What is counted and timed, for Prometheus. Labels are fixed words of our own and names that the configuration gives:
 //! nothing that a stranger chooses.
 
+use crate::redaction::Redaction;
 use crate::state::HouseState;
 use audit::{Ending, Entry, Event, Log, Record};
 use domain::{Effect, QuestionId, TaskId, Timestamp, Verdict};
@@ -35,6 +36,7 @@ pub struct Meters {
     tokens: Family<OfDirection, Counter>,
     cost: Counter,
     query: Histogram,
+    sandbox: Histogram,
     /// In microseconds: from the start to the first message that could be taken, and to the end of the proofs.
     listening: AtomicU64,
     proved: AtomicU64,
@@ -75,6 +77,7 @@ impl Default for Meters {
             tokens: Family::default(),
             cost: Counter::default(),
             query: Histogram::new(exponential_buckets(0.000_25, 4.0, 9)),
+            sandbox: Histogram::new(exponential_buckets(0.001, 2.0, 12)),
             listening: AtomicU64::new(0),
             proved: AtomicU64::new(0),
             verified: (AtomicU64::new(0), AtomicU64::new(0)),
@@ -88,6 +91,7 @@ impl Meters {
         self: &Arc<Self>,
         registry: &mut Registry,
         state: &Arc<HouseState>,
+        redaction: Arc<Redaction>,
         receivers: impl Fn() -> Vec<ReceiverState> + Send + Sync + 'static,
     ) {
         let registry = registry.sub_registry_with_prefix("hardshell");
@@ -105,8 +109,11 @@ impl Meters {
         registry.register("model_cost_micros", cost, self.cost.clone());
         let query = "How long searches in the audit log took";
         registry.register_with_unit("audit_query_duration", query, seconds(), self.query.clone());
+        let sandbox = "How long it took to make a sandbox, up to where its program runs";
+        registry.register_with_unit("sandbox_start", sandbox, seconds(), self.sandbox.clone());
         let (meters, state) = (Arc::clone(self), Arc::clone(state));
-        registry.register_collector(Box::new(Now { meters, state, receivers: Box::new(receivers) }));
+        let now = Now { meters, state, redaction, receivers: Box::new(receivers) };
+        registry.register_collector(Box::new(now));
     }
 
     pub(crate) fn decided(&self, took: Duration) {
@@ -115,6 +122,10 @@ impl Meters {
 
     pub(crate) fn queried(&self, took: Duration) {
         self.query.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn sandbox_started(&self, took: Duration) {
+        self.sandbox.observe(took.as_secs_f64());
     }
 
     pub(crate) fn listening(&self, after: Duration) {
@@ -253,6 +264,7 @@ impl Tasks {
 struct Now {
     meters: Arc<Meters>,
     state: Arc<HouseState>,
+    redaction: Arc<Redaction>,
     receivers: Box<dyn Fn() -> Vec<ReceiverState> + Send + Sync>,
 }
 
@@ -262,6 +274,7 @@ impl Now {
         let of = |micros: &AtomicU64| Duration::from_micros(micros.load(Ordering::Relaxed)).as_secs_f64();
         let is = |holds: bool| if holds { 1.0 } else { 0.0 };
         let (flushes, flushing) = self.state.log.flushes();
+        let (looked_through, looking) = self.redaction.looked_through();
         let program = std::env::current_exe().and_then(std::fs::metadata).map_or(0, |found| found.len());
         let store = std::fs::metadata(self.state.home.join("state.db")).map_or(0, |found| found.len());
         vec![
@@ -290,6 +303,8 @@ impl Now {
             ),
             ("audit_flushes", "Flushes of the audit log", MetricType::Counter, wide(flushes)),
             ("audit_flush_seconds", "Time spent in them", MetricType::Counter, flushing.as_secs_f64()),
+            ("redaction_bytes", "Text looked through for secrets", MetricType::Counter, wide(looked_through)),
+            ("redaction_seconds", "Time spent in that", MetricType::Counter, looking.as_secs_f64()),
             (
                 "audit_verify_seconds",
                 "What the last check of the log took",

@@ -45,6 +45,24 @@ pub(crate) fn start(
     Ok(Shipping::start(&parts, receivers)?)
 }
 
+/// Tells how it goes with the receivers.
+pub(crate) type Watch = Box<dyn Fn() -> Vec<ReceiverState> + Send + Sync>;
+
+/// One receiver, as screens are told of it.
+pub(crate) fn shown(state: ReceiverState) -> gateway::wire::Receiver {
+    gateway::wire::Receiver {
+        name: state.name,
+        kind: state.kind.to_string(),
+        to: state.to,
+        behind: state.behind,
+        skipped: state.skipped,
+        failed: state.failed,
+        last_sent: state.last_sent,
+        down_since: state.down_since,
+        problem: state.unknown.or(state.last_error),
+    }
+}
+
 async fn note_permits(log: &Log, receivers: &[Receiver]) {
     for receiver in receivers {
         let detail = format!("may send the audit log to {} ({})", receiver.to, receiver.to.kind());

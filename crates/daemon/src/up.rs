@@ -112,7 +112,7 @@ impl Running {
         } = foundation;
         let shipping = crate::sending::start(&home, &config, &log, &prover.egress, &state.lockdown)?;
         let events = Events::new(now);
-        let redactor = Arc::clone(&redact);
+        let (redactor, redaction) = (Arc::clone(&redact), Arc::clone(&redact));
         let of_house = Arc::clone(&state);
         let screens =
             Arc::new(Screens::new(events, Arc::clone(&catalog), of_house, move || redactor.current()));
@@ -167,9 +167,10 @@ impl Running {
             draw,
             owners: std::sync::RwLock::new(BTreeMap::new()),
             stage: crate::stage::Stage::of(options.theatre),
+            receivers: Box::new(shipping.watch()),
         });
         let mut registry = Metrics::default();
-        state.meters.register(&mut registry, &state, shipping.watch());
+        state.meters.register(&mut registry, &state, redaction, shipping.watch());
         let parts = gateway::Parts {
             house: Arc::clone(&door) as Arc<dyn gateway::House>,
             sign_ins: Arc::new(KeptSignIns::new(store.clone(), Arc::clone(&clock))),

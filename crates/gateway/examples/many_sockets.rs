@@ -244,6 +244,10 @@ impl House for Quiet {
         nothing()
     }
 
+    fn receivers(&self) -> Later<'_, Vec<wire::Receiver>> {
+        nothing()
+    }
+
     fn reload_policy<'a>(&'a self, _: &'a Caller) -> Later<'a, wire::PolicyInForce> {
         nothing()
     }

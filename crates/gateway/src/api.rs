@@ -6,8 +6,8 @@ use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::wire::{
     self, Accepted, Answered, ApprovalStats, Approvals, AuditPage, AuditQuery, Cancelled, Commands, Demo,
-    NewAnswer, NewCeiling, NewDemo, NewMessage, NewSession, PolicyInForce, RECORDS_MAX, STATS_DAYS_MAX,
-    Session, Sessions, Status, TEXT_BYTES_MAX, TITLE_CHARACTERS_MAX, Transcript,
+    NewAnswer, NewCeiling, NewDemo, NewMessage, NewSession, PolicyInForce, RECORDS_MAX, Receivers,
+    STATS_DAYS_MAX, Session, Sessions, Status, TEXT_BYTES_MAX, TITLE_CHARACTERS_MAX, Transcript,
 };
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -183,6 +183,11 @@ pub(crate) async fn approval_stats(
 ) -> Result<Json<ApprovalStats>, Refusal> {
     let days = limit(read_query(query)?.days, STATS_DAYS, STATS_DAYS_MAX)?;
     shared.ask(shared.house.approval_stats(&caller, days)).await.map(Json)
+}
+
+pub(crate) async fn shipping(State(shared): House) -> Result<Json<Receivers>, Refusal> {
+    let receivers = shared.ask(shared.house.receivers()).await?;
+    Ok(Json(Receivers { receivers }))
 }
 
 pub(crate) async fn reload_policy(

@@ -67,6 +67,9 @@ pub trait House: Send + Sync + 'static {
     /// How often the owner was asked in the last `days`, 1 to [`wire::STATS_DAYS_MAX`].
     fn approval_stats<'a>(&'a self, caller: &'a Caller, days: u32) -> Later<'a, wire::ApprovalStats>;
 
+    /// How it goes with whoever is sent the audit log.
+    fn receivers(&self) -> Later<'_, Vec<wire::Receiver>>;
+
     /// Puts the rules on disk in force. `caller` is the owner in person.
     fn reload_policy<'a>(&'a self, caller: &'a Caller) -> Later<'a, wire::PolicyInForce>;
 

@@ -259,6 +259,14 @@ fn house_routes() -> Vec<Route> {
         .query::<api::StatsQuery>()
         .gives::<wire::ApprovalStats>(200),
         Route::new(
+            Get,
+            "/api/v1/shipping",
+            Has(Audit),
+            "How it goes with who is sent the log",
+            api::shipping,
+        )
+        .gives::<wire::Receivers>(200),
+        Route::new(
             Post,
             "/api/v1/policy/reload",
             OwnerInPerson,

@@ -10,6 +10,7 @@ mod error;
 mod frame;
 mod label;
 mod session;
+mod shipping;
 mod sign_in;
 mod status;
 
@@ -26,6 +27,7 @@ pub use session::{
     Accepted, Cancelled, Item, ItemBody, NewCeiling, NewMessage, NewSession, ProposedCall, Session, Sessions,
     TEXT_BYTES_MAX, TITLE_CHARACTERS_MAX, TaskState, Transcript,
 };
+pub use shipping::{Receiver, Receivers};
 pub use sign_in::{
     MadeToken, NewToken, SecretText, SignIn, SignInEntry, SignInKind, SignInLink, SignIns, SignedIn,
     SpeaksFor,

@@ -1,7 +1,7 @@
 /** Holds the state, and does what changes it from outside: asking the gateway, listening to it. */
 import { createContext, useContext, useSyncExternalStore } from "react";
 import { api, ApiError, faultOf } from "../wire/api.ts";
-import type { Answer, Fault } from "../wire/schema.ts";
+import type { Answer, Fault, Tier } from "../wire/schema.ts";
 import { Socket } from "../wire/socket.ts";
 import { saidKey } from "./chat.ts";
 import { reduce, type Change } from "./reduce.ts";
@@ -154,6 +154,22 @@ export class Store {
 
   async cancel(session: string): Promise<void> {
     await this.#try(() => api.cancel(session));
+  }
+
+  /** Says what a session may read at most from here on. */
+  async setCeiling(session: string, ceiling: Tier): Promise<void> {
+    const changed = await this.#try(() => api.setCeiling(session, ceiling));
+    if (changed !== undefined) this.#change({ type: "session", session: changed });
+  }
+
+  /** How often the owner was asked in the last `days`. */
+  approvalStats(days: number) {
+    return this.#try(() => api.approvalStats(days));
+  }
+
+  /** How it goes with whoever is sent the audit log. */
+  receivers() {
+    return this.#try(() => api.receivers());
   }
 
   /** Stops everything. The gateway signs this page out right after it has answered. */

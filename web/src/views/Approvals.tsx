@@ -2,6 +2,7 @@
 import { useHouse } from "../state/store.ts";
 import { Go } from "../ui/Go.tsx";
 import { Icon } from "../ui/Icon.tsx";
+import { HowOften } from "./HowOften.tsx";
 import { Page } from "./Page.tsx";
 import { QuestionCard } from "./QuestionCard.tsx";
 
@@ -33,6 +34,8 @@ export function Approvals() {
           ))}
         </ol>
       )}
+      {/* Counted again whenever a question comes or goes. */}
+      <HowOften key={queue.length} />
     </Page>
   );
 }

@@ -9,6 +9,7 @@ import { arrival, go } from "../ui/router.ts";
 import { Icon, Mark } from "../ui/Icon.tsx";
 import { LabelChip } from "../ui/LabelChip.tsx";
 import { Button } from "react-aria-components";
+import { Ceiling } from "./Ceiling.tsx";
 import { Composer, type ComposerHandle } from "./Composer.tsx";
 import { useFocusOnOpen } from "./Page.tsx";
 import { LivePanel, LivePanelSwitch, usePanel } from "./LivePanel.tsx";
@@ -50,6 +51,7 @@ export function Chat({ id }: { readonly id: string }) {
               </>
             ) : null}
           </p>
+          {session?.ceiling === undefined ? null : <Ceiling session={id} ceiling={session.ceiling} />}
           {session === undefined ? null : <LabelChip label={session.label} of="This session" />}
           <LivePanelSwitch open={panel} onChange={setPanel} />
         </header>

@@ -8,9 +8,11 @@ import { Icon } from "../ui/Icon.tsx";
 import { useMinute } from "../ui/now.ts";
 import type { Proof, Status as HouseStatus } from "../wire/schema.ts";
 import { ISOLATION, PROOF } from "../words.ts";
+import { Elsewhere } from "./Elsewhere.tsx";
 import { ConnectModel } from "./Starts.tsx";
 import { Page } from "./Page.tsx";
 import { StopSwitch } from "./StopSwitch.tsx";
+import { Suspended } from "./Suspended.tsx";
 
 const ORDER: readonly Proof["state"][] = ["failed", "off", "holds"];
 
@@ -29,6 +31,7 @@ function Body({ status }: { readonly status: HouseStatus }) {
     <>
       <Verdict status={status} />
       <StopSwitch locked={status.lockdown} />
+      <Suspended lines={status.suspended ?? []} />
       <section className="panel" aria-labelledby="proofs">
         <h2 id="proofs">Proofs</h2>
         {status.proofs.length === 0 ? (
@@ -42,6 +45,7 @@ function Body({ status }: { readonly status: HouseStatus }) {
         )}
       </section>
       <IsolationPanel isolation={status.isolation} />
+      <Elsewhere />
       <section className="panel" aria-labelledby="model">
         <h2 id="model">Model</h2>
         <dl className="facts">

@@ -96,7 +96,10 @@ export const api = {
   send: (session: string, message: { readonly id: string; readonly text: string; readonly quoted?: string }) =>
     tell(shape.Accepted, `sessions/${at(session)}/messages`, message),
   cancel: (session: string) => tell(shape.Cancelled, `sessions/${at(session)}/cancel`, {}),
+  setCeiling: (session: string, ceiling: shape.Tier) => tell(shape.Session, `sessions/${at(session)}/ceiling`, { ceiling }),
   approvals: async () => (await read(shape.Approvals, "approvals")).questions,
+  approvalStats: (days: number) => read(shape.ApprovalStats, `approvals/stats?days=${days}`),
+  receivers: async () => (await read(shape.Receivers, "shipping")).receivers,
   answer: (question: string, answer: shape.Answer) => tell(shape.Answered, `approvals/${at(question)}`, { answer }),
   audit: (wish: AuditWish) => {
     const query = new URLSearchParams();

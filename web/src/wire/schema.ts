@@ -52,6 +52,7 @@ export const Status = v.object({
   model: v.object({ name: v.string(), kind: v.string() }),
   home: v.string(),
   sample_mailbox: v.boolean(),
+  suspended: v.optional(v.array(v.string())),
 });
 export type Status = v.InferOutput<typeof Status>;
 
@@ -74,6 +75,7 @@ export const Session = v.object({
   updated: time,
   state: v.optional(TaskState),
   label: Label,
+  ceiling: v.optional(Tier),
 });
 export type Session = v.InferOutput<typeof Session>;
 export const Sessions = v.object({ sessions: v.array(Session) });
@@ -126,6 +128,36 @@ export const Question = v.object({
 });
 export type Question = v.InferOutput<typeof Question>;
 export const Approvals = v.object({ questions: v.array(Question) });
+
+export const ApprovalStats = v.object({
+  since: time,
+  until: time,
+  questions: count,
+  approved: count,
+  denied: count,
+  expired: count,
+  waiting: count,
+  per_day: v.pipe(v.number(), v.minValue(0)),
+  days: v.array(v.object({ day: v.string(), questions: count })),
+  rules: v.array(v.object({ id: v.string(), why: v.string(), questions: count })),
+  standing: v.array(v.object({ rule: v.string(), spares: count })),
+});
+export type ApprovalStats = v.InferOutput<typeof ApprovalStats>;
+
+export const Receiver = v.object({
+  name: v.string(),
+  kind: v.string(),
+  to: v.string(),
+  behind: count,
+  skipped: count,
+  failed: count,
+  last_sent: v.optional(time),
+  down_since: v.optional(time),
+  problem: v.optional(v.string()),
+});
+export type Receiver = v.InferOutput<typeof Receiver>;
+export const Receivers = v.object({ receivers: v.array(Receiver) });
+
 export const Answered = v.object({ question: v.string(), answer: Answer });
 
 export const AuditRecord = v.looseObject({ seq: count, time, kind: v.string(), hash: v.string(), prev: v.optional(v.string()) });

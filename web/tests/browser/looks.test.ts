@@ -79,6 +79,10 @@ for (const scheme of SCHEMES) {
         await page.getByRole("dialog").waitFor();
         await look("6-reply-label");
         await page.keyboard.press("Escape");
+        await page.getByRole("button", { name: /This session reads at most/u }).click();
+        await page.getByRole("radio", { name: /medium/u }).waitFor();
+        await look("6-reply-ceiling");
+        await page.keyboard.press("Escape");
 
         house.onMessage = ({ session, task }) => {
           house.emit({ kind: "call", session, task, call_id: "c9", tool: "mail.send", effect: "send", arguments: mailQuestion(session, task, Date.now()).arguments });
@@ -104,7 +108,11 @@ for (const scheme of SCHEMES) {
           await page.getByRole("heading", { name: heading, level: 1 }).waitFor();
           if (name === "10-audit") await page.getByRole("button", { name: /Refusal/u }).first().click();
           if (name === "11-status") await page.getByText("Why not better").waitFor();
-          if (name === "9-approvals") await page.getByText("Approve once").waitFor();
+          if (name === "9-approvals") {
+            await page.getByText("Approve once").waitFor();
+            await page.getByText("Which rules ask").waitFor();
+          }
+          if (name === "11-status") await page.getByText("connection refused").waitFor();
           await look(name);
         }
         if (width < 960) {

@@ -8,8 +8,8 @@ import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer, type WebSocket } from "ws";
-import type { AuditRecord, Command, Event, Fault, Item, Label, Question, Rule, Session, Status } from "../../src/wire/schema.ts";
-import { COMMANDS, STATUS, TRUSTED, demo } from "./words.ts";
+import type { ApprovalStats, AuditRecord, Command, Event, Fault, Item, Label, Question, Receiver, Rule, Session, Status } from "../../src/wire/schema.ts";
+import { COMMANDS, RECEIVERS, STATS, STATUS, TRUSTED, demo } from "./words.ts";
 
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 const POLICY =
@@ -57,6 +57,8 @@ export class FakeHouse {
   items = new Map<string, Item[]>();
   questions: Question[] = [];
   records: AuditRecord[] = [];
+  receivers: readonly Receiver[] = RECEIVERS;
+  stats: ApprovalStats = STATS;
   /** Called for each message that is taken for the first time. */
   onMessage: (message: Incoming) => void = () => {};
   /** Called for each answer that counts. */
@@ -122,7 +124,7 @@ export class FakeHouse {
 
   addSession(session: Partial<Session> & { readonly id: string }): Session {
     const now = Date.now();
-    const whole: Session = { title: "", channel: "web", created: now, updated: now, label: TRUSTED, ...session };
+    const whole: Session = { title: "", channel: "web", created: now, updated: now, label: TRUSTED, ceiling: "high", ...session };
     this.sessions.push(whole);
     this.items.set(whole.id, []);
     return whole;
@@ -303,6 +305,13 @@ export class FakeHouse {
         this.#session(id);
         this.onCancel(id);
         return [200, { cancelled: true }];
+      case "POST sessions/ID/ceiling":
+        return this.#ceiling(id, only(body, ["ceiling"]));
+      case "GET approvals/ID":
+        if (path !== "approvals/stats") throw new Refusal(404, { code: "not_found", message: `no route ${path}` });
+        return [200, this.#stats(url.searchParams)];
+      case "GET shipping":
+        return [200, { receivers: this.receivers }];
       case "GET approvals":
         return [200, { questions: this.questions }];
       case "POST approvals/ID":
@@ -334,6 +343,21 @@ export class FakeHouse {
     const found = this.sessions.find((session) => session.id === id);
     if (found === undefined) throw new Refusal(404, { code: "not_found", message: `no session \`${id}\`` });
     return found;
+  }
+
+  #ceiling(id: string, body: Body): readonly [number, unknown] {
+    const { ceiling } = body;
+    if (ceiling !== "low" && ceiling !== "medium" && ceiling !== "high") throw new Refusal(400, { code: "invalid", message: "no such tier" });
+    this.#session(id);
+    this.sessions = this.sessions.map((one) => (one.id === id ? { ...one, ceiling } : one));
+    return [200, this.#session(id)];
+  }
+
+  #stats(query: URLSearchParams): ApprovalStats {
+    const days = Number(query.get("days") ?? 30);
+    if (!Number.isInteger(days) || days < 1 || days > 366) throw new Refusal(400, { code: "invalid", message: "the days are 1 to 366" });
+    // A week has a part of what a month has.
+    return days < 30 ? { ...this.stats, questions: 3, approved: 3, denied: 0, expired: 0, waiting: 0, per_day: 0.4 } : this.stats;
   }
 
   #message(session: string, body: Body): readonly [number, unknown] {

@@ -1,5 +1,5 @@
 /** What the house of the tests says: labels, rules, status, the story of one attack. */
-import type { Command, Demo, Label, Question, Rule, Status } from "../../src/wire/schema.ts";
+import type { ApprovalStats, Command, Demo, Label, Question, Receiver, Rule, Status } from "../../src/wire/schema.ts";
 import type { FakeHouse } from "./house.ts";
 
 export const TRUSTED: Label = { integrity: "trusted", tier: "low", sources: ["owner:owner"] };
@@ -46,6 +46,38 @@ export const STATUS: Status = {
   model: { name: "builtin", kind: "builtin" },
   home: "/home/anna/.hardshell",
   sample_mailbox: true,
+};
+
+export const RECEIVERS: readonly Receiver[] = [
+  { name: "siem", kind: "syslog", to: "tls://logs.example.org:6514", behind: 0, skipped: 0, failed: 0, last_sent: CHECKED },
+  {
+    name: "collector",
+    kind: "otlp",
+    to: "https://otel.example.org/v1/logs",
+    behind: 1_204,
+    skipped: 300,
+    failed: 17,
+    last_sent: CHECKED - 3_600_000,
+    down_since: CHECKED - 3_500_000,
+    problem: "could not connect to otel.example.org:443: connection refused",
+  },
+];
+
+export const STATS: ApprovalStats = {
+  since: CHECKED - 30 * 86_400_000,
+  until: CHECKED,
+  questions: 21,
+  approved: 17,
+  denied: 2,
+  expired: 1,
+  waiting: 1,
+  per_day: 0.7,
+  days: [{ day: "2026-11-26", questions: 4 }],
+  rules: [
+    { id: "integrity.untrusted-context", why: "This session has read a mail, and no grant of yours covers sending.", questions: 14 },
+    { id: "confirm.new-recipient", why: "You have never written to this address before.", questions: 9 },
+  ],
+  standing: [{ rule: "mail.send to anna@example.org, from sessions of yours, for 30 days", spares: 8 }],
 };
 
 export const MAIL_TEXT = `From: Papierwerk GmbH <rechnung@papierwerk.example>

@@ -47,12 +47,22 @@ async fn a_server_that_never_reads_holds_up_no_effect_and_everything_is_in_the_c
         let said = place.run(&home, &["chat", "-m", "/disk"]).await;
         assert_eq!(said.code, Some(0), "{said:?}");
     }
+    let said = place.run(&home, &["chat", "-m", "/run ls"]).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
     until("the copy has the replies", async || {
         read(&copy).matches("\"name\":\"message.reply\"").count() >= 6
     })
     .await;
     let metrics = up.client.text("/metrics").await;
     assert!(metrics.contains("hardshell_shipping_behind{receiver=\"silent\""), "{metrics}");
+    let number = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name}: {metrics}")).parse::<f64>().unwrap()
+    };
+    assert_eq!(number("hardshell_sandbox_start_seconds_count"), 1.0);
+    assert!(
+        number("hardshell_redaction_bytes_total") > 0.0 && number("hardshell_redaction_seconds_total") > 0.0
+    );
     up.stop().await;
     // What was written while it closed goes with the next start, once.
     let up = place.up(&home).await;

@@ -112,7 +112,14 @@ impl Foundation {
             lockdown: switch,
         });
         let remember = Kept { store: store.clone(), state: Arc::clone(&state) };
-        let around = Surroundings { egress: &egress, sandbox: &stoppable, catalog: &catalog, remember, now };
+        let around = Surroundings {
+            egress: &egress,
+            sandbox: &stoppable,
+            catalog: &catalog,
+            remember,
+            meters: &state.meters,
+            now,
+        };
         let hands = Hands::take(home, config, around)?;
         let executors = Executors {
             model: Arc::clone(&registry) as Arc<dyn broker::Executor>,

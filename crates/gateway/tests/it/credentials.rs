@@ -72,6 +72,7 @@ fn rows() -> Vec<Row> {
             200,
             none.clone(),
         ),
+        row("GET /api/v1/shipping", "/api/v1/shipping", Need::Has("audit"), 200, none.clone()),
         row("POST /api/v1/policy/reload", "/api/v1/policy/reload", Need::InPerson, 200, none.clone()),
         row("GET /api/v1/approvals", "/api/v1/approvals", Need::Has("read"), 200, none.clone()),
         row(

@@ -343,6 +343,20 @@ impl House for TestHouse {
         }))
     }
 
+    fn receivers(&self) -> Later<'_, Vec<wire::Receiver>> {
+        done(Ok(vec![wire::Receiver {
+            name: "siem".to_string(),
+            kind: "syslog".to_string(),
+            to: "tcp://127.0.0.1:601".to_string(),
+            behind: 3,
+            skipped: 0,
+            failed: 1,
+            last_sent: None,
+            down_since: Some(STARTED),
+            problem: Some("connection refused".to_string()),
+        }]))
+    }
+
     fn reload_policy<'a>(&'a self, _caller: &'a Caller) -> Later<'a, wire::PolicyInForce> {
         done(Ok(wire::PolicyInForce { digest: "ab".repeat(32), changed: false }))
     }

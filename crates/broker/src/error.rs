@@ -6,10 +6,10 @@ use crate::codec::LedgerCodecError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The audit log did not take a record.
-    #[error("the audit log does not take a record, so nothing is done")]
+    #[error("the audit log does not take a record, so nothing more is done")]
     Audit(#[from] audit::Error),
     /// The store did not answer.
-    #[error("the store does not answer, so nothing is done")]
+    #[error("the store does not answer, so nothing more is done")]
     Store(#[from] store::Error),
     /// What the session has read cannot be read back.
     #[error("what this session has read cannot be read back, so it is closed")]

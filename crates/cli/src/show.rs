@@ -26,7 +26,7 @@ fn write(text: &str) {
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         if error.kind() != std::io::ErrorKind::BrokenPipe {
-            eprintln!("could not print the answer: {error}");
+            note(&format!("could not print the answer: {error}"));
         }
         std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 1 });
     }
@@ -36,7 +36,7 @@ fn write(text: &str) {
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(text) => line(&text),
-        Err(error) => eprintln!("could not write the answer as JSON: {error}"),
+        Err(error) => note(&format!("could not write the answer as JSON: {error}")),
     }
 }
 
@@ -44,13 +44,14 @@ pub fn json(value: &impl Serialize) {
 pub fn json_line(value: &impl Serialize) {
     match serde_json::to_string(value) {
         Ok(text) => line(&text),
-        Err(error) => eprintln!("could not write the answer as JSON: {error}"),
+        Err(error) => note(&format!("could not write the answer as JSON: {error}")),
     }
 }
 
 /// Says something that is not the answer.
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    // Where nothing can be written there is nobody to tell, and the work goes on.
+    let _nobody = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Says what went wrong, why, and what helps.
@@ -61,9 +62,9 @@ pub fn problem(problem: &Problem) {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    eprintln!("{}", printable(&text));
+    note(&printable(&text));
     if let Some(hint) = problem.hint() {
-        eprintln!("hint: {hint}");
+        note(&format!("hint: {hint}"));
     }
 }
 

@@ -5,7 +5,7 @@ use broker::{Broker, Cancel, Question, Speaker, Went};
 use domain::{Item, SessionId, TaskState};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::Store;
 use tokio::sync::Semaphore;
 
@@ -15,6 +15,9 @@ const ITEMS_PAGE: u32 = 1_000;
 const SESSIONS_AT_ONCE: usize = 32;
 /// How many tasks of one session may wait.
 const QUEUE_MAX: usize = 100;
+
+/// How long a task waits that could not be ended, for its disk may take it the next time.
+const END_AGAIN: Duration = Duration::from_secs(1);
 
 /// Gives the settings of a turn: the model and its limits may have changed since the last one.
 pub type TurnSettings = Box<dyn Fn(&SessionId) -> Settings + Send + Sync>;
@@ -182,8 +185,8 @@ impl Tasks {
             Ok(None) => {}
             Err(error) => {
                 tracing::error!(%error, task = %who.task, "could not go on with a task");
-                let why = error_chain(&error);
-                self.end(who, TaskState::Failed, &why).await;
+                let why = self.with_doubts(who, error_chain(&error)).await;
+                self.end_at_last(who, &why).await;
             }
         }
     }
@@ -275,6 +278,42 @@ impl Tasks {
             }
         });
         Ok(tokens.fold(0, u64::saturating_add))
+    }
+
+    /// `why` a task failed, and which of its effects may have happened all the same.
+    async fn with_doubts(&self, who: &Speaker, why: String) -> String {
+        let task = who.task.clone();
+        let Ok(effects) = self.store.run(move |tx| tx.effects_of(&task)).await else {
+            return format!("{why}; look at what it was about to do before you ask for it again");
+        };
+        let doubtful = effects
+            .into_iter()
+            .filter(|(effect, state)| *state == store::EffectState::Begun && !effect.effect.is_repeatable());
+        let names: Vec<String> = doubtful
+            .filter(|(effect, _)| !matches!(effect.tool.as_str(), "model.ask" | "message.reply"))
+            .map(|(effect, _)| format!("`{}`", effect.tool))
+            .collect();
+        if names.is_empty() {
+            return why;
+        }
+        let names = names.join(", ");
+        format!("{why}; it is not known whether {names} happened, so look before you ask for it again")
+    }
+
+    /// Ends a task as failed, also when the disk takes nothing at the moment: a task that nobody ended would seem to
+    /// work for ever.
+    async fn end_at_last(&self, who: &Speaker, why: &str) {
+        let mut told = false;
+        while let Err(error) = self.broker.end_task(who, TaskState::Failed, why).await {
+            if matches!(error, broker::Error::Store(store::Error::Closed)) {
+                return;
+            }
+            if !told {
+                tracing::error!(%error, task = %who.task, "the end of a task could not be noted, and is tried again");
+                told = true;
+            }
+            tokio::time::sleep(END_AGAIN).await;
+        }
     }
 
     async fn end(&self, who: &Speaker, state: TaskState, why: &str) {

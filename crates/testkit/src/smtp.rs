@@ -348,6 +348,9 @@ impl Session {
         if self.trouble == Trouble::TakeThenHangUp {
             return Err(Over);
         }
+        if let Trouble::TakeThenPause(time) = self.trouble {
+            tokio::time::sleep(time).await;
+        }
         self.say("250 2.0.0 taken").await
     }
 

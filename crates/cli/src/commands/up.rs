@@ -14,6 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        // On a full disk its own complaint could not be written either, and the attempt would end the thread that logs.
+        .log_internal_errors(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("HARDSHELL_LOG")
                 .unwrap_or_else(|_unset| "warn".into()),

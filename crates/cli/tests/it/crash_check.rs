@@ -109,7 +109,7 @@ pub async fn check(client: &Client, home: &Path, before: &Before, smtp: &Smtp) -
 }
 
 /// What a result says about its effect.
-fn known(result: &Value) -> Known {
+pub fn known(result: &Value) -> Known {
     let text = result["text"].as_str().unwrap();
     if text.contains("it is not known whether it happened")
         || text.contains("It is not known whether it happened")
@@ -123,7 +123,7 @@ fn known(result: &Value) -> Known {
 }
 
 /// How often the server took the mail with this subject; none of its mails has the Message-ID of another.
-fn taken(smtp: &Smtp, subject: &str) -> usize {
+pub fn taken(smtp: &Smtp, subject: &str) -> usize {
     let deliveries = smtp.deliveries();
     let mut ids: BTreeMap<String, usize> = BTreeMap::new();
     for delivery in &deliveries {
@@ -135,7 +135,7 @@ fn taken(smtp: &Smtp, subject: &str) -> usize {
 }
 
 /// The same or less trusted, the same or more confidential, with every source.
-fn is_as_high(now: &Value, before: &Value) -> bool {
+pub fn is_as_high(now: &Value, before: &Value) -> bool {
     let place = |label: &Value, key: &str, words: [&str; 3]| {
         words.iter().position(|word| label[key] == *word).unwrap()
     };
@@ -149,7 +149,7 @@ fn is_as_high(now: &Value, before: &Value) -> bool {
 
 /// One approval, one carrying out: whatever the log says about the mail's effect has one key, and it was done once at
 /// the most.
-fn used_once(records: &[Value], mail: Known) {
+pub fn used_once(records: &[Value], mail: Known) {
     let of = |kind: &'static str| {
         records
             .iter()

@@ -23,6 +23,10 @@ mod demo;
 #[cfg(test)]
 mod dice;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod faults_check;
+#[cfg(test)]
 mod install;
 #[cfg(test)]
 mod judge;
@@ -52,6 +56,8 @@ mod shipping;
 mod strict;
 #[cfg(test)]
 mod suspended;
+#[cfg(test)]
+mod tracer;
 #[cfg(test)]
 mod undo;
 #[cfg(test)]

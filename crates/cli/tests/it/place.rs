@@ -203,11 +203,16 @@ impl Place {
         self.up_with(home, &[], &[]).await
     }
 
-    /// The same, with the clock of the machine at another time.
-    pub async fn up_at(&self, home: &Path, clock: &str) -> Up {
+    /// The library that shows a program another clock.
+    pub fn fake_clock() -> PathBuf {
         let library = fs::read_dir("/usr/lib").unwrap().flatten();
         let mut library = library.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"));
-        let library = library.find(|path| path.exists()).expect("libfaketime is installed");
+        library.find(|path| path.exists()).expect("libfaketime is installed")
+    }
+
+    /// The same, with the clock of the machine at another time.
+    pub async fn up_at(&self, home: &Path, clock: &str) -> Up {
+        let library = Self::fake_clock();
         let variables = [
             ("LD_PRELOAD", library.to_str().unwrap()),
             ("FAKETIME", clock),
@@ -218,7 +223,27 @@ impl Place {
 
     /// The same, with more in its environment and on its command line.
     pub async fn up_with(&self, home: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Up {
+        let started = self.up_by(home, &[], variables, arguments).await;
+        started.unwrap_or_else(|said| panic!("hardshell did not start: {said:?}"))
+    }
+
+    /// The same by way of `wrapper`: programs and their arguments that end in becoming it. An error is how it ended
+    /// before it was up.
+    pub async fn up_by(
+        &self,
+        home: &Path,
+        wrapper: &[String],
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Result<Up, Said> {
         let mut command = self.command(home);
+        if let Some((program, rest)) = wrapper.split_first() {
+            let inner = command;
+            command = Command::new(program);
+            command.args(rest).arg(inner.get_program()).env_clear().stdin(Stdio::null());
+            command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            command.current_dir(self.folder.path());
+        }
         command.envs(variables.iter().copied());
         self.started(command, home, arguments).await
     }
@@ -240,17 +265,19 @@ impl Place {
         outer.envs(of_program.get_envs().map(|(name, value)| (name, value.unwrap_or_default())));
         outer.args(["-c", &format!("exec {apart} sh -c '{inner}' \"$0\" \"$@\"")]);
         outer.arg(hosts).arg(of_program.get_program());
-        self.started(outer, home, &[]).await
+        let started = self.started(outer, home, &[]).await;
+        started.unwrap_or_else(|said| panic!("hardshell did not start: {said:?}"))
     }
 
-    async fn started(&self, mut command: Command, home: &Path, arguments: &[&str]) -> Up {
-        let log = fs::File::options().create(true).append(true).open(home.with_extension("log")).unwrap();
-        let home_text = home.to_str().unwrap();
+    async fn started(&self, mut command: Command, home: &Path, arguments: &[&str]) -> Result<Up, Said> {
+        let log = home.with_extension("log");
+        let before = fs::metadata(&log).map_or(0, |found| found.len());
+        let file = fs::File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command
-            .args(["up", "--home", home_text, "--port", "0", "--json"])
+            .args(["up", "--home", home.to_str().unwrap(), "--port", "0", "--json"])
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(file)
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -259,13 +286,16 @@ impl Place {
             let mut line = String::new();
             out.read_line(&mut line).map(|_bytes| line)
         });
-        let line = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap().unwrap();
-        let said = || fs::read_to_string(home.with_extension("log")).unwrap_or_default();
-        let started: serde_json::Value = serde_json::from_str(&line)
-            .unwrap_or_else(|_nothing| panic!("hardshell did not start: {}", said()));
+        let out = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap().unwrap();
+        let Ok(started) = serde_json::from_str::<serde_json::Value>(&out) else {
+            let code = up.ended().await.code();
+            let all = fs::read(&log).unwrap_or_default();
+            let said = all.get(usize::try_from(before).unwrap()..).unwrap_or_default();
+            return Err(Said { code, out, err: String::from_utf8_lossy(said).into_owned() });
+        };
         up.address = started["address"].as_str().unwrap().to_string();
         up.link = started["link"].as_str().map(str::to_string);
-        up
+        Ok(up)
     }
 }
 
@@ -301,6 +331,22 @@ impl Up {
     pub fn hang(&self) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, rustix::process::Signal::STOP).unwrap();
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGTERM, without waiting.
+    pub fn ask_to_stop(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Whether it has ended by now.
+    pub fn is_gone(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits until it has ended.

@@ -1,5 +1,7 @@
 //! What a session comes to: trouble, or a mail.
 
+use std::time::Duration;
+
 /// What goes wrong in one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -13,6 +15,8 @@ pub enum Trouble {
     DropThenHangUp,
     /// It takes the mail and hangs up without a word.
     TakeThenHangUp,
+    /// It takes the mail and says so only after this time.
+    TakeThenPause(Duration),
     /// It answers this verb, or `.` for the whole mail, with this line.
     Answer(&'static str, &'static str),
 }
@@ -30,7 +34,8 @@ impl Trouble {
             | Self::HangUpAt(_)
             | Self::HangUpWithinMail
             | Self::DropThenHangUp
-            | Self::TakeThenHangUp => None,
+            | Self::TakeThenHangUp
+            | Self::TakeThenPause(_) => None,
         }
     }
 }

@@ -1,6 +1,7 @@
-//! How fast records become durable, are checked and are found, on the disk of a given folder.
+//! How fast records become durable, are checked and are found, on the disk of a given folder. Several numbers of records
+//! stand beside each other: that is what grows, and how.
 //!
-//! `cargo run --release -p audit --example bench -- [FOLDER [RECORDS]]`
+//! `cargo run --release -p audit --example bench -- [FOLDER [RECORDS…]]`
 #![forbid(unsafe_code)]
 
 use audit::{
@@ -19,15 +20,49 @@ const NOW: Timestamp = Timestamp(1_760_000_000_000);
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
-    let records: u64 = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
-    let home = folder.join(format!("hardshell-audit-bench-{}", std::process::id()));
-    std::fs::create_dir(&home)?;
-    let result = measure(&home, records);
-    std::fs::remove_dir_all(&home)?;
-    result
+    let mut sizes: Vec<u64> = arguments.map(|text| text.parse()).collect::<Result<_, _>>()?;
+    if sizes.is_empty() {
+        sizes.push(1_000_000);
+    }
+    let mut table = Table::default();
+    for records in &sizes {
+        let home = folder.join(format!("hardshell-audit-bench-{}-{records}", std::process::id()));
+        std::fs::create_dir(&home)?;
+        let result = measure(&home, *records, &mut table);
+        std::fs::remove_dir_all(&home)?;
+        result?;
+    }
+    table.print(&sizes);
+    Ok(())
 }
 
-fn measure(home: &Path, records: u64) -> Result<(), Box<dyn Error>> {
+/// What was measured: the rows in their order, a value for each number of records.
+#[derive(Default)]
+struct Table {
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl Table {
+    fn row(&mut self, name: &str, value: &str) {
+        match self.rows.iter_mut().find(|(known, _)| known == name) {
+            Some((_, values)) => values.push(value.to_string()),
+            None => self.rows.push((name.to_string(), vec![value.to_string()])),
+        }
+    }
+
+    #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
+    fn print(&self, sizes: &[u64]) {
+        let heads: Vec<String> = sizes.iter().map(|records| format!("{records} records")).collect();
+        println!("| what | {} |", heads.join(" | "));
+        println!("|---|{}", "---|".repeat(heads.len()));
+        for (name, values) in &self.rows {
+            println!("| {name} | {} |", values.join(" | "));
+        }
+    }
+}
+
+fn measure(home: &Path, records: u64, table: &mut Table) -> Result<(), Box<dyn Error>> {
+    let mut row = |name: &str, value: &str| table.row(name, value);
     let key = KeySource::File(home.join("audit.key"));
     let (log, _) = Log::open(&home.join("audit"), &key, Arc::new(NothingSecret), NOW)?;
     let log = Arc::new(log);
@@ -37,7 +72,7 @@ fn measure(home: &Path, records: u64) -> Result<(), Box<dyn Error>> {
     let mut rates = Vec::new();
     for writers in [1, 64] {
         let (rate, count) = durable_rate(&runtime, &log, writers)?;
-        row(&format!("durable records/s, {writers} writers"), &format!("{rate:.0} ({count} records)"));
+        row(&format!("durable records/s, {writers} writers"), &format!("{rate:.0} ({count})"));
         rates.push(rate);
     }
     if let [one, many] = rates.as_slice() {
@@ -45,13 +80,13 @@ fn measure(home: &Path, records: u64) -> Result<(), Box<dyn Error>> {
     }
     let started = Instant::now();
     fill(&runtime, &log, records)?;
-    row(&format!("{records} records, 1024 writers"), &format!("{:.1} s", started.elapsed().as_secs_f64()));
-    check(&log, "verify, plain segments")?;
+    row("all of them, 1024 writers", &format!("{:.1} s", started.elapsed().as_secs_f64()));
+    row("verify, plain segments", &check(&log)?);
     let started = Instant::now();
     let tidied = log.tidy(Retention::default(), NOW)?;
     let each = started.elapsed().as_secs_f64() / f64::from(u32::try_from(tidied.packed.max(1))?);
     row("pack and index one segment", &format!("{each:.2} s ({} segments)", tidied.packed));
-    check(&log, "verify, packed segments")?;
+    row("verify, packed segments", &check(&log)?);
     let session = format!("s{}", records / 3).parse()?;
     let none = Filter::default;
     for (name, filter) in [
@@ -70,7 +105,7 @@ fn measure(home: &Path, records: u64) -> Result<(), Box<dyn Error>> {
         let started = Instant::now();
         let found = query(log.folder(), &filter, 50)?;
         let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-        row(&format!("query: {name}"), &format!("{milliseconds:.1} ms ({} found)", found.records.len()));
+        row(&format!("query: {name}"), &format!("{milliseconds:.1} ms ({})", found.records.len()));
     }
     log.close();
     drop(log);
@@ -145,7 +180,7 @@ fn fill(runtime: &tokio::runtime::Runtime, log: &Arc<Log>, records: u64) -> Resu
     Ok(())
 }
 
-fn check(log: &Log, name: &str) -> Result<(), Box<dyn Error>> {
+fn check(log: &Log) -> Result<String, Box<dyn Error>> {
     let (started, before) = (Instant::now(), cpu_time()?);
     let report = verify(log.folder(), log.public_key(), Against::default(), &mut |_| Go::On)?;
     let seconds = started.elapsed().as_secs_f64();
@@ -153,8 +188,7 @@ fn check(log: &Log, name: &str) -> Result<(), Box<dyn Error>> {
     let megabytes = f64::from(u32::try_from(report.bytes / 1000)?) / 1000.0;
     assert!(report.is_intact(), "{:?}", report.fault);
     let (rate, of_core) = (megabytes / seconds, megabytes / busy);
-    row(name, &format!("{rate:.0} MB/s, {of_core:.0} MB a second of its core ({megabytes:.0} MB)"));
-    Ok(())
+    Ok(format!("{rate:.0} MB/s, {of_core:.0} MB a second of its core ({megabytes:.0} MB)"))
 }
 
 fn entry(number: u64) -> Entry {
@@ -185,9 +219,4 @@ fn entry(number: u64) -> Entry {
 #[expect(clippy::expect_used, reason = "a number makes a good name")]
 fn session(number: u64) -> domain::SessionId {
     format!("s{number}").parse().expect("a session id of letters and digits")
-}
-
-#[expect(clippy::print_stdout, reason = "the table is what this program is for")]
-fn row(name: &str, value: &str) {
-    println!("| {name:<34} | {value:<44} |");
 }

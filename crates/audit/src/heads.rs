@@ -35,6 +35,11 @@ impl Heads {
         self.voids.get(&number).copied()
     }
 
+    /// The index of the newest segment that has its first record: a failing disk leaves others behind it.
+    pub(crate) fn newest(&self, segments: &[SegmentFile]) -> usize {
+        segments.iter().rposition(|file| self.first.contains_key(&file.number)).unwrap_or(0)
+    }
+
     /// The index of the newest segment that begins at or before `seq`.
     pub(crate) fn segment_of(&self, seq: Seq, segments: &[SegmentFile]) -> usize {
         let begins_before =

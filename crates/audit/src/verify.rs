@@ -91,13 +91,14 @@ pub fn verify(
     let segments = Folder::at(folder)?.segments()?;
     let heads = Heads::read(&segments)?;
     let from = against.since.map_or(0, |since| heads.segment_of(since.seq, &segments));
+    let last = heads.newest(&segments).saturating_sub(from);
     let mut walk = Walk::new(key, against, heads);
     let files = segments.get(from..).unwrap_or_default();
     std::thread::scope(|scope| {
         let ahead = Ahead::start(scope, files);
         for (done, file) in files.iter().enumerate() {
             let Some(read) = ahead.next(done) else { break };
-            if let Err(fault) = walk.segment(file, &read?, done.saturating_add(1) == files.len()) {
+            if let Err(fault) = walk.segment(file, &read?, done >= last) {
                 walk.report.fault = Some(fault);
                 break;
             }

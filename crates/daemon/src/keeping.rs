@@ -50,6 +50,10 @@ impl Keeping {
 
     /// Packs, prunes and checks the log; somebody who changed it locks the house.
     fn look_after_log(&self, since: Option<Checkpoint>) -> Option<Checkpoint> {
+        if self.log.state() != audit::State::Writing {
+            // What the disk did not take is closed by the next record that it does; until then there is nothing to pack.
+            return since;
+        }
         let now = (gateway::clock())();
         if let Err(error) = self.log.tidy(self.config.audit.retention(), now) {
             tracing::error!(%error, "the audit log could not be tidied");

@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
                 Ok(_) | Err(_) => {
                     let rest = bytes.get(offset..).unwrap_or_default();
                     if is_last && void.is_none() && is_torn_write(rest) {
-                        self.report.open_tear = Some(void_of(file.number, offset, rest.len()));
+                        self.report.open_tear.get_or_insert(void_of(file.number, offset, rest.len()));
                         break;
                     }
                     let part = line.head.err().map_or("end", |malformed| malformed.part);
@@ -93,7 +93,7 @@ impl<'a> Walk<'a> {
             if !is_last {
                 return Err(self.fault_here(file, 0, Wrong::BadHeader));
             }
-            self.report.open_tear = Some(void_of(file.number, 0, 0));
+            self.report.open_tear.get_or_insert(void_of(file.number, 0, 0));
         }
         self.report.bytes = self.report.bytes.saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
         if let Some(offset) = void {

@@ -6,6 +6,7 @@ use audit::{Against, Error, KeySource, Kind, Log, NothingSecret, Record, Seq, Wr
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -127,6 +128,36 @@ async fn a_tail_torn_at_any_byte_is_closed_and_nothing_whole_is_lost() {
         );
         fs::remove_dir_all(&folder).unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_a_failing_disk_leaves_at_the_end_is_no_change_by_somebody() {
+    let house = House::new();
+    let (log, _) = house.open(NOW);
+    note(&log, "before", NOW).await;
+    let key = log.public_key();
+    drop(log);
+    let first = segments(&house.folder()).pop().unwrap();
+    let header = lines(&first).remove(0);
+    // A record that was cut short, a segment that got no byte, one that got half its header.
+    let mut file = fs::File::options().append(true).open(&first).unwrap();
+    file.write_all(&header[..30]).unwrap();
+    for (name, bytes) in [("segment-00000002.jsonl", &[][..]), ("segment-00000003.jsonl", &header[..20])] {
+        let path = house.folder().join(name);
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let report = house.verify(key);
+    assert_eq!((report.fault, report.open_tear.map(|void| void.segment)), (None, Some(1)));
+    let (log, opened) = house.open(NOW);
+    assert_eq!((opened.torn.len(), opened.damaged.len()), (3, 0));
+    note(&log, "after", NOW).await;
+    log.close();
+    let report = house.verify(key);
+    assert_eq!((report.fault, report.closed.len(), report.open_tear), (None, 3, None));
+    // What is closed on record must stay, even without a byte in it.
+    fs::remove_file(house.folder().join("segment-00000002.jsonl")).unwrap();
+    assert!(house.verify(key).fault.is_some());
 }
 
 #[tokio::test]

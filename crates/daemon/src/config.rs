@@ -14,11 +14,13 @@ pub use hosts::{HostProtocol, SandboxHost};
 pub use keeping::{AuditSection, BackupSection};
 pub use problem::{ConfigProblem, Place};
 pub use receivers::{Confirm, ReceiverKind, ShippingSection, Signal};
-pub use secrets::{HashicorpSection, ProgramSection, SecretSection, SecretStores};
+pub use secrets::{
+    AwsSection, ClientLoginWord, HashicorpSection, OAuth2Section, ProgramSection, SecretSection, SecretStores,
+};
 
 use crate::keys::VaultSection;
 use models::ModelConfig;
-use policy::{Actions, Files, Limits, Mail, Models, Settings, Shell, Sources, TierWord, Tiers, Web};
+use policy::{Actions, Files, Limits, Mail, Settings, Shell, Sources, TierWord, Tiers, Web};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -330,7 +332,6 @@ impl Config {
             actions: self.actions.clone(),
             tiers,
             sources: self.sources.clone(),
-            models: Models::default(),
             limits: self.limits.clone(),
         }
     }

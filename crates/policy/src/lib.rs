@@ -39,8 +39,8 @@ pub use mandate::{
 pub use permit::{Binding, Expired, Permit, Uses};
 pub use provenance::{Provenance, QueryResult, Record, Selection, TrustedText, strangers_in};
 pub use settings::{
-    Actions, Confirm, Files, Glob, Limits, Mail, ModelPlace, Models, Profile, Settings, Shell, ShellMode,
-    Sources, TierWord, Tiers, Web, WebMode,
+    Actions, Confirm, Files, Glob, Limits, Mail, Profile, Settings, Shell, ShellMode, Sources, TierWord,
+    Tiers, Web, WebMode,
 };
 pub use show::{Finding, ShownRule};
 pub use standing::{StandingRule, StandingScope};

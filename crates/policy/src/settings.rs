@@ -3,7 +3,7 @@
 //! Each has a plain meaning and is translated to Cedar, which `hardshell policy show` prints. An unknown key is an
 //! error: a rule with a slip of the pen must not be a rule that is not there.
 
-use domain::{Effect, SourceKind, Tier};
+use domain::{Effect, Tier};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,8 +26,6 @@ pub struct Settings {
     pub tiers: Tiers,
     /// How far sources are believed.
     pub sources: Sources,
-    /// What models are cleared for.
-    pub models: Models,
     /// How often things may happen.
     pub limits: Limits,
 }
@@ -222,15 +220,6 @@ pub struct Sources {
     pub internal_senders: Vec<String>,
 }
 
-/// `[models]`, the part the policy reads: what each model is cleared for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Models {
-    /// By the model's name: the highest tier it may be shown. Without an entry: high for a model on this machine,
-    /// medium for any other.
-    pub clearance: BTreeMap<String, TierWord>,
-}
-
 /// `[limits]`: how often things may happen before Hardshell asks or stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -268,44 +257,6 @@ impl Settings {
     pub fn from_toml(text: &str) -> Result<Self, Box<toml::de::Error>> {
         toml::from_str(text).map_err(Box::new)
     }
-
-    /// What a model called `name` is cleared for.
-    #[must_use]
-    pub fn clearance_of_model(&self, name: &str, place: ModelPlace) -> Tier {
-        match (self.models.clearance.get(name), place) {
-            (Some(word), ModelPlace::Here | ModelPlace::Elsewhere) => (*word).into(),
-            (None, ModelPlace::Here) => Tier::High,
-            (None, ModelPlace::Elsewhere) => Tier::Medium,
-        }
-    }
-
-    /// How far a stranger's text of this source may be believed, and how confidential a value of it is, before any
-    /// field of a manifest and any rule of `[tiers]` is looked at (DESIGN.md §5, the table of sources).
-    #[must_use]
-    pub fn default_tier(kind: SourceKind) -> Tier {
-        match kind {
-            SourceKind::Owner | SourceKind::Web => Tier::Low,
-            SourceKind::Config
-            | SourceKind::Person
-            | SourceKind::Quote
-            | SourceKind::Mail
-            | SourceKind::File
-            | SourceKind::Command
-            | SourceKind::Host
-            | SourceKind::Tool
-            | SourceKind::Memory
-            | SourceKind::Model => Tier::Medium,
-        }
-    }
-}
-
-/// Where a model runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ModelPlace {
-    /// On this machine.
-    Here,
-    /// At a provider.
-    Elsewhere,
 }
 
 impl Actions {

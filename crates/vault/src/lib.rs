@@ -6,21 +6,18 @@
 //! - [`Vault::open`] opens `vault.db` in a home, and makes it at the first run. [`KeySource`] says where the key is.
 //! - [`Vault::set`], [`Vault::stage`], [`Vault::promote`], [`Vault::remove`] and [`Vault::list`] keep the secrets.
 //! - [`Vault::attach`] gives a secret that is kept elsewhere ([`SecretRef`]) a name here; only its name is written.
-//! - [`harden_process`] keeps the memory of this process out of core dumps, debuggers and swap.
 #![forbid(unsafe_code)]
 
 mod codec;
 mod error;
 mod files;
 mod key;
-mod process;
 mod reference;
 mod text;
 mod vault;
 
 pub use error::Error;
 pub use key::KeySource;
-pub use process::{Hardening, harden_process};
 pub use reference::{ReferenceError, SecretRef};
 pub use text::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, SecretText};
 pub use vault::{About, Entry, Known, Vault, Warning};

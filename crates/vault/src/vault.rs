@@ -114,7 +114,6 @@ impl Vault {
     }
 
     /// First half of a rotation: keeps `value` beside the present one, which stays in use until [`Vault::promote`].
-    /// [`Vault::with_staged`] lends the new one for the call that proves it.
     ///
     /// # Errors
     ///
@@ -229,26 +228,6 @@ impl Vault {
             let value = state.lend(name, host)?;
             state.uses.insert(name.clone(), Use { when: now(), by: shortened(by) });
             value
-        };
-        Ok(borrow(&value))
-    }
-
-    /// Lends the staged value of a secret, for the call that proves it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Vault::with`], and [`Error::NothingStaged`].
-    pub fn with_staged<T>(
-        &self,
-        name: &SecretName,
-        host: &Host,
-        borrow: impl FnOnce(&str) -> T,
-    ) -> Result<T, Error> {
-        let value = {
-            let mut state = self.state()?;
-            state.value(name, host)?;
-            let staged = stored(&mut state, name)?.staged.clone();
-            staged.ok_or_else(|| Error::NothingStaged { name: name.clone() })?
         };
         Ok(borrow(&value))
     }

@@ -41,8 +41,6 @@ fn the_guides_own_examples_can_be_said() {
         [shell]
         mode = "allowlist"
         allowed = ["python", "node"]
-        [models.clearance]
-        local = "high"
         [tiers.paths]
         "~/Documents/clients/**" = "high"
     "#;

@@ -32,12 +32,6 @@ impl ChangeSet {
     pub fn is_plain(&self) -> bool {
         self.bytes < LARGE_BYTES && self.changes.iter().all(|change| change.concerns.is_empty())
     }
-
-    /// Whether the new files are more than a command is expected to leave.
-    #[must_use]
-    pub fn is_large(&self) -> bool {
-        self.bytes >= LARGE_BYTES
-    }
 }
 
 /// One change.

@@ -633,6 +633,10 @@ fn a_reply_to_the_owner_is_free_and_to_others_only_what_is_low() {
     assert_eq!(policy("").decide(reply(), &guest).verdict(), Verdict::Ask);
     guest.label = Label::new(Integrity::Untrusted, Tier::Low, Source::new(SourceKind::Person, "g"));
     assert_eq!(policy("").decide(reply(), &guest).verdict(), Verdict::Allow);
+    // The house tells what it knows by itself.
+    let mut house = facts("due", Label::owner());
+    house.principal = Principal::house();
+    assert_eq!(policy("").decide(reply(), &house).verdict(), Verdict::Allow);
 }
 
 #[test]

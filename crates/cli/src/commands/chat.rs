@@ -8,8 +8,8 @@ use crate::problem::Problem;
 use crate::{root, show};
 use daemon::{Options, Running};
 use gateway::wire::{
-    Accepted, Event, NewCeiling, NewMessage, NewSession, ServerFrame, Session, TaskState, Tier, Transcript,
-    Verdict,
+    Accepted, Event, NewCeiling, NewMessage, NewSession, Proof, ProofState, ServerFrame, Session, Status,
+    TaskState, Tier, Transcript, Verdict,
 };
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -23,9 +23,12 @@ pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
         root::leave(&home)?;
         show::note("Hardshell is not running: starting it for this chat");
         Some(
-            Running::start_asking(Options { home, port: Some(0), theatre: None }, crate::hidden::passphrase)
-                .await
-                .map_err(Box::new)?,
+            Running::start_asking(
+                Options { home, port: Some(0), theatre: None, log: daemon::LogRedaction::default() },
+                crate::hidden::passphrase,
+            )
+            .await
+            .map_err(Box::new)?,
         )
     };
     let result = talk(common, arguments, &client).await;
@@ -64,6 +67,11 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
             waiting.questions.len()
         ));
         crate::commands::approvals::digest(&waiting).iter().for_each(|line| show::note(line));
+    }
+    let status: Status = client.get("/api/v1/status").await?;
+    let due = |proof: &&Proof| proof.name == "vault.age" && proof.state != ProofState::Holds;
+    if let Some(due) = status.proofs.iter().find(due) {
+        show::note(&show::printable(&format!("due: {}", due.detail)));
     }
     loop {
         if std::io::stdin().is_terminal() {

@@ -1,9 +1,13 @@
 //! Secrets that are kept elsewhere: read from their stores and lent to the vault of this process, under names of ours.
 
+mod aws;
 mod hashicorp;
+mod oauth2;
 mod program;
 
+pub use aws::{Aws, AwsKey, Clock};
 pub use hashicorp::{Hashicorp, HashicorpLogin};
+pub use oauth2::{ClientLogin, OAuth2, Refused};
 pub use program::Programs;
 
 use domain::SecretName;
@@ -17,7 +21,7 @@ const REFRESH: Duration = Duration::from_secs(15 * 60);
 const RETRY: Duration = Duration::from_secs(60);
 
 /// A secret that is kept elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Kept {
     /// What it is called here.
     pub name: SecretName,
@@ -25,6 +29,8 @@ pub struct Kept {
     pub from: SecretRef,
     /// Where it may go, and what it is for.
     pub about: About,
+    /// Where it comes from when it is an access token, and `from` its refresh token.
+    pub oauth2: Option<Arc<OAuth2>>,
 }
 
 /// A secret cannot be read from where it is kept.
@@ -56,6 +62,8 @@ pub enum SecretsError {
 pub struct Stores {
     /// A `HashiCorp` Vault or `OpenBao`.
     pub hashicorp: Option<Hashicorp>,
+    /// AWS Secrets Manager.
+    pub aws: Option<Aws>,
     /// Programs that print secrets.
     pub programs: Programs,
 }
@@ -66,13 +74,20 @@ pub struct Keeper {
     vault: Arc<Vault>,
     stores: Stores,
     kept: Vec<Kept>,
+    refused: Arc<Refused>,
 }
 
 impl Keeper {
     /// Keeps `kept` fresh in `vault`.
     #[must_use]
     pub fn new(vault: Arc<Vault>, stores: Stores, kept: Vec<Kept>) -> Self {
-        Self { vault, stores, kept }
+        Self { vault, stores, kept, refused: Arc::default() }
+    }
+
+    /// The same, where tokens that `refused` hears of are got anew.
+    #[must_use]
+    pub fn hearing(self, refused: Arc<Refused>) -> Self {
+        Self { refused, ..self }
     }
 
     /// Reads every secret once. From here on each is redacted, and lent to its hosts.
@@ -82,7 +97,14 @@ impl Keeper {
     /// [`SecretsError`] of the first that cannot be read; those before it are attached.
     pub async fn fetch(&self) -> Result<(), SecretsError> {
         for kept in &self.kept {
-            let Kept { name, from, about } = kept;
+            let Kept { name, from, about, oauth2 } = kept;
+            if let Some(oauth2) = oauth2 {
+                if oauth2.is_due(self.refused.take(name)) {
+                    let token = oauth2.fetch(from).await?;
+                    self.vault.attach_fetched(name, from, token, about.clone())?;
+                }
+                continue;
+            }
             match from {
                 SecretRef::Environment(_) | SecretRef::File(_) => {
                     self.vault.attach(name, from, about.clone())?
@@ -108,7 +130,10 @@ impl Keeper {
         }
         let mut wait = self.patience();
         loop {
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.refused.heard() => {}
+            }
             if let Some(hashicorp) = &self.stores.hashicorp {
                 hashicorp.renew().await;
             }
@@ -124,8 +149,13 @@ impl Keeper {
 
     /// Half of the shortest lease, so that one failure costs nothing.
     fn patience(&self) -> Duration {
+        let tokens = self.kept.iter().filter_map(|kept| kept.oauth2.as_ref()?.lease());
         let lease = self.stores.hashicorp.as_ref().and_then(Hashicorp::lease);
-        lease.map_or(REFRESH, |lease| (lease / 2).clamp(Duration::from_secs(1), REFRESH))
+        lease
+            .into_iter()
+            .chain(tokens)
+            .min()
+            .map_or(REFRESH, |lease| (lease / 2).clamp(Duration::from_secs(1), REFRESH))
     }
 
     async fn read(&self, from: &SecretRef) -> Result<SecretText, SecretsError> {
@@ -139,10 +169,11 @@ impl Keeper {
                 store.read(from, mount, path, field).await
             }
             SecretRef::Program(name) => self.stores.programs.read(from, name).await,
-            SecretRef::Vault(_)
-            | SecretRef::Environment(_)
-            | SecretRef::File(_)
-            | SecretRef::AwsSecretsManager { .. } => {
+            SecretRef::AwsSecretsManager { name, field } => {
+                let store = self.stores.aws.as_ref().ok_or_else(|| none("`aws`"))?;
+                store.read(from, name, field.as_deref()).await
+            }
+            SecretRef::Vault(_) | SecretRef::Environment(_) | SecretRef::File(_) => {
                 Err(SecretsError::Store { from: from.clone(), reason: "nothing here reads it".to_string() })
             }
         }

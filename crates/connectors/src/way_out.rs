@@ -30,6 +30,8 @@ const TRUST_VARIABLES: [&str; 9] = [
     "AWS_CA_BUNDLE",
     "npm_config_cafile",
 ];
+/// Where programs of AWS look for the id of a key. Its stand-in is that of the key itself.
+const AWS_KEY_ID_VARIABLE: &str = "AWS_ACCESS_KEY_ID";
 /// Where distributions keep the authorities that everyone trusts.
 const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -80,6 +82,8 @@ pub struct StandIn {
     pub variable: String,
     /// The header that the program sends it in.
     pub header: HeaderName,
+    /// The id of the AWS key that the secret is: what a program signs with the stand-in is signed anew.
+    pub aws_key_id: Option<String>,
 }
 
 /// A command cannot be given its way out.
@@ -159,7 +163,7 @@ impl WayOut {
             for open in named {
                 rules.add(open.rule(host, *port));
                 is_read |= !open.methods.is_empty() || !open.paths.is_empty();
-                if let Some(StandIn { secret, variable, header }) = &open.stand_in {
+                if let Some(StandIn { secret, variable, header, aws_key_id }) = &open.stand_in {
                     is_read = true;
                     let binding = Binding {
                         host: host.clone(),
@@ -167,8 +171,13 @@ impl WayOut {
                         methods: open.methods.clone(),
                         path: "/".to_string(),
                         header: header.clone(),
+                        aws_key_id: aws_key_id.clone(),
                     };
-                    spec.environment.set(variable, placeholders.add(secret.clone(), binding)?.as_str())?;
+                    let text = placeholders.add(secret.clone(), binding)?.as_str();
+                    spec.environment.set(variable, text)?;
+                    if aws_key_id.is_some() {
+                        spec.environment.set(AWS_KEY_ID_VARIABLE, text)?;
+                    }
                 }
             }
         }

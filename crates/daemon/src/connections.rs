@@ -2,6 +2,7 @@
 
 use crate::lockdown::Switch;
 use audit::{Entry, Event, Log, ProofState, SecretAct, Subject};
+use connectors::secrets::Refused;
 use domain::{EffectKey, Host, Principal, RuleHit, SecretName, TaskId, Verdict};
 use egress::{Observer, Record, Stage};
 use futures_util::future::join_all;
@@ -12,6 +13,8 @@ use vault::Vault;
 
 /// How many records may wait for the log. Those beyond it are counted, and the count is put on record.
 const WAITING_MAX: usize = 16_384;
+/// The status of an answer to a secret that is not good, or not any more (RFC 9110 §15.5.2).
+const UNAUTHORIZED: u16 = 401;
 /// How many are written at a time.
 const TOGETHER_MAX: usize = 256;
 /// The control that fails when connections were not recorded one by one.
@@ -38,6 +41,7 @@ pub struct Connections {
     missed: Arc<AtomicU64>,
     switch: Switch,
     vault: Arc<Vault>,
+    refused: Arc<Refused>,
 }
 
 impl Connections {
@@ -47,7 +51,13 @@ impl Connections {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let missed = Arc::new(AtomicU64::new(0));
         tokio::spawn(write(log, clock, waiting, Arc::clone(&missed)));
-        Self { queue, missed, switch, vault }
+        Self { queue, missed, switch, vault, refused: Arc::default() }
+    }
+
+    /// The same, which tells `refused` of secrets that a server did not take.
+    #[must_use]
+    pub fn telling(self, refused: Arc<Refused>) -> Self {
+        Self { refused, ..self }
     }
 
     /// Returns when everything that was reported so far is on record.
@@ -76,6 +86,9 @@ impl Connections {
 impl Observer for Connections {
     fn observe(&self, record: &Record) {
         self.alarm(record);
+        if record.stage == (Stage::Closed { status: Some(UNAUTHORIZED) }) && !record.secrets.is_empty() {
+            self.refused.tell(&record.secrets);
+        }
         if !entries(record).is_empty()
             && self.queue.try_send(Waiting::Record(Box::new(record.clone()))).is_err()
         {

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use domain::{Host, SecretName};
 use http::header::{AUTHORIZATION, COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use vault::Vault;
 use zeroize::Zeroizing;
 
@@ -45,6 +45,11 @@ pub enum Place {
     Query {
         /// Its name.
         name: String,
+    },
+    /// In the signature that the `Authorization` header claims, of AWS in version 4, as the key of this id.
+    Aws {
+        /// The key's id.
+        key_id: String,
     },
     /// In the path, instead of this marker, which stands there exactly once: `/bot__token__/getMe`.
     Path {
@@ -90,15 +95,16 @@ pub(crate) fn dress(
         let failed = |reason| Error::Request { destination: request.url.authority(), reason };
         let host =
             host.ok_or_else(|| failed("a secret goes only to a host with a name, not to a bare address"))?;
-        let added =
-            vault.with(&credential.secret, host, who, |secret| dressed.add(&credential.place, secret))?;
+        let added = vault.with(&credential.secret, host, who, |secret| {
+            dressed.add(&credential.place, &request.method, secret)
+        })?;
         added.map_err(failed)?;
     }
     Ok(dressed)
 }
 
 impl Dressed<Bytes> {
-    fn add(&mut self, place: &Place, secret: &str) -> Result<(), &'static str> {
+    fn add(&mut self, place: &Place, method: &Method, secret: &str) -> Result<(), &'static str> {
         match place {
             Place::Bearer => self.header(&AUTHORIZATION, &["Bearer ", secret]),
             Place::Basic { user } => {
@@ -126,6 +132,9 @@ impl Dressed<Bytes> {
             Place::Query { name } => {
                 self.url = self.url.with_query(name, secret);
                 Ok(())
+            }
+            Place::Aws { key_id } => {
+                crate::aws::sign((key_id, secret), method, &self.url, &mut self.headers, &self.body)
             }
             Place::Path { marker } => {
                 self.url = self

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod aws;
 mod body;
 mod client;
 mod connect;

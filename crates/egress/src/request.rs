@@ -127,6 +127,7 @@ impl Request {
             Place::Bearer
             | Place::Basic { .. }
             | Place::Cookie { .. }
+            | Place::Aws { .. }
             | Place::Query { .. }
             | Place::Path { .. }
             | Place::Body { .. } => None,

@@ -1,6 +1,8 @@
 //! The tools with real parts: real files, real programs in the real sandbox, real servers on loopback.
 
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod files;
@@ -14,6 +16,8 @@ mod imap;
 mod mail;
 #[cfg(test)]
 mod maildir;
+#[cfg(test)]
+mod oauth2;
 #[cfg(test)]
 mod secret_stores;
 #[cfg(test)]

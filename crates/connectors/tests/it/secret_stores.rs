@@ -158,7 +158,7 @@ fn hashicorp(house: &House, port: u16, namespace: Option<&'static str>, login: H
 
 fn kept(from: &str) -> Kept {
     let about = About { hosts: vec!["mail.test".parse().unwrap()], ..About::default() };
-    Kept { name: "mail".parse().unwrap(), from: from.parse().unwrap(), about }
+    Kept { name: "mail".parse().unwrap(), from: from.parse().unwrap(), about, oauth2: None }
 }
 
 fn lent(house: &House) -> Result<String, vault::Error> {
@@ -265,7 +265,7 @@ async fn a_program_s_first_line_is_the_secret() {
     let cat = |name: &str| vec!["cat".to_string(), folder.path().join(name).display().to_string()];
     programs.add("pass", cat("secret"), vec![folder.path().to_path_buf()]);
     programs.add("broken", cat("nothing"), vec![folder.path().to_path_buf()]);
-    let stores = || Stores { hashicorp: None, programs: programs.clone() };
+    let stores = || Stores { programs: programs.clone(), ..Stores::default() };
     let keeper = |from: &str| Keeper::new(Arc::clone(&house.vault), stores(), vec![kept(from)]);
     for (from, said) in [("exec://broken", "ended with 1"), ("exec://unknown", "names no `unknown`")] {
         let error = keeper(from).fetch().await.unwrap_err().to_string();

@@ -137,6 +137,7 @@ async fn a_stand_in_becomes_the_secret_on_its_way_to_its_host_alone() {
         secret: "mail".parse().unwrap(),
         variable: "MAIL_KEY".to_string(),
         header: header::AUTHORIZATION,
+        aws_key_id: None,
     };
     let keyed = OpenHost { stand_in: Some(stand_in), ..open("mail.test", port) };
     let machine = machine(vec![keyed, open("other.test", port)]).await;

@@ -7,6 +7,9 @@ use egress::{HeaderName, Method, Reach, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Where programs of AWS look for a key.
+const AWS_VARIABLE: &str = "AWS_SECRET_ACCESS_KEY";
+
 /// One of `[[sandbox.hosts]]`. A host that none names is reached over HTTPS, when the owner allows the call that names
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +39,10 @@ pub struct SandboxHost {
     /// The header that the program sends it in; `authorization` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
+    /// The id of the AWS key whose secret `secret` is: `AKIA…`. The command has stand-ins in `AWS_ACCESS_KEY_ID` and
+    /// `AWS_SECRET_ACCESS_KEY`, and what it signs with them is signed anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_key_id: Option<String>,
 }
 
 /// What may be spoken with a host.
@@ -99,7 +106,17 @@ impl SandboxHost {
         name: &OpenName,
         wrong: &impl Fn(String) -> StartError,
     ) -> Result<Option<StandIn>, StartError> {
-        let (secret, variable) = match (&self.secret, &self.variable) {
+        if let Some(id) = &self.aws_key_id {
+            if self.secret.is_none() || self.variable.is_some() || self.header.is_some() {
+                let why = "`aws_key_id` stands with `secret`, and without `variable` and `header`";
+                return Err(wrong(why.to_string()));
+            }
+            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                return Err(wrong("`aws_key_id` is no id of a key; write `AKIA…`".to_string()));
+            }
+        }
+        let aws = self.aws_key_id.as_ref().map(|_id| AWS_VARIABLE);
+        let (secret, variable) = match (&self.secret, self.variable.as_deref().or(aws)) {
             (None, None) => return Ok(None),
             (Some(secret), Some(variable)) => (secret, variable),
             (Some(_), None) | (None, Some(_)) => {
@@ -115,7 +132,8 @@ impl SandboxHost {
                 text.parse::<HeaderName>().map_err(|_bad| wrong(format!("`{text}` is no header")))?
             }
         };
-        Ok(Some(StandIn { secret: crate::hands::secret(secret)?, variable: variable.clone(), header }))
+        let (secret, variable) = (crate::hands::secret(secret)?, variable.to_string());
+        Ok(Some(StandIn { secret, variable, header, aws_key_id: self.aws_key_id.clone() }))
     }
 }
 
@@ -139,6 +157,12 @@ mod tests {
         );
         let stand_in = keyed.unwrap().stand_in.unwrap();
         assert_eq!((stand_in.variable.as_str(), stand_in.header), ("GH_TOKEN", header::AUTHORIZATION));
+        let aws = "host = \"sts.amazonaws.com\"\nsecret = \"secret://aws\"\naws_key_id = \"AKIDEXAMPLE\"";
+        let stand_in = open(aws).unwrap().stand_in.unwrap();
+        assert_eq!(
+            (stand_in.variable.as_str(), stand_in.aws_key_id.as_deref()),
+            (AWS_VARIABLE, Some("AKIDEXAMPLE"))
+        );
     }
 
     #[test]
@@ -151,6 +175,8 @@ mod tests {
             ("host = \"a.example\"\nsecret = \"secret://x\"", "stand together"),
             ("host = \"*.a.example\"\nsecret = \"secret://x\"\nvariable = \"X\"", "one host"),
             ("host = \"a.example\"\nsecret = \"sk-123456789\"\nvariable = \"X\"", "secret://NAME"),
+            ("host = \"a.example\"\naws_key_id = \"AKID\"", "`aws_key_id` stands with"),
+            ("host = \"a.example\"\nsecret = \"secret://x\"\naws_key_id = \"AK/ID\"", "no id of a key"),
         ] {
             let error = open(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -30,6 +30,8 @@ use tokio::time::timeout;
 const REQUEST_HEADERS_MAX: usize = 100;
 /// The largest head of a request, in bytes.
 const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// The largest body that is held to be signed, in bytes: what says its digest beforehand, as S3 does, is not held.
+const SIGNED_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What is between two programs and not for the far end (RFC 9110 §7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
@@ -178,10 +180,19 @@ async fn forward(
         .inspect_err(|error| tell(&mut trace, error))
         .map_err(|error| error.redacted(&redactor))?;
     let vault = shared.egress.vault();
-    let swapped = shared
-        .run
-        .placeholders
-        .swap(vault, &shared.run.who, &url, &head.method, &mut head.headers)
+    let placeholders = &shared.run.placeholders;
+    let (whole, incoming) = match placeholders.need_body(&head.headers) {
+        false => (Bytes::new(), incoming.boxed_unsync()),
+        true => {
+            let collected = Limited::new(incoming, SIGNED_BODY_BYTES_MAX).collect().await;
+            let reason = "its body is too large to be signed, or broke off";
+            let failed = |_| Error::Request { destination: url.authority(), reason };
+            let whole = collected.map_err(failed).inspect_err(|error| tell(&mut trace, error))?.to_bytes();
+            (whole.clone(), Full::new(whole).map_err(|never| match never {}).boxed_unsync())
+        }
+    };
+    let swapped = placeholders
+        .swap(vault, &shared.run.who, &url, &head.method, &mut head.headers, &whole)
         .inspect_err(|error| trace.refused("egress.secret", &error.to_string()))?;
     for secret in &swapped.misplaced {
         trace.misplaced(secret);
@@ -284,7 +295,7 @@ fn judge(
 }
 
 /// The body of a request on its way out. It breaks off where a known secret begins.
-fn outgoing(incoming: Incoming, redactor: &Redactor, url: &Url) -> Outgoing {
+fn outgoing(incoming: UnsyncBoxBody<Bytes, hyper::Error>, redactor: &Redactor, url: &Url) -> Outgoing {
     let watch = redactor.watch(url.destination.name());
     let state = (incoming, Some(watch), format!("{}:{}", url.destination, url.port));
     let pieces = futures_util::stream::try_unfold(state, |(mut incoming, watch, shown)| async move {

@@ -28,6 +28,8 @@ pub struct Binding {
     pub path: String,
     /// The header it stands in.
     pub header: HeaderName,
+    /// The id of the AWS key that the secret is: the placeholder stands for it, and what it signed is signed anew.
+    pub aws_key_id: Option<String>,
 }
 
 /// A text that is swapped for a secret on its way to one host. Given to a sandbox in a variable or file, in the place
@@ -60,7 +62,7 @@ impl Placeholder {
     }
 
     fn fits(&self, url: &Url, method: &Method) -> bool {
-        let Binding { host, port, methods, path, header: _ } = &self.binding;
+        let Binding { host, port, methods, path, header: _, aws_key_id: _ } = &self.binding;
         let prefix = format!("/{}", path.trim_matches('/'));
         let below = prefix == "/"
             || url.path().strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -73,20 +75,17 @@ impl Placeholder {
 }
 
 impl Placeholders {
-    /// Makes a placeholder for `secret`, good under `binding` alone.
+    /// Makes a placeholder for `secret`, good under `binding` alone, and under those it was made for before: a secret has
+    /// one in a run.
     ///
     /// # Errors
     ///
     /// [`Error::Setup`] when there is no randomness.
     pub fn add(&mut self, secret: SecretName, binding: Binding) -> Result<&Placeholder, Error> {
-        let mut random = [0; RANDOM_BYTES];
-        getrandom::fill(&mut random)
-            .map_err(|error| Error::Setup { reason: format!("draw random bytes: {error}") })?;
-        let mut text = String::from(PREFIX);
-        for byte in random {
-            // Writing to a String does not fail.
-            let _ = write!(text, "{byte:02x}");
-        }
+        let text = match self.0.iter().find(|one| one.secret == secret) {
+            Some(known) => known.text.clone(),
+            None => fresh_text()?,
+        };
         self.0.push(Placeholder { text, secret, binding });
         self.0.last().ok_or_else(|| Error::Setup { reason: "keep a placeholder".to_string() })
     }
@@ -96,7 +95,15 @@ impl Placeholders {
         self.0.iter().any(|one| destination.name() == Some(&one.binding.host) && port == one.binding.port)
     }
 
-    /// Puts secrets in the place of the placeholders that are good here. The request was judged already.
+    /// Whether a request is to be signed anew, with all of its body at hand.
+    pub(crate) fn need_body(&self, headers: &HeaderMap) -> bool {
+        let claims = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let signs = |one: &Placeholder| one.binding.aws_key_id.is_some() && claims.contains(&one.text);
+        self.0.iter().any(signs) && !headers.contains_key(crate::aws::PAYLOAD)
+    }
+
+    /// Puts secrets in the place of the placeholders that are good here. The request was judged already. `body` is
+    /// all of it where [`Placeholders::need_body`].
     pub(crate) fn swap(
         &self,
         vault: &Vault,
@@ -104,10 +111,19 @@ impl Placeholders {
         url: &Url,
         method: &Method,
         headers: &mut HeaderMap,
+        body: &[u8],
     ) -> Result<Swapped, Error> {
         let mut swapped = Swapped::default();
         let target = url.to_string();
-        for one in &self.0 {
+        // A signature comes last: it covers the others.
+        let (signing, plain): (Vec<_>, Vec<_>) =
+            self.0.iter().partition(|one| one.binding.aws_key_id.is_some());
+        for one in plain.into_iter().chain(signing) {
+            // One for the same secret may be good here where this one is not.
+            let fits = |other: &&Placeholder| other.text == one.text && other.fits(url, method);
+            if !one.fits(url, method) && self.0.iter().any(|other| fits(&other)) {
+                continue;
+            }
             let mut misplaced = target.contains(&one.text);
             let names: Vec<HeaderName> = headers.keys().cloned().collect();
             for name in names {
@@ -119,14 +135,18 @@ impl Placeholders {
                     misplaced = true;
                     continue;
                 }
-                let filled = vault
-                    .with(&one.secret, &one.binding.host, who, |secret| place.fill(&one.text, secret))?;
-                let mut value = filled.ok_or_else(|| Error::Request {
-                    destination: url.authority(),
-                    reason: "the secret has characters that a header cannot have",
-                })?;
-                value.set_sensitive(true);
-                headers.insert(name, value);
+                let lent = |secret: &str| {
+                    if let Some(key_id) = &one.binding.aws_key_id {
+                        return crate::aws::sign((key_id, secret), method, url, headers, body);
+                    }
+                    let filled = place.fill(&one.text, secret);
+                    let mut value = filled.ok_or("the secret has characters that a header cannot have")?;
+                    value.set_sensitive(true);
+                    headers.insert(name, value);
+                    Ok(())
+                };
+                let done = vault.with(&one.secret, &one.binding.host, who, lent)?;
+                done.map_err(|reason| Error::Request { destination: url.authority(), reason })?;
                 swapped.added.push(one.secret.clone());
             }
             if misplaced {
@@ -135,6 +155,18 @@ impl Placeholders {
         }
         Ok(swapped)
     }
+}
+
+fn fresh_text() -> Result<String, Error> {
+    let mut random = [0; RANDOM_BYTES];
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::Setup { reason: format!("draw random bytes: {error}") })?;
+    let mut text = String::from(PREFIX);
+    for byte in random {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
 }
 
 /// How a placeholder stands in a header's value.

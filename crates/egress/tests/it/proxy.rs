@@ -345,6 +345,7 @@ async fn a_placeholder_becomes_the_secret_in_its_one_place_only() {
         methods: vec![Method::GET],
         path: "/v1".to_string(),
         header: egress::header::AUTHORIZATION,
+        aws_key_id: None,
     };
     let text = placeholders.add(secret("api-key"), binding).unwrap().as_str().to_string();
     let rules = Rules::new()

@@ -1,14 +1,15 @@
 //! The live proofs of a house: made at every start and on demand, on record, and shown as they came out.
 
+use crate::bait::Given;
 use crate::decoy::After;
 use crate::in_force::{an_unsigned_permission_does_not_count, digest_of, rules_are_those_on_disk};
 use crate::state::HouseState;
 use audit::{Entry, Event, Log, Subject};
 use domain::{SessionId, Timestamp};
-use egress::Egress;
+use egress::{Egress, Redactor};
 use gateway::wire;
 use policy::Policy;
-use posture::{Cache, Proof, State};
+use posture::{Cache, Crash, Proof, State};
 use sandbox::Sandbox;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -96,14 +97,20 @@ async fn prove(
     clock: &broker::Clock,
 ) -> Vec<Proof> {
     let (now, policy) = (clock(), Arc::clone(&rules.policy));
-    let (walls, way_out, door, owners) = tokio::join!(
+    // With a cache it is a start, which takes the time of nobody's crashes.
+    let crash = if cache.is_some() { Crash::Closed } else { Crash::ClosedAndOpen };
+    let known = egress.redactor().unwrap_or_else(|_unreadable| Redactor::shapes_only());
+    let (walls, way_out, bait, core, door, owners) = tokio::join!(
         posture::the_walls_hold(sandbox, cache),
         posture::the_way_out_refuses(egress),
+        crate::bait::the_bait_stays(sandbox, &known, Given::StandIn),
+        posture::a_crash_leaves_no_core(sandbox, crash),
         crate::decoy::the_door_asks(Arc::clone(&policy), After::Stranger, Arc::clone(clock)),
         tokio::task::spawn_blocking(move || rules.are_the_owners()),
     );
     let mut proofs = walls;
     proofs.extend(way_out);
+    proofs.extend(bait);
     proofs.extend(door);
     match owners {
         Ok(owners) => proofs.extend(owners),
@@ -114,6 +121,7 @@ async fn prove(
         }),
     }
     proofs.extend(posture::the_process_is_closed());
+    proofs.push(core);
     proofs.push(posture::the_secrets_are_fresh(vault, now));
     match "proof".parse::<SessionId>() {
         Ok(session) => proofs.extend(posture::the_policy_asks(&policy, &session, now)),

@@ -43,6 +43,8 @@ pub enum Canary {
     WriteOutside,
     /// Connects to a server on the loopback of the host.
     ConnectLoopback,
+    /// Asks a name server on the loopback of the host.
+    AskNameServer,
     /// Connects to the metadata address of a cloud.
     ConnectMetadata,
     /// Connects to a unix socket of the host.
@@ -60,10 +62,10 @@ pub enum Canary {
 impl Canary {
     /// Every canary.
     #[rustfmt::skip]
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ReadKeys, Self::ReadVault, Self::ReadAuditLog, Self::ReadEnvironment, Self::WriteOutside,
-        Self::ConnectLoopback, Self::ConnectMetadata, Self::ConnectUnixSocket, Self::GainCapability,
-        Self::MakeNamespace, Self::OutliveTime, Self::PassMemory,
+        Self::ConnectLoopback, Self::AskNameServer, Self::ConnectMetadata, Self::ConnectUnixSocket,
+        Self::GainCapability, Self::MakeNamespace, Self::OutliveTime, Self::PassMemory,
     ];
 
     /// The name that reports use.
@@ -76,6 +78,7 @@ impl Canary {
             Self::ReadEnvironment => "read-environment",
             Self::WriteOutside => "write-outside",
             Self::ConnectLoopback => "connect-loopback",
+            Self::AskNameServer => "ask-name-server",
             Self::ConnectMetadata => "connect-metadata",
             Self::ConnectUnixSocket => "connect-unix-socket",
             Self::GainCapability => "gain-capability",
@@ -95,6 +98,7 @@ impl Canary {
             Self::ReadEnvironment => "read another process's environment",
             Self::WriteOutside => "write outside its folder",
             Self::ConnectLoopback => "connect to a server on this machine",
+            Self::AskNameServer => "ask a name server",
             Self::ConnectMetadata => "connect to a cloud's metadata address",
             Self::ConnectUnixSocket => "connect to a unix socket of this machine",
             Self::GainCapability => "gain a capability",
@@ -178,6 +182,30 @@ pub async fn outside(sandbox: &Sandbox) -> Result<Vec<Tried>, Error> {
         .map_err(std::io::Error::other)
         .and_then(|tried| tried)
         .map_err(|source| Error::Helper { source })
+}
+
+/// Whether a process that ends by a fault leaves a core: closed as [`crate::harden_self`] closes, or as it is.
+///
+/// # Errors
+///
+/// [`Error::Helper`] when it cannot be started.
+pub async fn leaves_core(sandbox: &Sandbox, closed: Closed) -> Result<bool, Error> {
+    let sandbox = sandbox.clone();
+    let kind = match closed {
+        Closed::Yes => "crash-closed",
+        Closed::No => "crash",
+    };
+    let left = tokio::task::spawn_blocking(move || Stage::set(&sandbox)?.leaves_core(kind));
+    left.await.map_err(std::io::Error::other).and_then(|left| left).map_err(|source| Error::Helper { source })
+}
+
+/// Whether a process closed itself before it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It did.
+    Yes,
+    /// It did not.
+    No,
 }
 
 /// What the result of [`outside`] may be kept under: the kernel's release and the helper's hash.

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rustix::net::sockopt::Timeout;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::{Resource, Rlimit};
 use rustix::thread::UnshareFlags;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,7 @@ pub(super) struct Decoys {
     pub(super) folder: PathBuf,
     pub(super) victim: u32,
     pub(super) port: u16,
+    pub(super) names: u16,
 }
 
 /// What every decoy holds.
@@ -41,14 +44,19 @@ pub(super) const DECOY: &[u8] = b"hardshell decoy";
 /// The variable that the victim holds it in.
 pub(super) const VICTIM_VARIABLE: &str = "HARDSHELL_DECOY";
 
-/// Runs one of `quick`, `time`, `memory`, `victim`; prints a line of JSON for each canary tried.
+/// What a name server is asked: the address of `decoy.invalid` (RFC 1035 §4.1).
+const QUESTION: &[u8] = b"HS\x01\0\0\x01\0\0\0\0\0\0\x05decoy\x07invalid\0\0\x01\0\x01";
+
+/// Runs one of `quick`, `time`, `memory`, `victim`, `crash`, `crash-closed`; prints a line of JSON for each canary tried.
 pub(crate) fn main(kind: &str, decoys: &str) -> ExitCode {
     let Ok(decoys) = serde_json::from_str::<Decoys>(decoys) else { return ExitCode::FAILURE };
     let outcome = match kind {
         "quick" => quick(&decoys),
         "time" => outlive(),
         "memory" => take_memory(),
-        "victim" => stay(),
+        "victim" => answer_names(),
+        "crash" => crash(),
+        "crash-closed" => crate::harden_self().map_err(io::Error::other).and_then(|()| crash()),
         _ => Err(io::ErrorKind::InvalidInput.into()),
     };
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -89,6 +97,7 @@ fn attempt(canary: Canary, decoys: &Decoys) -> Option<io::Result<()>> {
         Canary::ReadEnvironment => read(&PathBuf::from(format!("/proc/{}/environ", decoys.victim))),
         Canary::WriteOutside => std::fs::write(at("written"), DECOY),
         Canary::ConnectLoopback => connect_tcp(SocketAddrV4::new(Ipv4Addr::LOCALHOST, decoys.port)),
+        Canary::AskNameServer => ask_name_server(SocketAddrV4::new(Ipv4Addr::LOCALHOST, decoys.names)),
         Canary::ConnectMetadata => in_child(connect_metadata),
         Canary::ConnectUnixSocket => connect_unix(&at("socket")),
         Canary::GainCapability => in_child(gain_capability),
@@ -103,24 +112,51 @@ fn read(path: &std::path::Path) -> io::Result<()> {
     if found { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
-fn socket(family: AddressFamily) -> io::Result<OwnedFd> {
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+fn socket(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
     // The send timeout bounds `connect` too (socket(7)).
-    rustix::net::sockopt::set_socket_timeout(
-        &socket,
-        rustix::net::sockopt::Timeout::Send,
-        Some(CONNECT_MAX),
-    )?;
+    for way in [Timeout::Send, Timeout::Recv] {
+        rustix::net::sockopt::set_socket_timeout(&socket, way, Some(CONNECT_MAX))?;
+    }
     Ok(socket)
 }
 
+/// Asks in a datagram, and needs the answer.
+fn ask_name_server(server: SocketAddrV4) -> io::Result<()> {
+    let socket = socket(AddressFamily::INET, SocketType::DGRAM)?;
+    rustix::net::connect(&socket, &server)?;
+    rustix::io::write(&socket, QUESTION)?;
+    let mut answer = [0u8; QUESTION.len()];
+    let bytes = rustix::io::read(&socket, &mut answer)?;
+    if bytes == QUESTION.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Answers whoever asks on standard input, which is a socket, until it is killed.
+fn answer_names() -> io::Result<()> {
+    rustix::net::sockopt::set_socket_timeout(rustix::stdio::stdin(), Timeout::Recv, Some(STAY))?;
+    let mut question = [0u8; QUESTION.len()];
+    loop {
+        let flags = rustix::net::RecvFlags::empty();
+        let (bytes, _, from) = rustix::net::recvfrom(rustix::stdio::stdin(), &mut question, flags)?;
+        let (Some(from), Some(answer)) = (from, question.get(..bytes)) else { continue };
+        rustix::net::sendto(rustix::stdio::stdin(), answer, rustix::net::SendFlags::empty(), &from)?;
+    }
+}
+
+/// Ends by a fault, and asks for a core file where that may still be asked for.
+fn crash() -> io::Result<()> {
+    let most = rustix::process::getrlimit(Resource::Core).maximum;
+    rustix::process::setrlimit(Resource::Core, Rlimit { current: most, maximum: most })?;
+    std::process::abort()
+}
+
 fn connect_tcp(address: SocketAddrV4) -> io::Result<()> {
-    Ok(rustix::net::connect(socket(AddressFamily::INET)?, &address)?)
+    Ok(rustix::net::connect(socket(AddressFamily::INET, SocketType::STREAM)?, &address)?)
 }
 
 fn connect_unix(path: &std::path::Path) -> io::Result<()> {
     let address = rustix::net::SocketAddrUnix::new(path)?;
-    Ok(rustix::net::connect(socket(AddressFamily::UNIX)?, &address)?)
+    Ok(rustix::net::connect(socket(AddressFamily::UNIX, SocketType::STREAM)?, &address)?)
 }
 
 /// The metadata address of clouds. Where namespaces can be made it is given to a stand-in first, so that no cloud is
@@ -130,7 +166,7 @@ fn connect_metadata() -> io::Result<()> {
     if kernel::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET).is_ok() {
         kernel::loopback_address(*METADATA.ip())?;
         kernel::loopback_up()?;
-        let service = socket(AddressFamily::INET)?;
+        let service = socket(AddressFamily::INET, SocketType::STREAM)?;
         rustix::net::bind(&service, &METADATA)?;
         rustix::net::listen(&service, 1)?;
         return connect_tcp(METADATA);

@@ -1,9 +1,10 @@
 //! What canaries go after: decoys in a folder of their own, a server, a socket, a process.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,7 @@ pub(super) struct Stage {
     marker: String,
     victim: Child,
     server: TcpListener,
+    names: u16,
     _socket: UnixListener,
 }
 
@@ -58,19 +60,22 @@ impl Stage {
             std::fs::write(folder.join(name), DECOY)?;
         }
         let socket = UnixListener::bind(folder.join("socket"))?;
-        #[expect(clippy::disallowed_methods, reason = "a server of the canary's own, for the canary alone")]
-        let server = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
-        let decoys = Decoys { folder: folder.to_owned(), victim: 0, port: 0 };
+        #[expect(clippy::disallowed_methods, reason = "servers of the canary's own, for the canary alone")]
+        let (server, names) =
+            (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
+        let port_of_names = names.local_addr()?.port();
+        let decoys = Decoys { folder: folder.to_owned(), victim: 0, port: 0, names: 0 };
         let mut victim = Command::new(&helper.path);
         victim.args(arguments(&helper, "victim", &decoys)?).env_clear();
         victim.env(VICTIM_VARIABLE, String::from_utf8_lossy(DECOY).as_ref());
-        let victim = victim.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        Ok(Self { helper, folder: folder.to_owned(), marker, victim, server, _socket: socket })
+        victim.stdin(OwnedFd::from(names)).stdout(Stdio::null()).stderr(Stdio::null());
+        let (victim, names) = (victim.spawn()?, port_of_names);
+        Ok(Self { helper, folder: folder.to_owned(), marker, victim, server, names, _socket: socket })
     }
 
     fn decoys(&self) -> io::Result<Decoys> {
         let port = self.server.local_addr()?.port();
-        Ok(Decoys { folder: self.folder.clone(), victim: self.victim.id(), port })
+        Ok(Decoys { folder: self.folder.clone(), victim: self.victim.id(), port, names: self.names })
     }
 
     /// A canary as a sandboxed command.
@@ -133,6 +138,11 @@ impl Stage {
         let survivors = self.survivors();
         heard?;
         Ok(if survivors == 0 { Outcome::Stopped("nothing".to_owned()) } else { Outcome::Passed })
+    }
+
+    /// Whether a process that ends by a fault leaves a core.
+    pub(super) fn leaves_core(&self, kind: &str) -> io::Result<bool> {
+        Ok(self.bare(kind)?.current_dir(&self.folder).status()?.core_dumped())
     }
 
     fn left(&self) -> Vec<rustix::process::Pid> {

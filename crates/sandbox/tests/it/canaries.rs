@@ -1,5 +1,5 @@
 use sandbox::Level;
-use sandbox::canaries::{self, Canary, Outcome, Verdict};
+use sandbox::canaries::{self, Canary, Closed, Outcome, Verdict};
 
 use crate::house::{at_level, best};
 
@@ -43,5 +43,18 @@ async fn without_walls_the_canaries_say_so() {
     let verdict = |canary| results.iter().find(|result| result.canary == canary).unwrap().verdict;
     for canary in [Canary::ReadKeys, Canary::ReadVault, Canary::ReadAuditLog] {
         assert_eq!(verdict(canary), Verdict::Failed, "{results:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_closed_itself_leaves_no_core_where_another_does() {
+    let sandbox = best().await;
+    assert!(!canaries::leaves_core(&sandbox, Closed::Yes).await.unwrap());
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+    let most = rustix::process::getrlimit(rustix::process::Resource::Core).maximum;
+    // A plain name is a file in the folder of the process; what a program makes of a core is the machine's business.
+    let is_file = !pattern.starts_with(['|', '/']) && !pattern.trim().is_empty();
+    if is_file && most != Some(0) {
+        assert!(canaries::leaves_core(&sandbox, Closed::No).await.unwrap());
     }
 }

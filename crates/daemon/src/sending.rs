@@ -99,7 +99,7 @@ pub(crate) fn ailments(root: &Path, now: Timestamp) -> Result<Vec<Ailment>, Star
         let since = state.down_since.map(|since| now.since(Timestamp(since)));
         let mut add = |weight, what| {
             let mend = "hardshell audit shipping".to_string();
-            found.push(Ailment { name: "audit.shipping", weight, what, mend });
+            found.push(Ailment { name: "audit.shipping", weight, what, mend, fix: None });
         };
         if let Some(why) = &state.unknown {
             add(

@@ -1,8 +1,10 @@
 //! `hardshell doctor`: what of this home and around it is not as it should be, each with the command that mends it.
 //!
-//! It looks and changes nothing. Keys in the clear are named by their place and kind; none is ever shown.
+//! It looks and changes nothing, but for what a [`Fix`] is applied to. Keys in the clear are named by their place and kind; none is ever shown.
 
+mod fix;
 mod history;
+mod machine;
 mod places;
 
 use crate::keys::{FoundKey, read_keys};
@@ -14,7 +16,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use vault::{Vault, Warning};
 
+pub use fix::{Fix, FixError};
 pub use history::keys_in_git_history;
+pub use machine::{Machine, OpenPort};
 
 /// The largest file that is looked through line by line, in bytes.
 const LOOKED_AT_BYTES_MAX: u64 = 16 << 20;
@@ -32,6 +36,8 @@ pub struct Ailment {
     pub what: String,
     /// The command that mends it.
     pub mend: String,
+    /// What can be done about it without risk, and without asking anybody else.
+    pub fix: Option<Fix>,
 }
 
 /// How bad something is.
@@ -122,6 +128,7 @@ impl Patient {
                         path.display()
                     ),
                     mend: format!("chmod {wanted:04o} '{}'", path.display()),
+                    fix: Some(Fix::Mode { path, wanted }),
                 });
             }
         }
@@ -136,6 +143,7 @@ impl Patient {
             weight: Weight::Bad,
             what: format!("{}:{line} has what looks like a key in it", path.display()),
             mend: "hardshell secret set NAME --host HOST, and `secret://NAME` in its place; then replace the key at its service".to_string(),
+            fix: None,
         }
         };
         in_lines(&path, redactor).map(told).collect()
@@ -156,6 +164,7 @@ impl Patient {
                 weight: Weight::Bad,
                 what: format!("{}:{line} has what looks like a key in it", path.display()),
                 mend: "hardshell secret set NAME --host HOST, and take it out of the file; then replace the key at its service".to_string(),
+                fix: None,
             }
             };
             found.extend(in_lines(&path, redactor).map(told));
@@ -173,6 +182,7 @@ pub fn of_the_vault(vault: &Vault, now: Timestamp) -> Vec<Ailment> {
         weight: Weight::Note,
         what: format!("the secret {name} was taken out of use, and has no new value yet"),
         mend: format!("hardshell secret rotate {name}"),
+        fix: None,
     });
     let each = entries.iter().flat_map(|entry| {
         entry.warnings(now).into_iter().map(move |warning| {
@@ -187,6 +197,7 @@ pub fn of_the_vault(vault: &Vault, now: Timestamp) -> Vec<Ailment> {
                 weight,
                 what: format!("the secret {} {what}", entry.name),
                 mend: format!("hardshell secret rotate {}", entry.name),
+                fix: None,
             }
         })
     });
@@ -205,7 +216,7 @@ fn in_settings(name: &'static str, place: &Path, keys: &[FoundKey]) -> Option<Ai
         format!("hardshell secret import '{}' --only {} --host HOST", place.display(), first.called)
     };
     let what = format!("{} has keys in the clear: {}{more}", place.display(), called.join(", "));
-    Some(Ailment { name, weight: Weight::Bad, what, mend: command })
+    Some(Ailment { name, weight: Weight::Bad, what, mend: command, fix: None })
 }
 
 fn shell_history(path: &Path, line: usize) -> Ailment {
@@ -214,6 +225,7 @@ fn shell_history(path: &Path, line: usize) -> Ailment {
         weight: Weight::Bad,
         what: format!("{}:{line} has what looks like a key in it", path.display()),
         mend: format!("sed -i '{line}d' '{}', and replace the key at its service", path.display()),
+        fix: None,
     }
 }
 

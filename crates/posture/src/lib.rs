@@ -16,7 +16,7 @@ mod way_out;
 
 pub use judge::the_policy_asks;
 pub use keys::{FoundKey, KeysError, read_keys};
-pub use process::the_process_is_closed;
+pub use process::{Crash, a_crash_leaves_no_core, the_process_is_closed};
 pub use proof::{Proof, State};
 pub use secrets::the_secrets_are_fresh;
 pub use services::Service;

@@ -71,5 +71,6 @@ pub async fn keys_in_git_history(
         mend: format!(
             "replace the key at its service; then git -C '{place}' filter-repo --replace-text KEYS"
         ),
+        fix: None,
     }))
 }

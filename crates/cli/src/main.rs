@@ -18,6 +18,7 @@ mod theatre;
 
 use arguments::{Arguments, Command};
 use clap::Parser as _;
+use commands::doctor::Mending;
 use exit::Exit;
 use problem::Problem;
 use std::process::ExitCode;
@@ -49,7 +50,6 @@ fn main() -> ExitCode {
 /// secret is read. What the system refuses is reported by the proofs as off, so nothing is said twice here.
 fn harden() {
     let _refused = sandbox::harden_self();
-    let _granted = vault::harden_process();
 }
 
 async fn run(arguments: Arguments) -> Result<Exit, Problem> {
@@ -69,7 +69,14 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Backup { command } => commands::backup::run(&common, &command).await,
         Command::Incident { command } => commands::incident::run(&common, &command).await,
         Command::Session { command } => commands::session::run(&common, &command).await,
-        Command::Doctor => commands::doctor::run(&common).await,
+        Command::Doctor { only, fix, yes } => {
+            let mending = match (fix, yes) {
+                (false, _) => Mending::Nothing,
+                (true, false) => Mending::Asking,
+                (true, true) => Mending::Everything,
+            };
+            commands::doctor::run(&common, only, mending).await
+        }
         Command::Secret { command } => commands::secret::run(&common, &command).await,
         Command::Model { command } => commands::model::run(&common, &command).await,
         Command::Demo(demo) => commands::demo::run(&common, &demo).await,

@@ -53,6 +53,9 @@ pub enum Problem {
     /// The audit log cannot be read.
     #[error("read the audit log")]
     Audit(#[from] audit::Error),
+    /// What was done to a secret cannot be put on record.
+    #[error("put what is done to the secret on record")]
+    NotRecorded(#[from] daemon::NotRecorded),
     /// An attack cannot be played.
     #[error("play the attack")]
     Demo(#[from] Box<demo::DemoError>),
@@ -112,6 +115,7 @@ impl Problem {
             | Self::NoWelcome
             | Self::TooLong { .. }
             | Self::Audit(_)
+            | Self::NotRecorded(_)
             | Self::Demo(_)
             | Self::Io { .. } => None,
         }
@@ -149,6 +153,7 @@ impl Problem {
             | Self::Home(_)
             | Self::Config(_)
             | Self::Audit(_)
+            | Self::NotRecorded(_)
             | Self::Demo(_)
             | Self::Replay(_)
             | Self::Rules(_)

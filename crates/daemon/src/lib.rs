@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod background;
+mod bait;
 mod ceiling;
 mod chat;
 mod check;
@@ -31,9 +32,11 @@ mod memory;
 mod meters;
 mod proofs;
 mod redaction;
+mod reminding;
 mod restored;
 mod revoking;
 mod rules;
+mod secret_record;
 mod secrets;
 mod sending;
 mod sign_ins;
@@ -48,17 +51,18 @@ mod up;
 
 pub use agent::printable;
 pub use check::{Finding, Weight, check_home, check_text};
-pub use doctor::Examined;
+pub use doctor::{Examined, Fix};
 pub use home::{Home, HomeError, became_user_of};
 pub use keys::{Ask, Asking, KeyKind, VaultSection, ask_nobody};
 pub use lockdown::Switch;
 pub use look::{LogReport, last_checkpoint, shown as shown_record, verify_log};
-pub use posture::doctor::{Ailment, Weight as AilmentWeight};
+pub use posture::doctor::{Ailment, FixError, Weight as AilmentWeight};
 pub use posture::{FoundKey, KeysError, read_keys};
 pub use proofs::prove_home;
+pub use redaction::LogRedaction;
 pub use restored::{HomeCheck, VaultKey, check_restored};
-pub use revoking::note_secret;
 pub use rules::{policy_of, sign as sign_rules};
+pub use secret_record::{Calls, NotRecorded, SecretRecord};
 pub use secrets::{NotProved, TestCall};
 pub use sending::{permit, receiver_states};
 pub use shipping::ReceiverState;

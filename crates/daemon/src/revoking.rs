@@ -1,10 +1,11 @@
 //! Secrets that are taken out of use end what they were lent to, at once, and every change of a secret is on record.
 
-use audit::{Entry, Event, KeySource, Log, NothingSecret, SecretAct, Subject};
+use crate::secret_record::{entry, take_over};
+use audit::{Log, SecretAct};
 use domain::{SecretName, Timestamp};
 use egress::Egress;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use vault::Vault;
@@ -17,6 +18,8 @@ pub(crate) struct Revoking {
     pub(crate) vault: Arc<Vault>,
     pub(crate) egress: Arc<Egress>,
     pub(crate) log: Arc<Log>,
+    /// The home.
+    pub(crate) root: PathBuf,
 }
 
 /// What a vault holds, as far as changes of it are on record.
@@ -70,6 +73,7 @@ impl Revoking {
             }
             let now = self.vault.generation().ok();
             if now.is_some() && now != generation {
+                take_over(&self.root, &self.log).await;
                 if let Ok(changed) = Seen::of(&self.vault) {
                     for (secret, act) in changed.since(&seen) {
                         self.note(secret, act).await;
@@ -86,38 +90,6 @@ impl Revoking {
         if let Err(error) = self.log.note(entry(secret, act), (gateway::clock())()).await {
             tracing::error!(%error, "what became of a secret could not be recorded");
         }
-    }
-}
-
-fn entry(secret: SecretName, act: SecretAct) -> Entry {
-    Entry { subject: Subject::default(), event: Event::Secret { secret, act, host: None } }
-}
-
-/// Puts on record what became of a secret while the house of the home at `root` does not run; a house that runs does
-/// that itself. Tells which.
-///
-/// # Errors
-///
-/// [`audit::Error`] when it cannot be recorded.
-pub async fn note_secret(root: &Path, secret: SecretName, act: SecretAct) -> Result<bool, audit::Error> {
-    let key = KeySource::File(root.join(crate::up::AUDIT_KEY));
-    let folder = root.join("audit");
-    if !folder.join("segment-00000001.jsonl").exists() && audit::PublicKey::of(&key).is_err() {
-        // A home that never ran has no log; what is in its vault at its first start is its beginning.
-        return Ok(false);
-    }
-    let now = (gateway::clock())();
-    let opened =
-        tokio::task::spawn_blocking(move || Log::open(&folder, &key, Arc::new(NothingSecret), now)).await;
-    match opened {
-        Ok(Ok((log, _))) => {
-            log.note(entry(secret, act), now).await?;
-            tokio::task::spawn_blocking(move || log.close()).await.map_err(|_gone| audit::Error::Closed)?;
-            Ok(true)
-        }
-        Ok(Err(audit::Error::InUse { .. })) => Ok(false),
-        Ok(Err(error)) => Err(error),
-        Err(_gone) => Err(audit::Error::Closed),
     }
 }
 

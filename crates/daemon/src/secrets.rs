@@ -1,10 +1,13 @@
 //! Proves a new secret by a call with it, before it takes the place of the old one.
 
 use crate::config::Config;
+use crate::lockdown::Switch;
+use crate::secret_record::{Calls, WHO};
 use domain::{Host, SecretName};
 use egress::{Credential, Egress, HeaderName, HeaderValue, Limits, Place, Request, Rule, Rules, Scope, Url};
 use posture::Service;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use vault::{About, SecretRef, SecretText, Vault};
@@ -17,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct TestCall {
     /// What is asked.
     pub url: String,
-    /// Where the secret goes: `bearer`, `basic:USER`, `header:NAME`, `header:NAME PREFIX`.
+    /// Where the secret goes: `bearer`, `basic:USER`, `header:NAME`, `header:NAME PREFIX`, `query:NAME`, `cookie:NAME`.
     pub place: String,
     /// What else the request says.
     pub headers: BTreeMap<String, String>,
@@ -57,12 +60,17 @@ impl TestCall {
 
     fn place(&self) -> Result<Place, NotProved> {
         let wrong = || NotProved::Call {
-            reason: format!("`{}` is no place; say `bearer`, `basic:USER` or `header:NAME`", self.place),
+            reason: format!(
+                "`{}` is no place; say `bearer`, `basic:USER`, `header:NAME`, `query:NAME` or `cookie:NAME`",
+                self.place
+            ),
         };
         let header = |text: &str| text.parse::<HeaderName>().map_err(|_bad| wrong());
         match self.place.split_once(':') {
             None if self.place == "bearer" => Ok(Place::Bearer),
             Some(("basic", user)) => Ok(Place::Basic { user: user.to_string() }),
+            Some(("query", name)) => Ok(Place::Query { name: name.to_string() }),
+            Some(("cookie", name)) => Ok(Place::Cookie { name: name.to_string() }),
             Some(("header", text)) => Ok(match text.split_once(' ') {
                 None => Place::Header { name: header(text)?, prefix: String::new() },
                 Some((name, prefix)) => Place::Header { name: header(name)?, prefix: format!("{prefix} ") },
@@ -71,8 +79,8 @@ impl TestCall {
         }
     }
 
-    /// Calls with `value` as the new value of `name`. It is known to the vault of this process alone, and written
-    /// nowhere.
+    /// Calls with `value` as the new value of `name`, for the home at `root`, unless its stop switch is on. It is known
+    /// to the vault of this process alone, and written nowhere; `calls` hears of each connection.
     ///
     /// # Errors
     ///
@@ -82,7 +90,8 @@ impl TestCall {
         vault: &Arc<Vault>,
         name: &SecretName,
         value: SecretText,
-        config: &Config,
+        (root, config): (&Path, &Config),
+        calls: Arc<Calls>,
     ) -> Result<u16, NotProved> {
         let bad = |reason: String| NotProved::Call { reason };
         let url: Url = self.url.parse().map_err(|error: egress::UrlError| bad(error.to_string()))?;
@@ -100,16 +109,17 @@ impl TestCall {
             Rule::host(url.destination.clone(), url.port)
         };
         let limits = Limits { total_timeout: PATIENCE, redirects_max: 0, ..Limits::default() };
-        let scope =
-            Scope { who: "secret rotate".to_string(), rules: Arc::new(Rules::new().with(rule)), limits };
+        let scope = Scope { who: WHO.to_string(), rules: Arc::new(Rules::new().with(rule)), limits };
         let mut request = Request::get(url).credential(Credential { secret: fresh, place: self.place()? });
         for (name, value) in &self.headers {
             let wrong = || bad(format!("the header `{name}` is none"));
             let value = HeaderValue::from_str(value).map_err(|_bad| wrong())?;
             request = request.header(name.parse().map_err(|_bad| wrong())?, value);
         }
-        let egress =
-            Egress::new(Arc::clone(vault), egress::Settings::default(), Arc::new(egress::Unobserved))?;
+        let switch = Switch::of(root);
+        let stopped = Arc::new(move || switch.is_on());
+        let settings = egress::Settings { stopped, ..egress::Settings::default() };
+        let egress = Egress::new(Arc::clone(vault), settings, calls)?;
         let status = egress.request(request, &scope).await?.status;
         if status.is_success() {
             Ok(status.as_u16())

@@ -10,6 +10,7 @@ use crate::events::Screens;
 use crate::home::Home;
 use crate::house::FrontDoor;
 use crate::keeping::Keeping;
+use crate::reminding::Reminding;
 use crate::revoking::Revoking;
 use crate::sign_ins::KeptSignIns;
 use crate::start_error::StartError;
@@ -47,6 +48,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// What plays attacks for the page; without it none can be watched there.
     pub theatre: Option<Theatre>,
+    /// What the program's own log goes through; the house tells it its secrets.
+    pub log: crate::LogRedaction,
 }
 
 /// A running house.
@@ -91,7 +94,7 @@ impl Running {
             tracing::warn!("{}: {idle}", config::FILE);
         }
         let now = clock();
-        let foundation = Foundation::lay(&home, &config, ask, now).await?;
+        let foundation = Foundation::lay(&home, &config, ask, now, &options.log).await?;
         let draw = drawer(&random)?;
         let for_tests = Arc::clone(&draw);
         let delimiters = Arc::new(delimiters(&random)?);
@@ -207,8 +210,12 @@ impl Running {
                 })
             },
         };
-        let revoking =
-            Revoking { vault: Arc::clone(&vault), egress: Arc::clone(&prover.egress), log: Arc::clone(&log) };
+        let revoking = Revoking {
+            vault: Arc::clone(&vault),
+            egress: Arc::clone(&prover.egress),
+            log: Arc::clone(&log),
+            root: home.root().to_path_buf(),
+        };
         let keeping = Keeping {
             log: Arc::clone(&log),
             switch: state.lockdown.clone(),
@@ -216,7 +223,7 @@ impl Running {
             config: config.clone(),
             meters: Arc::clone(&state.meters),
         };
-        let background = vec![
+        let mut background = vec![
             tokio::spawn(publish_log(Arc::clone(&log), Arc::clone(&screens))),
             tokio::spawn(lapse(Arc::clone(&broker), Arc::clone(&tasks))),
             tokio::spawn(stopping.watch()),
@@ -232,6 +239,13 @@ impl Running {
         if !state.lockdown.is_on() {
             tasks.resume().await?;
         }
+        let reminding = Reminding {
+            vault: Arc::clone(&vault),
+            broker: Arc::clone(&broker),
+            draw: Arc::clone(&for_tests),
+            switch: state.lockdown.clone(),
+        };
+        background.push(tokio::spawn(reminding.keep()));
         Ok(Self {
             handle,
             broker,

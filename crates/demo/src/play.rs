@@ -62,9 +62,14 @@ pub async fn play(
     answers.with(scenario.server.0, &stage.filled(scenario.server.1));
     let soul = stage.home.join("SOUL.md");
     let soul_before = std::fs::read(&soul).map_err(DemoError::at("read SOUL.md"))?;
-    let running = Running::start(Options { home: stage.home.clone(), port: Some(0), theatre: None })
-        .await
-        .map_err(Box::new)?;
+    let running = Running::start(Options {
+        home: stage.home.clone(),
+        port: Some(0),
+        theatre: None,
+        log: daemon::LogRedaction::default(),
+    })
+    .await
+    .map_err(Box::new)?;
     let played = attack(&running, scenario, &stage, &attacker, variant.answer, tell).await;
     running.stop().await;
     let (seen, items) = played?;

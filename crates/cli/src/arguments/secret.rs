@@ -37,7 +37,7 @@ pub enum SecretCommand {
         /// The URL that is asked with the new one.
         #[arg(long, value_name = "URL")]
         test: Option<String>,
-        /// Where the secret goes in that request: `bearer`, `basic:USER`, `header:NAME`.
+        /// Where the secret goes in that request: `bearer`, `basic:USER`, `header:NAME`, `query:NAME`, `cookie:NAME`.
         #[arg(long = "as", value_name = "PLACE", default_value = "bearer")]
         place: String,
         /// Replace it without a call, where none can prove it.

@@ -136,7 +136,12 @@ async fn test(common: &Common, home: &Path, name: &str) -> Result<Exit, Problem>
         });
     }
     let running = Running::start_asking(
-        Options { home: home.to_path_buf(), port: Some(0), theatre: None },
+        Options {
+            home: home.to_path_buf(),
+            port: Some(0),
+            theatre: None,
+            log: daemon::LogRedaction::default(),
+        },
         crate::hidden::passphrase,
     )
     .await

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::{root, show};
 use audit::SecretAct;
 use daemon::config::{Config, FILE};
-use daemon::{Asking, Home, KeyKind};
+use daemon::{Asking, Home, KeyKind, SecretRecord};
 use domain::{Host, SecretName, Timestamp};
 use std::sync::Arc;
 use vault::{About, SecretText, Vault};
@@ -40,7 +40,11 @@ pub async fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Probl
                 expires: expires.as_deref().map(day).transpose()?,
             };
             let text = read("secret (not shown): ")?;
+            let known = opened.vault.list().map_err(failed)?.iter().any(|entry| entry.name == name);
+            let record = SecretRecord::open(opened.home.root()).await?;
             opened.vault.set(&name, text, about).map_err(failed)?;
+            record.note(&name, if known { SecretAct::Rotated } else { SecretAct::Set }).await?;
+            record.close().await?;
             done(
                 common,
                 &format!("{name} is in the vault. Write it in the configuration as `secret://{name}`."),
@@ -57,12 +61,15 @@ pub async fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Probl
         }
         SecretCommand::Import { path, only, host, dry_run, shred } => {
             let wishes = import::Wishes { only, hosts: hosts(host)?, dry_run: *dry_run, shred: *shred };
-            import::run(common, &opened, path, &wishes)?;
+            import::run(common, &opened, path, &wishes).await?;
         }
         SecretCommand::Revoke { name, lift } => revoke(common, &opened, name, *lift).await?,
         SecretCommand::Remove { name } => {
             let name: SecretName = name.parse().map_err(failed)?;
+            let record = SecretRecord::open(opened.home.root()).await?;
             opened.vault.remove(&name).map_err(failed)?;
+            record.note(&name, SecretAct::Removed).await?;
+            record.close().await?;
             done(common, &format!("{name} is gone from the vault, and what held it is overwritten."));
         }
         SecretCommand::Key { kind } => rekey(common, opened, *kind)?,
@@ -75,6 +82,7 @@ async fn revoke(common: &Common, opened: &Opened, name: &str, lift: bool) -> Res
     let name: SecretName = name.parse().map_err(failed)?;
     let elsewhere = opened.config.secrets.iter().any(|section| section.name == name.as_str());
     let known = opened.vault.list().map_err(failed)?.iter().any(|entry| entry.name == name) || elsewhere;
+    let record = SecretRecord::open(opened.home.root()).await?;
     let act = if lift {
         opened.vault.reinstate(&name).map_err(failed)?;
         SecretAct::Reinstated
@@ -87,7 +95,8 @@ async fn revoke(common: &Common, opened: &Opened, name: &str, lift: bool) -> Res
             hint: Some("hardshell secret list".to_string()),
         });
     };
-    let noted = daemon::note_secret(opened.home.root(), name.clone(), act).await?;
+    let noted = record.note(&name, act).await?;
+    record.close().await?;
     let how = if noted {
         "That is on record."
     } else {

@@ -1,5 +1,6 @@
 //! `hardshell up`: run it.
 
+mod log;
 mod service;
 
 use crate::arguments::{Common, Up};
@@ -7,13 +8,14 @@ use crate::commands::sign_in::tunnel;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{root, show};
-use daemon::{Options, Running};
+use daemon::{LogRedaction, Options, Running};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Starts it, prints the link, and runs until it is told to stop.
 pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
+    let log = LogRedaction::default();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(log::Clean(log.clone()))
         // On a full disk its own complaint could not be written either, and the attempt would end the thread that logs.
         .log_internal_errors(false)
         .with_env_filter(
@@ -24,7 +26,7 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
     let home = show::home(common)?;
     root::leave(&home)?;
     let theatre = Some(crate::theatre::theatre());
-    let options = Options { home, port: arguments.port, theatre };
+    let options = Options { home, port: arguments.port, theatre, log };
     let running = Running::start_asking(options, crate::hidden::passphrase).await.map_err(Box::new)?;
     // Before it says that it is up: whoever reads that may signal at once.
     let mut terminate = signal(SignalKind::terminate()).map_err(|source| io("listen for signals", source))?;

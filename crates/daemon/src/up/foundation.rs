@@ -14,6 +14,7 @@ use crate::state::HouseState;
 use crate::suspending::{Suspension, Suspensions};
 use audit::{KeySource, Log};
 use broker::Executors;
+use connectors::secrets::Refused;
 use domain::Timestamp;
 use models::Registry;
 use policy::IsolationLevel;
@@ -47,9 +48,11 @@ impl Foundation {
         config: &Config,
         ask: crate::keys::Ask,
         now: Timestamp,
+        program_log: &crate::LogRedaction,
     ) -> Result<Self, StartError> {
         let vault = Arc::new(config.vault.open(home.root(), ask)?);
         let redact = Arc::new(crate::redaction::Redaction::of(Arc::clone(&vault))?);
+        program_log.knows(&redact);
         let key = KeySource::File(home.path(AUDIT_KEY));
         let for_log = Arc::clone(&redact) as Arc<dyn audit::Redact>;
         let (log, opened) = Log::open(&home.path("audit"), &key, for_log, now)?;
@@ -69,12 +72,10 @@ impl Foundation {
         }
         let log = Arc::new(log);
         let (store, _) = Store::open(home.root(), now)?;
-        let observer = Arc::new(Connections::into(
-            Arc::clone(&log),
-            gateway::clock(),
-            switch.clone(),
-            Arc::clone(&vault),
-        ));
+        let refused = Arc::new(Refused::default());
+        let observer =
+            Connections::into(Arc::clone(&log), gateway::clock(), switch.clone(), Arc::clone(&vault));
+        let observer = Arc::new(observer.telling(Arc::clone(&refused)));
         let egress = Arc::new(egress::Egress::new(
             Arc::clone(&vault),
             egress_settings(&switch),
@@ -85,7 +86,7 @@ impl Foundation {
             StartError::Home(crate::HomeError::Io { path: home.root().to_path_buf(), step: "read", source })
         })?;
         let stoppable = Arc::new(sandbox::Sandbox::clone(&sandbox).stopped_by(stopped_by));
-        let keeper = crate::elsewhere::keeper(config, &vault, &egress, &stoppable)?;
+        let keeper = crate::elsewhere::keeper(config, &vault, &egress, &stoppable, &refused)?;
         if let Err(error) = keeper.fetch().await {
             tracing::error!("could not {}", crate::chain(&error));
         }

@@ -4,7 +4,8 @@ use super::{Opened, failed};
 use crate::arguments::Common;
 use crate::problem::Problem;
 use crate::show;
-use daemon::{FoundKey, read_keys};
+use audit::SecretAct;
+use daemon::{FoundKey, SecretRecord, read_keys};
 use domain::Host;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -48,11 +49,12 @@ impl Fate {
 }
 
 /// Takes the keys over, and says of each what became of it.
-pub fn run(common: &Common, opened: &Opened, path: &Path, wishes: &Wishes<'_>) -> Result<(), Problem> {
+pub async fn run(common: &Common, opened: &Opened, path: &Path, wishes: &Wishes<'_>) -> Result<(), Problem> {
     let keys = read_keys(path).map_err(|error| Problem::Other { what: daemon::chain(&error), hint: None })?;
     let taken = opened.vault.list().map_err(failed)?;
     let mut left: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut told: Vec<Value> = Vec::new();
+    let record = SecretRecord::open(opened.home.root()).await?;
     for mut key in keys {
         if key.hosts.is_empty() {
             key.hosts.clone_from(&wishes.hosts);
@@ -61,6 +63,9 @@ pub fn run(common: &Common, opened: &Opened, path: &Path, wishes: &Wishes<'_>) -
         let hosts: Vec<String> = key.hosts.iter().map(ToString::to_string).collect();
         let is_taken = taken.iter().any(|entry| entry.name == name);
         let fate = keep(opened, key, wishes, is_taken)?;
+        if fate == Fate::Kept {
+            record.note(&name, SecretAct::Set).await?;
+        }
         let still_there = left.entry(file.clone()).or_default();
         if fate != Fate::Kept {
             *still_there = still_there.saturating_add(1);
@@ -81,6 +86,7 @@ pub fn run(common: &Common, opened: &Opened, path: &Path, wishes: &Wishes<'_>) -
             "name": name.as_str(), "called": called, "file": file, "hosts": hosts, "fate": fate.as_str(),
         }));
     }
+    record.close().await?;
     if told.is_empty() && !common.json {
         show::line("No keys were found there.");
     }

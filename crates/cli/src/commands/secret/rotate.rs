@@ -4,9 +4,11 @@ use super::{Opened, done, failed};
 use crate::arguments::Common;
 use crate::hidden;
 use crate::problem::Problem;
-use daemon::TestCall;
+use audit::SecretAct;
+use daemon::{Calls, SecretRecord, TestCall};
 use domain::SecretName;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use vault::SecretText;
 
 /// What proves the new value.
@@ -47,11 +49,20 @@ pub async fn run(common: &Common, opened: &Opened, name: &str, proof: &Proof<'_>
     let text = hidden::secret("new secret (not shown): ")
         .map_err(|source| Problem::Io { step: "read the secret".to_string(), source })?;
     let fresh = || SecretText::new(text.clone()).map_err(failed);
+    let record = SecretRecord::open(opened.home.root()).await?;
     opened.vault.stage(&name, fresh()?).map_err(failed)?;
-    if let Some(call) = &call
-        && let Err(error) = call.proves(&opened.vault, &name, fresh()?, &opened.config).await
-    {
+    let calls = Arc::new(Calls::default());
+    let proved = match &call {
+        Some(call) => {
+            let of = (opened.home.root(), &opened.config);
+            call.proves(&opened.vault, &name, fresh()?, of, Arc::clone(&calls)).await.map(drop)
+        }
+        None => Ok(()),
+    };
+    record.note_calls(&name, &calls).await?;
+    if let (Some(call), Err(error)) = (&call, proved) {
         opened.vault.discard(&name).map_err(failed)?;
+        record.close().await?;
         return Err(Problem::Other {
             what: format!(
                 "prove the new `{name}` at {}, so the old one stands: could not {}",
@@ -62,6 +73,8 @@ pub async fn run(common: &Common, opened: &Opened, name: &str, proof: &Proof<'_>
         });
     }
     opened.vault.promote(&name).map_err(failed)?;
+    record.note(&name, SecretAct::Rotated).await?;
+    record.close().await?;
     let how = if call.is_some() { "after a call proved it" } else { "without a call" };
     done(common, &format!("{name} is replaced, {how}; the old value is overwritten."));
     Ok(())

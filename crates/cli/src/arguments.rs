@@ -1,5 +1,6 @@
 //! What can be typed.
 
+pub mod doctor;
 mod install;
 pub mod keeping;
 pub mod looking;
@@ -98,20 +99,7 @@ pub enum Command {
     Prove,
     /// Look for what is not as it should be: file modes, keys in the clear, secrets that are due, and of the machine who
     /// can log in, what answers to others, and updates. Changes nothing, unless asked to.
-    #[command(
-        after_help = "Each finding comes with the command that mends it. `--fix` does what is without risk: it closes files of the home to others.\n\nExamples:\n  hardshell doctor\n  hardshell doctor --only home --json\n  hardshell doctor --fix"
-    )]
-    Doctor {
-        /// Look at this alone.
-        #[arg(long, value_name = "WHAT")]
-        only: Option<DoctorWord>,
-        /// Mend what can be mended without risk, asking before each.
-        #[arg(long)]
-        fix: bool,
-        /// With `--fix`: ask nothing.
-        #[arg(long, requires = "fix")]
-        yes: bool,
-    },
+    Doctor(doctor::Doctor),
     /// The stop switch: nothing more is done while it is on.
     #[command(after_help = "Examples:\n  hardshell lockdown on\n  hardshell lockdown status")]
     Lockdown {
@@ -408,13 +396,4 @@ pub enum ConfigCommand {
     /// Print its JSON Schema, for editors.
     #[command(after_help = "Example:\n  hardshell config schema > hardshell.schema.json")]
     Schema,
-}
-
-/// What a doctor looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DoctorWord {
-    /// The home, and keys lying about.
-    Home,
-    /// The machine.
-    Machine,
 }

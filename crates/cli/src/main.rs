@@ -18,7 +18,6 @@ mod theatre;
 
 use arguments::{Arguments, Command};
 use clap::Parser as _;
-use commands::doctor::Mending;
 use exit::Exit;
 use problem::Problem;
 use std::process::ExitCode;
@@ -69,14 +68,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Backup { command } => commands::backup::run(&common, &command).await,
         Command::Incident { command } => commands::incident::run(&common, &command).await,
         Command::Session { command } => commands::session::run(&common, &command).await,
-        Command::Doctor { only, fix, yes } => {
-            let mending = match (fix, yes) {
-                (false, _) => Mending::Nothing,
-                (true, false) => Mending::Asking,
-                (true, true) => Mending::Everything,
-            };
-            commands::doctor::run(&common, only, mending).await
-        }
+        Command::Doctor(doctor) => commands::doctor::run(&common, &doctor).await,
         Command::Secret { command } => commands::secret::run(&common, &command).await,
         Command::Model { command } => commands::model::run(&common, &command).await,
         Command::Demo(demo) => commands::demo::run(&common, &demo).await,

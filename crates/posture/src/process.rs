@@ -2,7 +2,7 @@
 
 use crate::{Proof, State};
 use sandbox::Sandbox;
-use sandbox::canaries::{Closed, leaves_core};
+use sandbox::canaries::{CRASHES, leaves_core};
 use sandbox::process::is_hardened;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -30,12 +30,11 @@ pub enum Crash {
 
 /// Whether a process that is closed as this one is leaves its memory in a core file when it crashes: decoys do.
 pub async fn a_crash_leaves_no_core(sandbox: &Sandbox, crash: Crash) -> Proof {
-    let closed = leaves_core(sandbox, Closed::Yes).await.map_err(|error| error.to_string());
+    let [open, closed] = CRASHES;
+    let closed = leaves_core(sandbox, closed).await.map_err(|error| error.to_string());
     let open = match crash {
         Crash::Closed => None,
-        Crash::ClosedAndOpen => {
-            Some(leaves_core(sandbox, Closed::No).await.map_err(|error| error.to_string()))
-        }
+        Crash::ClosedAndOpen => Some(leaves_core(sandbox, open).await.map_err(|error| error.to_string())),
     };
     core_file("process.core", is_hardened(), closed, open)
 }

@@ -184,28 +184,18 @@ pub async fn outside(sandbox: &Sandbox) -> Result<Vec<Tried>, Error> {
         .map_err(|source| Error::Helper { source })
 }
 
-/// Whether a process that ends by a fault leaves a core: closed as [`crate::harden_self`] closes, or as it is.
+/// What [`leaves_core`] lets crash: a process as it is, or one that [`crate::harden_self`] closed.
+pub const CRASHES: [&str; 2] = ["crash", "crash-closed"];
+
+/// Whether a process that ends by a fault leaves a core; `crash` is one of [`CRASHES`].
 ///
 /// # Errors
 ///
 /// [`Error::Helper`] when it cannot be started.
-pub async fn leaves_core(sandbox: &Sandbox, closed: Closed) -> Result<bool, Error> {
+pub async fn leaves_core(sandbox: &Sandbox, crash: &'static str) -> Result<bool, Error> {
     let sandbox = sandbox.clone();
-    let kind = match closed {
-        Closed::Yes => "crash-closed",
-        Closed::No => "crash",
-    };
-    let left = tokio::task::spawn_blocking(move || Stage::set(&sandbox)?.leaves_core(kind));
+    let left = tokio::task::spawn_blocking(move || Stage::set(&sandbox)?.leaves_core(crash));
     left.await.map_err(std::io::Error::other).and_then(|left| left).map_err(|source| Error::Helper { source })
-}
-
-/// Whether a process closed itself before it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
-    /// It did.
-    Yes,
-    /// It did not.
-    No,
 }
 
 /// What the result of [`outside`] may be kept under: the kernel's release and the helper's hash.

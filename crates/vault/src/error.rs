@@ -1,7 +1,7 @@
 //! What can go wrong with the vault, by the step that failed. No message holds a secret.
 
+use crate::SecretRef;
 use crate::text::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
-use crate::{ReferenceError, SecretRef};
 use domain::{Host, SecretName, Timestamp};
 use std::io;
 use std::path::PathBuf;
@@ -172,9 +172,6 @@ pub enum Error {
         /// What is wrong.
         reason: &'static str,
     },
-    /// The text is not a reference.
-    #[error(transparent)]
-    BadReference(#[from] ReferenceError),
     /// The system has no randomness to give.
     #[error("draw random bytes for the vault")]
     Random(#[source] getrandom::Error),

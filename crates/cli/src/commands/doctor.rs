@@ -1,6 +1,7 @@
 //! `hardshell doctor`: what is not as it should be, each with the command that mends it.
 
-use crate::arguments::{Common, DoctorWord};
+use crate::arguments::Common;
+use crate::arguments::doctor::{Doctor, DoctorWord};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{hidden, root, show};
@@ -9,22 +10,11 @@ use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-/// What is done about what is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mending {
-    /// Nothing.
-    Nothing,
-    /// What is without risk and somebody at the terminal agrees to.
-    Asking,
-    /// What is without risk.
-    Everything,
-}
-
 /// Looks, and mends what it is asked to.
-pub async fn run(common: &Common, only: Option<DoctorWord>, mending: Mending) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, arguments: &Doctor) -> Result<Exit, Problem> {
     let home = show::home(common)?;
     let owner_home = std::env::var_os("HOME").map_or_else(|| home.clone(), PathBuf::from);
-    let (of_home, of_machine) = match only {
+    let (of_home, of_machine) = match arguments.only {
         None => (true, true),
         Some(DoctorWord::Home) => (true, false),
         Some(DoctorWord::Machine) => (false, true),
@@ -40,10 +30,10 @@ pub async fn run(common: &Common, only: Option<DoctorWord>, mending: Mending) ->
         examined.look_inside(&home, &owner_home, hidden::passphrase).await;
     }
     examined.sort();
-    let mended = match mending {
-        Mending::Nothing => Vec::new(),
-        Mending::Asking => mend(&mut examined, agrees)?,
-        Mending::Everything => mend(&mut examined, |_fix| true)?,
+    let mended = match (arguments.fix, arguments.yes) {
+        (false, _) => Vec::new(),
+        (true, false) => mend(&mut examined, agrees)?,
+        (true, true) => mend(&mut examined, |_fix| true)?,
     };
     show_all(common, &examined, &mended);
     let is_bad = examined.ailments.iter().any(|ailment| ailment.weight == AilmentWeight::Bad);

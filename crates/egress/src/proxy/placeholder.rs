@@ -6,7 +6,6 @@ use base64::engine::general_purpose::STANDARD;
 use domain::{Host, SecretName};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use std::fmt::Write;
 use vault::Vault;
 use zeroize::Zeroizing;
 
@@ -84,7 +83,12 @@ impl Placeholders {
     pub fn add(&mut self, secret: SecretName, binding: Binding) -> Result<&Placeholder, Error> {
         let text = match self.0.iter().find(|one| one.secret == secret) {
             Some(known) => known.text.clone(),
-            None => fresh_text()?,
+            None => {
+                let mut random = [0; RANDOM_BYTES];
+                getrandom::fill(&mut random)
+                    .map_err(|error| Error::Setup { reason: format!("draw random bytes: {error}") })?;
+                format!("{PREFIX}{:032x}", u128::from_ne_bytes(random))
+            }
         };
         self.0.push(Placeholder { text, secret, binding });
         self.0.last().ok_or_else(|| Error::Setup { reason: "keep a placeholder".to_string() })
@@ -155,18 +159,6 @@ impl Placeholders {
         }
         Ok(swapped)
     }
-}
-
-fn fresh_text() -> Result<String, Error> {
-    let mut random = [0; RANDOM_BYTES];
-    getrandom::fill(&mut random)
-        .map_err(|error| Error::Setup { reason: format!("draw random bytes: {error}") })?;
-    let mut text = String::from(PREFIX);
-    for byte in random {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
 }
 
 /// How a placeholder stands in a header's value.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// that has begun, is held back; ordinary text passes at once.
 pub struct RedactStream {
     redactor: Redactor,
-    held: Zeroizing<Vec<u8>>,
+    pub(super) held: Zeroizing<Vec<u8>>,
     /// How many bytes at the beginning of `held` belong to something that was replaced already.
     covered: usize,
     /// The byte before `held`.
@@ -32,12 +32,6 @@ impl RedactStream {
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         self.advance(shape::Edge::End)
-    }
-
-    /// How many bytes wait for what follows them.
-    #[must_use]
-    pub fn held_bytes(&self) -> usize {
-        self.held.len()
     }
 
     fn advance(&mut self, edge: shape::Edge) -> Vec<u8> {

@@ -1,5 +1,5 @@
 use sandbox::Level;
-use sandbox::canaries::{self, Canary, Closed, Outcome, Verdict};
+use sandbox::canaries::{self, Canary, Outcome, Verdict};
 
 use crate::house::{at_level, best};
 
@@ -49,12 +49,13 @@ async fn without_walls_the_canaries_say_so() {
 #[tokio::test]
 async fn a_process_that_closed_itself_leaves_no_core_where_another_does() {
     let sandbox = best().await;
-    assert!(!canaries::leaves_core(&sandbox, Closed::Yes).await.unwrap());
+    let [open, closed] = canaries::CRASHES;
+    assert!(!canaries::leaves_core(&sandbox, closed).await.unwrap());
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
     let most = rustix::process::getrlimit(rustix::process::Resource::Core).maximum;
     // A plain name is a file in the folder of the process; what a program makes of a core is the machine's business.
     let is_file = !pattern.starts_with(['|', '/']) && !pattern.trim().is_empty();
     if is_file && most != Some(0) {
-        assert!(canaries::leaves_core(&sandbox, Closed::No).await.unwrap());
+        assert!(canaries::leaves_core(&sandbox, open).await.unwrap());
     }
 }

@@ -32,7 +32,7 @@ const VARIABLE: &str = "HARDSHELL_DECOY_KEY";
 /// What every stand-in begins with.
 const STAND_IN: &str = "hs-placeholder-";
 /// How long one exchange may take: everything is on this machine.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The largest head that is read of a decoy's request or answer, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The largest environment that is looked through, in bytes.

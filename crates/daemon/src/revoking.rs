@@ -7,11 +7,13 @@ use egress::Egress;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vault::Vault;
 
 /// How often it is looked. The vault itself lends nothing that is out of use; this is for what is under way.
 const EVERY: Duration = Duration::from_millis(50);
+/// How far apart it may be that something is done and that it is said.
+const MOMENT: Duration = Duration::from_secs(10);
 
 /// Watches the vault.
 pub(crate) struct Revoking {
@@ -60,23 +62,51 @@ impl Seen {
     }
 }
 
+/// What was put on record a moment ago, so that it is not put there twice.
+#[derive(Debug, Default)]
+struct Recent(Vec<(Instant, SecretName, SecretAct)>);
+
+impl Recent {
+    fn push(&mut self, secret: SecretName, act: SecretAct) {
+        self.0.retain(|(then, _, _)| then.elapsed() < MOMENT);
+        self.0.push((Instant::now(), secret, act));
+    }
+
+    /// Whether this was put down; each counts once.
+    fn settles(&mut self, secret: &SecretName, act: SecretAct) -> bool {
+        self.0.retain(|(then, _, _)| then.elapsed() < MOMENT);
+        let place = self.0.iter().position(|(_, name, done)| name == secret && *done == act);
+        place.map(|place| self.0.remove(place)).is_some()
+    }
+}
+
 impl Revoking {
     /// For as long as the house stands.
     pub(crate) async fn watch(self) {
         let mut seen = Seen::of(&self.vault).unwrap_or_default();
         let mut generation = None;
+        let (mut told, mut noticed) = (Recent::default(), Recent::default());
         loop {
             match self.egress.end_revoked() {
                 Ok(0) => {}
                 Ok(ended) => tracing::warn!(ended, "connections were ended: their secret is out of use"),
                 Err(error) => tracing::error!(%error, "what is out of use could not be looked for"),
             }
+            // Whoever did it says so; what is noticed besides was done by somebody who did not.
+            for (secret, act) in take_over(&self.root, &self.log).await {
+                if !noticed.settles(&secret, act) {
+                    told.push(secret.clone(), act);
+                    self.note(secret, act).await;
+                }
+            }
             let now = self.vault.generation().ok();
             if now.is_some() && now != generation {
-                take_over(&self.root, &self.log).await;
                 if let Ok(changed) = Seen::of(&self.vault) {
                     for (secret, act) in changed.since(&seen) {
-                        self.note(secret, act).await;
+                        if !told.settles(&secret, act) {
+                            noticed.push(secret.clone(), act);
+                            self.note(secret, act).await;
+                        }
                     }
                     seen = changed;
                 }
@@ -122,5 +152,15 @@ mod tests {
             ]
         );
         assert!(after.since(&after).is_empty());
+    }
+
+    #[test]
+    fn what_was_said_and_noticed_is_put_down_once_and_again_when_it_is_done_again() {
+        let (wiki, mail): (SecretName, SecretName) = ("wiki".parse().unwrap(), "mail".parse().unwrap());
+        let mut recent = Recent::default();
+        recent.push(wiki.clone(), SecretAct::Set);
+        assert!(!recent.settles(&mail, SecretAct::Set) && !recent.settles(&wiki, SecretAct::Removed));
+        assert!(recent.settles(&wiki, SecretAct::Set));
+        assert!(!recent.settles(&wiki, SecretAct::Set));
     }
 }

@@ -1,6 +1,6 @@
 //! What is done to secrets at the command line, on record: what becomes of each, and the calls that prove new ones.
-//! Never a value. A house that runs has the log: it sees changes in the vault by itself, and is handed the calls in
-//! files of its own folder.
+//! Never a value. A house that runs has the log, and is handed what was done in files of its own folder: in the vault
+//! it sees only what is left of several changes.
 
 use audit::{Entry, Event, KeySource, Log, NothingSecret, SecretAct, Subject};
 use domain::{RuleHit, SecretName, Verdict};
@@ -13,15 +13,38 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Where calls wait for a house that runs, below the home.
-const FOLDER: &str = "run/calls";
-/// How many waiting calls are taken at a time.
+/// Where what was done waits for a house that runs, below the home.
+const FOLDER: &str = "run/secrets";
+/// How many are taken at a time.
 const TAKEN_MAX: usize = 64;
 /// The largest file of one, in bytes.
-const CALL_BYTES_MAX: u64 = 16 * 1024;
+const HANDED_BYTES_MAX: u64 = 16 * 1024;
 const VERSION: u32 = 1;
 /// Who made such a call, as records name it.
 pub(crate) const WHO: &str = "secret rotate";
+
+/// What is handed to a house that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Handed {
+    Call(Call),
+    Act(Act),
+}
+
+/// What became of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Act {
+    version: u32,
+    secret: String,
+    act: String,
+}
+
+impl Act {
+    fn read(&self) -> Option<(SecretName, SecretAct)> {
+        Some((self.secret.parse().ok()?, SecretAct::parse(&self.act)?))
+    }
+}
 
 /// A connection that a command of the owner's made with a new secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +132,7 @@ pub enum NotRecorded {
     #[error(transparent)]
     Log(#[from] audit::Error),
     /// The running house cannot be told.
-    #[error("hand a call over to the running house")]
+    #[error("hand it over to the running house")]
     Handed(#[source] io::Error),
 }
 
@@ -153,24 +176,29 @@ impl SecretRecord {
         Ok(Self { root: root.to_path_buf(), to })
     }
 
-    /// Puts down what became of a secret. Tells whether it stands in the log now; a house that runs sees it in the
-    /// vault and puts it down itself.
+    /// Puts down what became of a secret. Tells whether it stands in the log now; a house that runs puts it down itself,
+    /// within moments.
     ///
     /// # Errors
     ///
-    /// [`NotRecorded::Log`].
+    /// [`NotRecorded`].
     pub async fn note(&self, secret: &SecretName, act: SecretAct) -> Result<bool, NotRecorded> {
         match &self.to {
             To::Log(log) => {
                 log.note(entry(secret.clone(), act), crate::now()).await?;
                 Ok(true)
             }
-            To::House | To::Nowhere => Ok(false),
+            To::House => {
+                let (secret, act) = (secret.to_string(), act.as_str().to_string());
+                let handed = Handed::Act(Act { version: VERSION, secret, act });
+                hand_over(&self.root, &handed).map_err(NotRecorded::Handed)?;
+                Ok(false)
+            }
+            To::Nowhere => Ok(false),
         }
     }
 
-    /// Puts down the connections that were made with a new value of `secret`. To be called before the vault is
-    /// changed: at that, a house that runs takes what was handed to it.
+    /// Puts down the connections that were made with a new value of `secret`.
     ///
     /// # Errors
     ///
@@ -183,7 +211,7 @@ impl SecretRecord {
                         log.note(entry, crate::now()).await?;
                     }
                 }
-                To::House => hand_over(&self.root, &call).map_err(NotRecorded::Handed)?,
+                To::House => hand_over(&self.root, &Handed::Call(call)).map_err(NotRecorded::Handed)?,
                 To::Nowhere => {}
             }
         }
@@ -209,34 +237,43 @@ pub(crate) fn entry(secret: SecretName, act: SecretAct) -> Entry {
     Entry { subject: Subject::default(), event: Event::Secret { secret, act, host: None } }
 }
 
-fn hand_over(root: &Path, call: &Call) -> io::Result<()> {
+fn hand_over(root: &Path, handed: &Handed) -> io::Result<()> {
     let folder = root.join(FOLDER);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    let name = crate::message_id();
+    // In the order in which they were done.
+    let name = format!("{:016}-{}", crate::now().0, crate::message_id());
     let beside = folder.join(format!("{name}.new"));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    file.write_all(serde_json::to_string(call)?.as_bytes())?;
+    file.write_all(serde_json::to_string(handed)?.as_bytes())?;
     fs::rename(&beside, folder.join(format!("{name}.json")))
 }
 
-/// Puts the calls that were handed over on record, and takes their files away. One that cannot be read is said and
-/// taken away too.
-pub(crate) async fn take_over(root: &Path, log: &Log) {
-    let Ok(entries) = fs::read_dir(root.join(FOLDER)) else { return };
+/// Takes what was handed over: calls are put on record, and what became of secrets is given back, oldest first. A file
+/// that cannot be read is said and taken away too.
+pub(crate) async fn take_over(root: &Path, log: &Log) -> Vec<(SecretName, SecretAct)> {
+    let Ok(entries) = fs::read_dir(root.join(FOLDER)) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
-    let paths = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
-    for path in paths.take(TAKEN_MAX) {
-        let noted = match read(&path) {
-            Ok(call) => note_all(log, call).await.map_err(|error| crate::chain(&error)),
+    let is_whole = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "json");
+    let mut paths: Vec<PathBuf> = paths.filter(is_whole).take(TAKEN_MAX).collect();
+    paths.sort();
+    let mut acts = Vec::new();
+    for path in paths {
+        let taken = match read(&path) {
+            Ok(Handed::Act(act)) => {
+                acts.extend(act.read());
+                Ok(())
+            }
+            Ok(Handed::Call(call)) => note_all(log, call).await.map_err(|error| crate::chain(&error)),
             Err(error) => Err(error.to_string()),
         };
-        if let Err(why) = noted {
-            tracing::error!(why, "a call with a new secret could not be recorded");
+        if let Err(why) = taken {
+            tracing::error!(why, "what was done with a secret could not be recorded");
         }
         if let Err(error) = fs::remove_file(&path) {
-            tracing::error!(%error, "a call that is on record could not be taken away");
+            tracing::error!(%error, "what is on record could not be taken away");
         }
     }
+    acts
 }
 
 async fn note_all(log: &Log, call: Call) -> Result<(), audit::Error> {
@@ -246,22 +283,26 @@ async fn note_all(log: &Log, call: Call) -> Result<(), audit::Error> {
     Ok(())
 }
 
-fn read(path: &Path) -> io::Result<Call> {
+fn read(path: &Path) -> io::Result<Handed> {
     let mut text = String::new();
     let file = fs::OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(path)?;
-    file.take(CALL_BYTES_MAX).read_to_string(&mut text)?;
+    file.take(HANDED_BYTES_MAX).read_to_string(&mut text)?;
     parse(&text)
 }
 
-fn parse(text: &str) -> io::Result<Call> {
-    let call: Call = serde_json::from_str(text)?;
-    if call.version != VERSION || call.secret.parse::<SecretName>().is_err() {
+fn parse(text: &str) -> io::Result<Handed> {
+    let handed: Handed = serde_json::from_str(text)?;
+    let (version, is_known) = match &handed {
+        Handed::Call(call) => (call.version, call.secret.parse::<SecretName>().is_ok()),
+        Handed::Act(act) => (act.version, act.read().is_some()),
+    };
+    if version != VERSION || !is_known {
         return Err(io::Error::other("it is of another version, or of no secret"));
     }
-    Ok(call)
+    Ok(handed)
 }
 
-/// A link is nobody's call.
+/// A link was not handed over.
 const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
 #[cfg(test)]
@@ -296,7 +337,8 @@ mod tests {
             (Stage::Refused { rule: "egress.stopped", why: "w".to_string() }, vec![audit::Kind::Connection]),
         ] {
             let call = Call::of(&name, &record(stage)).unwrap();
-            assert_eq!(parse(&serde_json::to_string(&call).unwrap()).unwrap(), call);
+            let handed = Handed::Call(call.clone());
+            assert_eq!(parse(&serde_json::to_string(&handed).unwrap()).unwrap(), handed);
             let entries = call.entries();
             assert_eq!(entries.iter().map(|entry| entry.event.kind()).collect::<Vec<_>>(), kinds);
             assert!(!format!("{entries:?}").contains("wiki.new"));
@@ -307,8 +349,13 @@ mod tests {
     #[test]
     fn what_is_no_call_is_not_taken_for_one() {
         let call = Call::of(&"wiki".parse().unwrap(), &record(Stage::Closed { status: None })).unwrap();
-        let good = serde_json::to_string(&call).unwrap();
+        let good = serde_json::to_string(&Handed::Call(call)).unwrap();
+        let act = Act { version: VERSION, secret: "wiki".to_string(), act: "set".to_string() };
+        let act = serde_json::to_string(&Handed::Act(act)).unwrap();
+        assert!(parse(&good).is_ok() && parse(&act).is_ok());
         for bad in [
+            act.replace("\"set\"", "\"shown\""),
+            act.replace("\"act\":{", "\"value\":{"),
             String::new(),
             good.replace("\"version\":1", "\"version\":2"),
             good.replace("\"wiki\"", "\"No Name\""),

@@ -1,7 +1,9 @@
 //! The stop switch, with the shipped program: also when it hangs, also after a restart, and released by nobody who is
 //! not at a terminal.
 #![expect(clippy::disallowed_methods, reason = "a terminal and a far side that never answers are made here")]
+#![expect(clippy::print_stdout, reason = "how long it took is what a long run is for")]
 
+use crate::dice::from_environment;
 use crate::place::{PATIENCE, Place, Up};
 use serde_json::{Value, json};
 use std::fs;
@@ -10,8 +12,16 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How many sessions have a command running when everything is stopped.
+/// How many commands run when everything is stopped; `HARDSHELL_SANDBOXES` is for longer runs.
 const BUSY: usize = 3;
+/// How many sessions they are in at most: a line has several commands when there are more.
+const SESSIONS_MAX: usize = 25;
+/// How many screens are open beside them.
+const SCREENS: usize = 20;
+
+fn busy() -> usize {
+    from_environment("HARDSHELL_SANDBOXES").map_or(BUSY, |busy| usize::try_from(busy).unwrap())
+}
 
 /// How many processes of the host have this in their command line.
 fn processes_with(marker: &str) -> usize {
@@ -34,17 +44,21 @@ async fn say(up: &Up, text: &str) -> Value {
     up.client.post(&path, json!({"id": format!("m-{session}"), "text": text})).await
 }
 
-/// Sessions that each run a command which does not end by itself.
+/// Sessions whose commands do not end by themselves, each in a sandbox of its own.
 async fn keep_busy(up: &Up, marker: &str) {
-    for _ in 0..BUSY {
-        say(up, &format!("/run sleep {marker}")).await;
+    let busy = busy();
+    let sessions = busy.min(SESSIONS_MAX);
+    for session in 0..sessions {
+        let commands = busy / sessions + usize::from(session < busy % sessions);
+        let line = vec![format!("sleep {marker}"); commands].join(" | ");
+        say(up, &format!("/run {line}")).await;
     }
     until("the commands run", async || {
         for question in up.client.get("/api/v1/approvals").await["questions"].as_array().unwrap() {
             let path = format!("/api/v1/approvals/{}", question["id"].as_str().unwrap());
             up.client.post(&path, json!({"answer": "approve"})).await;
         }
-        processes_with(marker) >= BUSY
+        processes_with(marker) >= busy
     })
     .await;
 }
@@ -75,6 +89,11 @@ async fn a_house_that_hangs_is_stopped_from_outside_and_stays_stopped() {
         "{stopped}"
     );
     assert_eq!(processes_with(marker), 0);
+    println!(
+        "{} commands of a house that hung had ended after {} ms",
+        busy(),
+        stopped["stopped"]["milliseconds"]
+    );
     assert!(!up.ended().await.success());
     let up = place.up(&home).await;
     let said = place.run(&home, &["chat", "-m", "/disk"]).await;
@@ -91,6 +110,32 @@ async fn a_house_that_hangs_is_stopped_from_outside_and_stays_stopped() {
         place.run(&home, &["chat", "-m", "/disk"]).await.code == Some(0)
     })
     .await;
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_runs_and_every_screen_has_ended_when_the_command_says_so() {
+    let place = Place::new();
+    let home = place.home("home", None);
+    let up = place.up(&home).await;
+    let marker = "76543.23";
+    keep_busy(&up, marker).await;
+    let mut screens = Vec::new();
+    for _ in 0..SCREENS {
+        screens.push(up.client.follow().await);
+    }
+    let said = place.run(&home, &["lockdown", "on", "--json"]).await;
+    let stopped: Value = serde_json::from_str(&said.out).unwrap_or_else(|_not| panic!("{said:?}"));
+    let stopped = &stopped["stopped"];
+    assert_eq!(
+        (&stopped["ran"], &stopped["killed"], &stopped["left"]),
+        (&json!(true), &json!(false), &json!(0))
+    );
+    assert_eq!(processes_with(marker), 0);
+    for screen in &mut screens {
+        while tokio::time::timeout(PATIENCE, screen.next()).await.unwrap().is_some() {}
+    }
+    println!("{} commands and {SCREENS} screens had ended after {} ms", busy(), stopped["milliseconds"]);
     up.stop().await;
 }
 

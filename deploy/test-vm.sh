@@ -58,7 +58,7 @@ timeout "$patience" qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -mach
 	-display none -nodefaults -no-reboot -kernel "$kernel" -initrd "$initrd" \
 	-append "root=/dev/vda rw console=ttyS0 quiet loglevel=1 systemd.show_status=no" \
 	-drive "file=$scratch/disk,format=raw,if=virtio" -nic none -serial "file:$scratch/console" </dev/null || true
-tr -d '\r' <"$scratch/console" | grep -E '^(ok|FAILED|  ) ' || true
+tr -d '\r' <"$scratch/console" | grep -E '^(ok |FAILED |  )' || true
 passed=$(grep -c '^ok ' "$scratch/console" || true)
 failed=$(grep -c '^FAILED ' "$scratch/console" || true)
 grep -q '^all checks were made' "$scratch/console" || {

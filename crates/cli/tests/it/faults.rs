@@ -308,7 +308,7 @@ impl Stage {
         let last = work(&up.client, &format!("last-{number}"), PATIENCE).await;
         assert!(last.over && last.accepted.is_some(), "{mishap:?}: {last:?}");
         all_is_well(&self.place, &up.client, &home, &[last], &smtp, &mut Tally::default()).await;
-        if number % 4 == 0 {
+        if number.is_multiple_of(4) {
             up.stop().await;
             let verified = self.place.run(&home, &["audit", "verify"]).await;
             assert_eq!(verified.code, Some(0), "{mishap:?}: {verified:?}");

@@ -273,12 +273,6 @@ impl Log {
         self.state.borrow().clone()
     }
 
-    /// Whether records can be written, from now on.
-    #[must_use]
-    pub fn watch_state(&self) -> watch::Receiver<State> {
-        self.state.clone()
-    }
-
     /// How often the disk was flushed, and how long all of that took.
     #[must_use]
     pub fn flushes(&self) -> (u64, Duration) {

@@ -52,34 +52,31 @@ pub(crate) fn sign(
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let claim = text(&AUTHORIZATION).and_then(Claim::parse);
     let claim = claim.ok_or("it claims no AWS signature of version 4 to be made anew")?;
-    let date =
-        text(&DATE).filter(|date| date.starts_with(claim.day)).ok_or("its date is not the signature's")?;
-    let payload = text(&PAYLOAD).map_or_else(|| hex(&Sha256::digest(body)), str::to_string);
+    let date = text(&DATE).filter(|date| date.starts_with(claim.day)).ok_or("its date is another")?;
+    let payload = text(&PAYLOAD).map_or_else(|| format!("{:x}", Sha256::digest(body)), str::to_string);
     if payload.starts_with("STREAMING-AWS4") {
         return Err("its body is signed piece by piece, which cannot be done anew");
     }
     let mut canonical = format!("{method}\n{}\n{}\n", path(url, claim.service), query(url));
-    let mut names_host = false;
+    if !claim.signed.split(';').any(|name| name == "host") {
+        return Err("its signature does not cover the host");
+    }
     for name in claim.signed.split(';') {
-        names_host |= name == "host";
         let value = if name == "host" { url.authority() } else { value_of(headers, name)? };
         let _ = writeln!(canonical, "{name}:{value}");
-    }
-    if !names_host {
-        return Err("its signature does not cover the host");
     }
     let _ = write!(canonical, "\n{}\n{payload}", claim.signed);
     let Claim { day, region, service, signed } = claim;
     let scope = format!("{day}/{region}/{service}/{END}");
-    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical.as_bytes())));
+    let digest = Sha256::digest(canonical.as_bytes());
+    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{digest:x}");
     let mut key = Zeroizing::new([b"AWS4", secret.as_bytes()].concat());
     for part in [day, region, service, END, &to_sign] {
         key = Zeroizing::new(keyed(&key, part)?);
     }
-    let credential = format!("{key_id}/{scope}");
-    let whole =
-        format!("{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={}", hex(&key));
-    let value = HeaderValue::from_str(&whole).map_err(|_| "its signature is no header")?;
+    let signature: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let claim = format!("Credential={key_id}/{scope}, SignedHeaders={signed}, Signature={signature}");
+    let value = HeaderValue::from_str(&format!("{ALGORITHM} {claim}")).map_err(|_| "it is no header")?;
     headers.insert(AUTHORIZATION, value);
     Ok(())
 }
@@ -119,10 +116,6 @@ fn query(url: &Url) -> String {
     let mut pairs: Vec<(&str, &str)> = parts.map(|part| part.split_once('=').unwrap_or((part, ""))).collect();
     pairs.sort_unstable();
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

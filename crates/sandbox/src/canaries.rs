@@ -68,24 +68,10 @@ impl Canary {
         Self::GainCapability, Self::MakeNamespace, Self::OutliveTime, Self::PassMemory,
     ];
 
-    /// The name that reports use.
+    /// The name that reports use: its own word here, `read-keys`.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ReadKeys => "read-keys",
-            Self::ReadVault => "read-vault",
-            Self::ReadAuditLog => "read-audit-log",
-            Self::ReadEnvironment => "read-environment",
-            Self::WriteOutside => "write-outside",
-            Self::ConnectLoopback => "connect-loopback",
-            Self::AskNameServer => "ask-name-server",
-            Self::ConnectMetadata => "connect-metadata",
-            Self::ConnectUnixSocket => "connect-unix-socket",
-            Self::GainCapability => "gain-capability",
-            Self::MakeNamespace => "make-namespace",
-            Self::OutliveTime => "outlive-time",
-            Self::PassMemory => "pass-memory",
-        }
+    pub fn name(self) -> String {
+        serde_json::to_string(&self).unwrap_or_default().trim_matches('"').to_owned()
     }
 
     /// What it tries, in words.
@@ -175,13 +161,16 @@ pub async fn inside(sandbox: &Sandbox) -> Result<Vec<Tried>, Error> {
 ///
 /// [`Error::Helper`] when the decoys cannot be set up or a canary not be started.
 pub async fn outside(sandbox: &Sandbox) -> Result<Vec<Tried>, Error> {
+    on_stage(sandbox, Stage::outside).await
+}
+
+async fn on_stage<T: Send + 'static>(
+    sandbox: &Sandbox,
+    act: impl FnOnce(&Stage) -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
     let sandbox = sandbox.clone();
-    let tried = tokio::task::spawn_blocking(move || Stage::set(&sandbox).and_then(|stage| stage.outside()));
-    tried
-        .await
-        .map_err(std::io::Error::other)
-        .and_then(|tried| tried)
-        .map_err(|source| Error::Helper { source })
+    let done = tokio::task::spawn_blocking(move || act(&Stage::set(&sandbox)?)).await;
+    done.map_err(std::io::Error::other).and_then(|done| done).map_err(|source| Error::Helper { source })
 }
 
 /// What [`leaves_core`] lets crash: a process as it is, or one that [`crate::harden_self`] closed.
@@ -193,9 +182,7 @@ pub const CRASHES: [&str; 2] = ["crash", "crash-closed"];
 ///
 /// [`Error::Helper`] when it cannot be started.
 pub async fn leaves_core(sandbox: &Sandbox, crash: &'static str) -> Result<bool, Error> {
-    let sandbox = sandbox.clone();
-    let left = tokio::task::spawn_blocking(move || Stage::set(&sandbox)?.leaves_core(crash));
-    left.await.map_err(std::io::Error::other).and_then(|left| left).map_err(|source| Error::Helper { source })
+    on_stage(sandbox, move |stage| stage.leaves_core(crash)).await
 }
 
 /// What the result of [`outside`] may be kept under: the kernel's release and the helper's hash.

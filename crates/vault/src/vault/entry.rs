@@ -112,12 +112,6 @@ impl Entry {
         }
     }
 
-    /// How long its present value has been in use.
-    #[must_use]
-    pub fn age(&self, now: Timestamp) -> Duration {
-        now.since(self.rotated.unwrap_or(self.created))
-    }
-
     /// What the owner should know of it at `now`, most pressing first.
     #[must_use]
     pub fn warnings(&self, now: Timestamp) -> Vec<Warning> {
@@ -129,7 +123,7 @@ impl Entry {
                 warnings.push(Warning::ExpiresSoon { days: days(expires.since(now)) });
             }
         }
-        let age = self.age(now);
+        let age = now.since(self.rotated.unwrap_or(self.created));
         if age >= ROTATE_AFTER && matches!(self.kept_in, SecretRef::Vault(_)) {
             warnings.push(Warning::Old { days: days(age) });
         }

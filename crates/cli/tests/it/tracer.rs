@@ -1,7 +1,6 @@
 //! Starts the program under `strace`, which makes chosen system calls fail, or kills at one of them. It works on the
 //! calls themselves, so nothing slips past it as past a preloaded library.
 
-use crate::place::Place;
 use std::path::{Path, PathBuf};
 
 /// How many segments of the log a run may begin: each failure begins another, up to 128.
@@ -14,7 +13,8 @@ pub enum On {
     Log,
     /// Those on the database and its companions.
     Store,
-    /// Those of the program and everything it starts.
+    /// Those of the program and everything it starts. The program is closed to its own user: only root sees which
+    /// files its calls are on, and only these can be meant by anybody else.
     Everything,
 }
 
@@ -55,15 +55,8 @@ pub fn trace_of(home: &Path) -> PathBuf {
 
 impl Fault {
     /// What the program is started by, so that the fault comes. The program stays the child of whoever starts it.
-    pub fn wrapper(self, place: &Place, home: &Path) -> Vec<String> {
-        let user = rustix::process::geteuid().as_raw();
-        let group = rustix::process::getegid().as_raw();
-        let mut line: Vec<String> = Vec::new();
-        // The program is closed to its own user: only who is root above it sees which files its calls are on.
-        if place.user.is_none() {
-            line.extend(["unshare", "--user", "--map-root-user"].map(str::to_string));
-        }
-        line.extend(["strace", "-D", "-f", "-qq", "-e", "signal=none", "-o"].map(str::to_string));
+    pub fn wrapper(self, home: &Path) -> Vec<String> {
+        let mut line = ["strace", "-D", "-f", "-qq", "-e", "signal=none", "-o"].map(str::to_string).to_vec();
         line.push(trace_of(home).display().to_string());
         line.extend(["-e".to_string(), format!("trace={}", self.calls)]);
         let which = match self.which {
@@ -81,10 +74,6 @@ impl Fault {
         }
         for path in self.on.paths(home) {
             line.extend(["-P".to_string(), path.display().to_string()]);
-        }
-        if place.user.is_none() {
-            line.extend(["unshare".to_string(), "--user".to_string()]);
-            line.extend([format!("--map-user={user}"), format!("--map-group={group}")]);
         }
         line
     }

@@ -1,11 +1,12 @@
 //! One HTTP/1.1 request, judged at every hop, over a connection of its own.
 
 use crate::body::{Body, BodyContext, Coding, Connection};
-use crate::connect::{Deadline, Inside, Socket, reason};
+use crate::connect::{Deadline, Inside, reason};
 use crate::credential::{Dressed, dress};
 use crate::record::Trace;
 use crate::redact::{Reader, Redactor};
 use crate::rules::refusal;
+use crate::socket::{Counted, Socket};
 use crate::{Egress, Error, Limits, Reach, Refusal, Request, Rules, Scheme, Url};
 use bytes::Bytes;
 use http::header;
@@ -99,7 +100,7 @@ impl Egress {
         let url = &request.url;
         let (mut trace, dressed, reach) = self.admit(request, scope, redactor)?;
         let connecting = deadline.connecting(&scope.limits);
-        let socket = self.dialer().dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
+        let socket = self.dialer.dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
         let within = (&*scope.rules, &scope.limits);
         let exchanged = self.exchange(url, &request.method, dressed, socket, within, deadline).await;
         match exchanged {
@@ -176,7 +177,7 @@ impl Egress {
         headers
             .entry(header::USER_AGENT)
             .or_insert(HeaderValue::from_static(concat!("hardshell/", env!("CARGO_PKG_VERSION"))));
-        let Dressed { url, headers, body } = dress(self.vault(), request, host, headers, body, &scope.who)?;
+        let Dressed { url, headers, body } = dress(&self.vault, request, host, headers, body, &scope.who)?;
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
         Ok((Dressed { url, headers, body }, reach))
     }
@@ -187,7 +188,7 @@ impl Egress {
         url: &Url,
         method: &Method,
         dressed: Dressed<Outgoing>,
-        socket: crate::connect::Counted,
+        socket: Counted,
         (rules, limits): (&Rules, &Limits),
         deadline: Deadline,
     ) -> Result<(http::Response<Incoming>, Connection), Error> {
@@ -196,7 +197,7 @@ impl Egress {
             Scheme::Https => {
                 let connecting = deadline.connecting(limits);
                 let (to, trust) = (&url.destination, rules.trust());
-                self.dialer().wrap(socket, to, url.port, Inside::Http, trust, connecting).await?
+                self.dialer.wrap(socket, to, url.port, Inside::Http, trust, connecting).await?
             }
         };
         let broken = |error: hyper::Error| peer_error(&error, url, limits);

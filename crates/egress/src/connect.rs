@@ -2,7 +2,8 @@
 //! speak TLS for that name.
 
 use crate::lent::Lent;
-use crate::record::{Counts, Trace};
+use crate::record::Trace;
+use crate::socket::{Counted, Socket};
 use crate::trust::builder;
 use crate::{Destination, Error, Limits, Reach, Refusal, Resolve, Stopped, Trust};
 use domain::Host;
@@ -11,15 +12,10 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// How many addresses of a name are tried, one after the other.
 const ADDRESSES_TRIED_MAX: usize = 4;
@@ -34,18 +30,6 @@ pub(crate) struct Dialer {
     raw_tls: TlsConnector,
     stopped: Stopped,
     lent: Arc<Lent>,
-}
-
-/// A socket, in the clear or under TLS.
-pub(crate) enum Socket {
-    Plain(Counted),
-    Tls(Box<TlsStream<Counted>>),
-}
-
-/// A socket whose bytes are counted.
-pub(crate) struct Counted {
-    inner: TcpStream,
-    counts: Arc<Counts>,
 }
 
 /// What is agreed on inside TLS.
@@ -99,7 +83,7 @@ impl Dialer {
                     let failed =
                         |source| Error::Connect { destination: format!("{destination}:{port}"), source };
                     held.map_err(failed)?;
-                    return Ok(Counted { inner, counts: trace.counts() });
+                    return Ok(Counted::new(inner, trace.counts(), Vec::new()));
                 }
                 Ok(Err(source)) => Error::Connect { destination: format!("{destination}:{port}"), source },
                 Err(_) => deadline.passed("connect to", destination, port),
@@ -174,7 +158,7 @@ impl Dialer {
             }
         };
         match timeout_at(deadline.at, connector.connect(name, socket)).await {
-            Ok(Ok(stream)) => Ok(Socket::Tls(Box::new(stream))),
+            Ok(Ok(stream)) => Ok(Socket::Tls(Box::new(stream.into()), None)),
             Ok(Err(source)) => Err(Error::Tls { destination: shown(), source }),
             Err(_) => Err(deadline.passed("speak TLS with", destination, port)),
         }
@@ -225,85 +209,4 @@ pub(crate) fn reason(error: &dyn std::error::Error) -> String {
 fn no_address(destination: &Destination) -> Error {
     let source = io::Error::new(io::ErrorKind::NotFound, "it has no address");
     Error::Resolve { host: destination.to_string(), source }
-}
-
-pub(crate) fn add(counter: &std::sync::atomic::AtomicU64, bytes: usize) {
-    counter.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
-}
-
-impl AsyncRead for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
-        add(&self.counts.received, buf.filled().len().saturating_sub(before));
-        polled
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(written)) = polled {
-            add(&self.counts.sent, written);
-        }
-        polled
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            Self::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Self::Tls(socket) => Pin::new(socket).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Tls(socket) => Pin::new(socket).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Self::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
-        }
-    }
-}
-
-impl Socket {
-    pub(crate) fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(counted) => &counted.inner,
-            Self::Tls(stream) => &stream.get_ref().0.inner,
-        }
-    }
-
-    /// Whether the far side is this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.tcp().peer_addr().is_ok_and(|address| address.ip().is_loopback())
-    }
 }

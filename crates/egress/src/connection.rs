@@ -1,8 +1,9 @@
 //! A connection for protocols other than HTTP, mail above all, and logging in on it.
 
-use crate::connect::{Deadline, Inside, Socket, reason};
+use crate::connect::{Deadline, Inside, reason};
 use crate::lent::Lent;
 use crate::record::Trace;
+use crate::socket::Socket;
 use crate::{Destination, Egress, Error, Scope, Trust};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -96,7 +97,7 @@ impl Egress {
             trace.refused(refusal.rule, &refusal.why);
         })?;
         let deadline = Deadline::after(scope.limits.connect_timeout);
-        let socket = Socket::Plain(self.dialer().dial(&mut trace, destination, port, reach, deadline).await?);
+        let socket = Socket::Plain(self.dialer.dial(&mut trace, destination, port, reach, deadline).await?);
         let connection = Connection {
             socket,
             destination: destination.clone(),
@@ -125,7 +126,7 @@ impl Connection {
     pub async fn start_tls(mut self, egress: &Egress) -> Result<Self, Error> {
         let socket = match self.socket {
             Socket::Plain(socket) => socket,
-            Socket::Tls(_) => {
+            Socket::Tls(..) => {
                 return Err(Error::Request {
                     destination: self.destination.to_string(),
                     reason: "TLS is spoken already",
@@ -134,7 +135,7 @@ impl Connection {
         };
         let deadline = Deadline::after(self.limits.connect_timeout);
         let (to, trust) = (&self.destination, self.trust.as_ref());
-        let wrapped = egress.dialer().wrap(socket, to, self.port, Inside::Anything, trust, deadline).await;
+        let wrapped = egress.dialer.wrap(socket, to, self.port, Inside::Anything, trust, deadline).await;
         self.socket = wrapped.inspect_err(|error| self.ending.0.failed(&reason(error)))?;
         Ok(self)
     }
@@ -142,7 +143,7 @@ impl Connection {
     /// Whether TLS is spoken.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        matches!(self.socket, Socket::Tls(_))
+        matches!(self.socket, Socket::Tls(..))
     }
 
     /// Sends one line that logs in with `secret`, which the vault lends to this host. Only under TLS, or to a host

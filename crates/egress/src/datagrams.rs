@@ -1,8 +1,9 @@
 //! Datagrams to one host, for protocols that only tell: syslog above all.
 
-use crate::connect::{Deadline, add, reason};
+use crate::connect::{Deadline, reason};
 use crate::connection::Ending;
 use crate::record::{Counts, Trace};
+use crate::socket::add;
 use crate::{Destination, Egress, Error, Scope};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -39,7 +40,7 @@ impl Egress {
             Trace::new(self.observer(), Some(redactor), &scope.who, &destination.to_string(), port);
         let deadline = Deadline::after(scope.limits.connect_timeout);
         let addresses = match scope.rules.judge_connection(destination, port) {
-            Ok(reach) => self.dialer().judged(destination, port, reach, deadline).await,
+            Ok(reach) => self.dialer.judged(destination, port, reach, deadline).await,
             Err(refusal) => Err(refusal.into()),
         };
         let addresses = addresses.inspect_err(|error| match error.refusal() {

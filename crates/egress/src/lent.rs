@@ -55,7 +55,7 @@ impl Egress {
     /// [`Error::Secret`] when the vault cannot be read.
     pub fn end_revoked(&self) -> Result<usize, Error> {
         let revoked: Vec<SecretName> =
-            self.vault().revoked()?.into_keys().filter_map(|name| name.parse().ok()).collect();
+            self.vault.revoked()?.into_keys().filter_map(|name| name.parse().ok()).collect();
         let mut ended = 0_usize;
         for (secret, socket) in self.lent.open.lock().unwrap_or_else(PoisonError::into_inner).values() {
             // One that is over already cannot be ended again.

@@ -32,6 +32,7 @@ pub mod redact;
 mod request;
 mod resolve;
 mod rules;
+mod socket;
 mod trust;
 mod url;
 mod websocket;
@@ -152,16 +153,8 @@ impl Egress {
         Ok(made)
     }
 
-    fn vault(&self) -> &Vault {
-        &self.vault
-    }
-
     fn observer(&self) -> Arc<dyn Observer> {
         Arc::clone(&self.observer)
-    }
-
-    fn dialer(&self) -> &Dialer {
-        &self.dialer
     }
 }
 

@@ -19,6 +19,7 @@ pub use socks::{SocksError, SocksRequest, read_socks_request};
 
 use crate::connect::reason;
 use crate::record::Trace;
+use crate::rules::refusal;
 use crate::{Destination, Egress, Error, Limits, Refusal, Rules};
 use std::net::TcpListener as StandardListener;
 use std::sync::Arc;
@@ -145,6 +146,12 @@ impl Shared {
     fn inspects(&self, destination: &Destination, port: u16) -> bool {
         self.run.rules.needs_inspection(destination, port) || self.run.placeholders.are_for(destination, port)
     }
+}
+
+/// A program in a sandbox names its hosts; an address, which says nothing of whose it is, is not reached.
+fn is_named(destination: &Destination, port: u16) -> Result<(), Refusal> {
+    let address = || refusal("egress.host", destination, port, "it is an address, and no name".to_string());
+    destination.name().map(drop).ok_or_else(address)
 }
 
 /// Tells an attempt's trace what became of it, whichever kind of error it was.

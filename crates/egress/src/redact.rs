@@ -21,6 +21,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use vault::Vault;
+use zeroize::Zeroizing;
 
 /// A copy is cheap and shares everything. It knows the secrets of the moment it was built:
 /// [`crate::Egress::redactor`] always returns a current one.
@@ -140,7 +141,7 @@ impl Redactor {
 
     /// Watches bytes that come in pieces, on their way to `host`, for secrets of the vault that are not its own.
     pub(crate) fn watch(&self, host: Option<&Host>) -> Watch {
-        Watch::new(self.clone(), host.cloned())
+        Watch { redactor: self.clone(), host: host.cloned(), held: Zeroizing::default() }
     }
 
     /// For text that comes in pieces, meant for anyone.

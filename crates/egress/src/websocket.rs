@@ -1,9 +1,10 @@
 //! WebSocket connections (RFC 6455), with a secret in a frame where a service wants it there.
 
 use crate::client::Scope;
-use crate::connect::{Deadline, Inside, Socket, reason};
+use crate::connect::{Deadline, Inside, reason};
 use crate::record::Trace;
 use crate::redact::Reader;
+use crate::socket::Socket;
 use crate::{Egress, Error, Limits, Request, Scheme, Url};
 use bytes::Bytes;
 use domain::SecretName;
@@ -67,13 +68,13 @@ impl Egress {
             return Err(Error::Request { destination: url.authority(), reason });
         }
         let deadline = Deadline::after(scope.limits.connect_timeout);
-        let socket = self.dialer().dial(&mut trace, &url.destination, url.port, reach, deadline).await?;
+        let socket = self.dialer.dial(&mut trace, &url.destination, url.port, reach, deadline).await?;
         let opened = async {
             let socket = match url.scheme {
                 Scheme::Http => Socket::Plain(socket),
                 Scheme::Https => {
                     let (to, trust) = (&url.destination, scope.rules.trust());
-                    self.dialer().wrap(socket, to, url.port, Inside::Http, trust, deadline).await?
+                    self.dialer.wrap(socket, to, url.port, Inside::Http, trust, deadline).await?
                 }
             };
             let handshake = handshake(&dressed.url, dressed.headers)?;
@@ -136,7 +137,7 @@ impl WebSocket {
         if behind.contains(marker) {
             return Err(failed(missing));
         }
-        let whole = self.egress.vault().with(secret, host, &self.who, |value| {
+        let whole = self.egress.vault.with(secret, host, &self.who, |value| {
             let quoted = zeroize::Zeroizing::new(serde_json::to_string(value).unwrap_or_default());
             let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
             [before, inner, behind].concat()

@@ -1,10 +1,9 @@
 //! What Hardshell does to its own process: who it is, what others may see of it, what never reaches the disk.
 
 use std::io;
-use std::path::Path;
 
 use rustix::mm::MlockAllFlags;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, Uid};
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use thiserror::Error;
 
 mod user;
@@ -69,14 +68,4 @@ pub fn is_hardened() -> bool {
     matches!(rustix::process::dumpable_behavior(), Ok(DumpableBehavior::NotDumpable))
         && core.maximum.is_some_and(|bytes| bytes <= 1)
         && rustix::thread::no_new_privs().unwrap_or(false)
-}
-
-/// Whether `path` belongs to this process's user and is closed to everyone else; for the 0600 and 0700 rules.
-///
-/// # Errors
-///
-/// What the kernel says when the path cannot be looked up.
-pub fn is_private(path: &Path) -> io::Result<bool> {
-    let stat = rustix::fs::lstat(path)?;
-    Ok(Uid::from_raw(stat.st_uid) == rustix::process::geteuid() && stat.st_mode & 0o077 == 0)
 }

@@ -1,6 +1,7 @@
 //! The authority whose certificates a run trusts inside its sandbox, and nobody else anywhere.
 
 use crate::Error;
+use crate::trust::provider;
 use domain::Host;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -62,13 +63,13 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
         let chain = vec![certificate.der().clone(), self.certificate.clone()];
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(failed)?
-                .with_no_client_auth()
-                .with_single_cert(chain, PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-                .map_err(failed)?;
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(failed)?
+            .with_no_client_auth()
+            .with_single_cert(chain, PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+            .map_err(failed)?;
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
         if acceptors.len() >= CERTIFICATES_MAX {

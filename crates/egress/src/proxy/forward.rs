@@ -1,7 +1,6 @@
 //! Requests that are looked into: plain HTTP, and HTTPS under this home's own certificate.
 
-use super::tunnel::{self, Rewound, Stream};
-use super::{GREETING_TIMEOUT, Shared, tell};
+use super::{GREETING_TIMEOUT, Shared, is_named, tell, tunnel};
 use crate::body::{Body, BodyContext, Coding};
 use crate::client::Outgoing;
 use crate::connect::Deadline;
@@ -9,6 +8,7 @@ use crate::credential::Dressed;
 use crate::record::Trace;
 use crate::redact::{Reader, Redactor};
 use crate::rules::refusal;
+use crate::socket::{Counted, Socket};
 use crate::url::split_authority;
 use crate::{Destination, Error, Reach, Scheme, Url};
 use bytes::Bytes;
@@ -33,7 +33,7 @@ const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The largest body that is held to be signed, in bytes: what says its digest beforehand, as S3 does, is not held.
 const SIGNED_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What is between two programs and not for the far end (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
@@ -41,9 +41,9 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
 ];
-/// The same, of names that have no constant.
-const HOP_BY_HOP_NAMES: [&str; 2] = ["keep-alive", "proxy-connection"];
 
 /// A tunnel that was agreed on, until its connection is handed over.
 type Opened = Mutex<Option<(OnUpgrade, tunnel::Ready)>>;
@@ -74,13 +74,14 @@ pub(super) async fn serve_proxy(stream: TcpStream, shared: &Arc<Shared>) {
     let tunnel = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some((upgrade, ready)) = tunnel
         && let Ok(upgraded) = upgrade.await
+        && let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>()
     {
-        tunnel::carry(Box::new(TokioIo::new(upgraded)), ready, shared).await;
+        tunnel::carry(parts.io.into_inner(), parts.read_buf.to_vec(), ready, shared).await;
     }
 }
 
 /// Serves a connection that speaks to one origin.
-pub(super) async fn serve_origin(stream: impl Stream, origin: Origin, shared: &Arc<Shared>) {
+pub(super) async fn serve_origin(stream: Socket, origin: Origin, shared: &Arc<Shared>) {
     let service = service_fn(|request: Request<Incoming>| {
         let (origin, shared) = (origin.clone(), Arc::clone(shared));
         async move { Ok::<_, Infallible>(answer(request, Some(&origin), &shared).await) }
@@ -90,7 +91,7 @@ pub(super) async fn serve_origin(stream: impl Stream, origin: Origin, shared: &A
 
 /// Speaks TLS as the host that a program asked for, and serves what is inside.
 pub(super) async fn serve_tls(
-    stream: Rewound,
+    stream: Counted,
     destination: Destination,
     port: u16,
     shared: &Arc<Shared>,
@@ -102,6 +103,7 @@ pub(super) async fn serve_tls(
     let accepted = timeout(GREETING_TIMEOUT, acceptor.accept(stream)).await;
     let stream = accepted.map_err(|_| failed("its TLS took too long"))?;
     let stream = stream.map_err(|source| Error::Tls { destination: shown.clone(), source })?;
+    let stream = Socket::Tls(Box::new(stream.into()), None);
     serve_origin(stream, Origin { scheme: Scheme::Https, destination, port }, shared).await;
     Ok(())
 }
@@ -179,7 +181,7 @@ async fn forward(
     let reach = judge(&url, &head, &redactor, shared)
         .inspect_err(|error| tell(&mut trace, error))
         .map_err(|error| error.redacted(&redactor))?;
-    let vault = shared.egress.vault();
+    let vault = &shared.egress.vault;
     let placeholders = &shared.run.placeholders;
     let (whole, incoming) = match placeholders.need_body(&head.headers) {
         false => (Bytes::new(), incoming.boxed_unsync()),
@@ -230,13 +232,9 @@ fn target(head: &http::request::Parts, origin: Option<&Origin>) -> Result<Url, E
     if named != url.destination || port.unwrap_or(url.scheme.port()) != url.port {
         return Err(mismatch(&url, "its Host header names another host than its connection is for"));
     }
-    if head.headers.contains_key(header::CONTENT_LENGTH)
-        && head.headers.contains_key(header::TRANSFER_ENCODING)
-    {
-        return Err(mismatch(&url, "it states its length in two ways"));
-    }
-    if head.headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
-        return Err(mismatch(&url, "it states its length twice"));
+    let lengths = head.headers.get_all(header::CONTENT_LENGTH).iter().count();
+    if lengths > 1 || (lengths > 0 && head.headers.contains_key(header::TRANSFER_ENCODING)) {
+        return Err(mismatch(&url, "it states its length twice, or in two ways"));
     }
     if head.headers.contains_key(header::UPGRADE) {
         return Err(mismatch(&url, "it asks for another protocol, which would pass by unread"));
@@ -266,9 +264,6 @@ fn strip(headers: &mut HeaderMap) {
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP_NAMES {
-        headers.remove(name);
-    }
 }
 
 /// Whether a request may be made. Known secrets in it, other than the host's own, stop it; a run has none of them but
@@ -291,6 +286,7 @@ fn judge(
         let why = format!("{} is not passed on", head.method);
         return Err(refusal("egress.method-or-path", &url.destination, url.port, why).into());
     }
+    is_named(&url.destination, url.port)?;
     Ok(shared.run.rules.judge_request(url, &head.method)?)
 }
 
@@ -314,9 +310,8 @@ fn outgoing(incoming: UnsyncBoxBody<Bytes, hyper::Error>, redactor: &Redactor, u
             }
             Some(Err(_)) => Err(Error::Request { destination: shown, reason: "its body broke off" }),
             Some(Ok(frame)) => {
-                let piece = frame.into_data().unwrap_or_default();
-                let ready = watch.push(&piece).map_err(leak)?;
-                Ok(Some((Frame::data(Bytes::from(ready)), (incoming, Some(watch), shown))))
+                let ready = watch.push(frame.into_data().unwrap_or_default()).map_err(leak)?;
+                Ok(Some((Frame::data(ready), (incoming, Some(watch), shown))))
             }
         }
     });
@@ -334,8 +329,7 @@ async fn send(
     let limits = shared.run.limits;
     let deadline = Deadline::after(limits.total_timeout);
     let connecting = deadline.connecting(&limits);
-    let socket =
-        shared.egress.dialer().dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
+    let socket = shared.egress.dialer.dial(&mut trace, &url.destination, url.port, reach, connecting).await?;
     let dressed = Dressed { url: url.clone(), headers: head.headers, body };
     let within = (&*shared.run.rules, &limits);
     let exchanged = shared.egress.exchange(&url, &head.method, dressed, socket, within, deadline).await;
@@ -365,27 +359,22 @@ async fn send(
 
 /// What a program is told: the rule, so that its owner can be; never what was sent.
 fn error_answer(error: &Error) -> Answer {
-    match error.refusal() {
-        Some(refusal) => plain_answer(StatusCode::FORBIDDEN, format!("hardshell: could not {refusal}\n")),
-        None => match error {
-            Error::Url(_) | Error::Request { .. } => {
-                plain_answer(StatusCode::BAD_REQUEST, format!("hardshell: could not {error}\n"))
-            }
-            Error::Timeout { .. } => {
-                plain_answer(StatusCode::GATEWAY_TIMEOUT, format!("hardshell: could not {error}\n"))
-            }
-            Error::Refused(_)
-            | Error::Resolve { .. }
-            | Error::Connect { .. }
-            | Error::Tls { .. }
-            | Error::Peer { .. }
-            | Error::TooLarge { .. }
-            | Error::Secret(_)
-            | Error::Setup { .. } => {
-                plain_answer(StatusCode::BAD_GATEWAY, format!("hardshell: could not {error}\n"))
-            }
-        },
+    if let Some(refusal) = error.refusal() {
+        return plain_answer(StatusCode::FORBIDDEN, format!("hardshell: could not {refusal}\n"));
     }
+    let status = match error {
+        Error::Url(_) | Error::Request { .. } => StatusCode::BAD_REQUEST,
+        Error::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
+        Error::Refused(_)
+        | Error::Resolve { .. }
+        | Error::Connect { .. }
+        | Error::Tls { .. }
+        | Error::Peer { .. }
+        | Error::TooLarge { .. }
+        | Error::Secret(_)
+        | Error::Setup { .. } => StatusCode::BAD_GATEWAY,
+    };
+    plain_answer(status, format!("hardshell: could not {error}\n"))
 }
 
 fn plain_answer(status: StatusCode, message: String) -> Answer {

@@ -97,7 +97,7 @@ pub(super) async fn serve(mut stream: TcpStream, shared: &Arc<Shared>) {
     match tunnel::prepare(shared, &destination, port).await {
         Ok(ready) => {
             if reply(&mut stream, REPLY_DONE).await.is_ok() {
-                tunnel::carry(Box::new(stream), ready, shared).await;
+                tunnel::carry(stream, Vec::new(), ready, shared).await;
             }
         }
         Err(error) => {

@@ -1,6 +1,7 @@
 //! Redaction of text that comes in pieces: what might be the beginning of a secret waits for the rest of it.
 
 use super::{Reader, Redactor, Span, What, merge, shape};
+use bytes::Bytes;
 use domain::Host;
 use zeroize::Zeroizing;
 
@@ -70,35 +71,30 @@ impl RedactStream {
 
 /// Lets bytes pass until a secret of the vault begins in them.
 pub(crate) struct Watch {
-    redactor: Redactor,
-    host: Option<Host>,
-    held: Zeroizing<Vec<u8>>,
+    pub(super) redactor: Redactor,
+    pub(super) host: Option<Host>,
+    pub(super) held: Zeroizing<Vec<u8>>,
 }
 
 impl Watch {
-    pub(super) fn new(redactor: Redactor, host: Option<Host>) -> Self {
-        Self { redactor, host, held: Zeroizing::default() }
-    }
-
     /// Takes the next piece; gives what is certain by now, or the name of the secret in it.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<Vec<u8>, String> {
-        self.held.extend_from_slice(piece);
-        self.judge()?;
-        let cut = self.redactor.0.patterns.first_begun(&self.held).unwrap_or(self.held.len());
-        let (ready, rest) = self.held.split_at_checked(cut).unwrap_or((&self.held, &[]));
-        let (ready, rest) = (ready.to_vec(), Zeroizing::new(rest.to_vec()));
-        self.held = rest;
+    pub(crate) fn push(&mut self, piece: Bytes) -> Result<Bytes, String> {
+        let held = std::mem::take(&mut self.held);
+        let mut ready = if held.is_empty() { piece } else { [&held, &*piece].concat().into() };
+        self.judge(&ready)?;
+        let cut = self.redactor.0.patterns.first_begun(&ready).unwrap_or(ready.len());
+        self.held = Zeroizing::new(ready.split_off(cut).to_vec());
         Ok(ready)
     }
 
     /// Gives what was still held back.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>, String> {
-        self.judge()?;
+        self.judge(&self.held)?;
         Ok(std::mem::take(&mut *self.held))
     }
 
-    fn judge(&self) -> Result<(), String> {
+    fn judge(&self, bytes: &[u8]) -> Result<(), String> {
         let reader = self.host.as_ref().map_or(Reader::Anyone, Reader::Host);
-        self.redactor.find_known(&self.held, reader).map_or(Ok(()), Err)
+        self.redactor.find_known(bytes, reader).map_or(Ok(()), Err)
     }
 }

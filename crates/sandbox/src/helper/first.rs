@@ -111,7 +111,7 @@ pub(super) fn drop_capabilities() -> io::Result<()> {
 /// The listener on the command's own loopback.
 fn listen(port: u16) -> io::Result<OwnedFd> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType};
-    const WAITING_MAX: i32 = 128;
+    const WAITING_MAX: i32 = 256; // as many as the proxy serves; one that does not fit is tried again after a second
     let socket =
         rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     let address = std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port);

@@ -91,6 +91,44 @@ fn no_file_is_longer_than_one_sitting_and_each_says_what_it_is_for() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What goes out, by the file that asks for it. Each is run against the tables of hosts and addresses in
+/// `crates/egress/corpus`, in the tests of its crate; a new one belongs there before it belongs here.
+const CLIENTS: &[&str] = &[
+    "crates/connectors/src/mail/imap/wire.rs",
+    "crates/connectors/src/mail/smtp.rs",
+    "crates/connectors/src/secrets/aws.rs",
+    "crates/connectors/src/secrets/hashicorp.rs",
+    "crates/connectors/src/secrets/oauth2.rs",
+    "crates/connectors/src/way_out.rs",
+    "crates/connectors/src/web.rs",
+    "crates/daemon/src/bait.rs",
+    "crates/daemon/src/secrets.rs",
+    "crates/models/src/exchange.rs",
+    "crates/posture/src/way_out.rs",
+    "crates/shipping/src/otlp.rs",
+    "crates/shipping/src/stream.rs",
+    "crates/shipping/src/syslog.rs",
+];
+
+#[test]
+fn every_client_of_egress_is_one_that_the_tables_are_run_against() {
+    let asks =
+        ["request", "connect", "websocket", "datagrams", "proxy"].map(|call| format!("egress.{call}("));
+    let mut found: Vec<String> = sources()
+        .into_iter()
+        .filter(|(_, text)| {
+            let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            asks.iter().any(|call| text.contains(call))
+        })
+        .map(|(path, _)| path.strip_prefix(root()).unwrap().display().to_string())
+        .filter(|path| {
+            path.contains("/src/") && !path.starts_with("crates/egress/") && !path.contains("/tests")
+        })
+        .collect();
+    found.sort();
+    assert_eq!(found, CLIENTS);
+}
+
 #[test]
 fn no_test_is_switched_off() {
     let ignore = concat!("#[", "ignore");

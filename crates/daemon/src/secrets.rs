@@ -128,3 +128,40 @@ impl TestCall {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    /// The call goes out without a broker in between: the tables of egress hold for it too.
+    #[tokio::test]
+    async fn no_test_call_goes_to_a_host_that_means_something_else_or_to_an_address() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let vault = Arc::new(Vault::open(folder.path(), &vault::KeySource::File).unwrap());
+        let name: SecretName = "hub".parse().unwrap();
+        let texts =
+            include_str!("../../egress/corpus/hosts.txt").lines().filter(|line| !line.starts_with("# "));
+        let texts = texts.filter_map(|line| line.split_once('\t')).map(|(text, _why)| text.to_string());
+        let literals = include_str!("../../egress/corpus/addresses.txt").lines().filter_map(|line| {
+            let address: std::net::IpAddr = line.split_whitespace().next()?.parse().ok()?;
+            Some(if address.is_ipv6() { format!("[{address}]") } else { address.to_string() })
+        });
+        for host in texts.chain(literals) {
+            // The owner may have said that the secret goes there.
+            let hosts = vec![host.parse().unwrap_or_else(|_no_host| "example.org".parse().unwrap())];
+            let about = About { hosts, ..About::default() };
+            let text = || SecretText::new("s3cret-enough-to-see".to_string()).unwrap();
+            vault.set(&name, text(), about).unwrap();
+            let url = format!("https://{host}/me");
+            let call = TestCall { url, place: "bearer".to_string(), headers: BTreeMap::new() };
+            let config = Config::default();
+            match call.proves(&vault, &name, text(), (folder.path(), &config), Arc::default()).await {
+                Err(NotProved::Call { .. } | NotProved::Vault(_)) => {}
+                Err(NotProved::Egress(error)) => assert!(error.refusal().is_some(), "{host:?}: {error}"),
+                other => panic!("{host:?}: {other:?}"),
+            }
+        }
+    }
+}

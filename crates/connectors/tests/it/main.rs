@@ -1,6 +1,8 @@
 //! The tools with real parts: real files, real programs in the real sandbox, real servers on loopback.
 
 #[cfg(test)]
+mod addresses;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod changes;

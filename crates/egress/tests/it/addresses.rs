@@ -1,7 +1,7 @@
 //! The corpus of addresses, against every client there is.
 
 use crate::house::{FakeDns, House, LOOPBACK, Server, destination, ok, scope, short};
-use egress::{Error, Request, Rule, Rules, Scope, Settings, Tls};
+use egress::{Destination, Error, Request, Rule, Rules, Scope, Settings, Tls, Url};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
@@ -24,23 +24,45 @@ fn house_where_every_name_is(addresses: &[IpAddr]) -> House {
     House::with(Settings { resolver, ..Settings::default() })
 }
 
+/// Every client, each asked to go to `host`.
+const CLIENTS: usize = 7;
+
 /// What each client makes of a name with this address, for a rule of this kind: the rule that refused it.
 async fn refusals(addresses: &[IpAddr], rule: impl Fn(u16) -> Rule) -> Vec<Option<&'static str>> {
     let house = house_where_every_name_is(addresses);
-    let url = "http://name.example/".parse().unwrap();
-    let request = house.egress.request(Request::get(url), &open(rule(80))).await.map(drop);
-    let https = "https://name.example/".parse().unwrap();
-    let secure = house.egress.request(Request::get(https), &open(rule(443))).await.map(drop);
-    let plain =
-        house.egress.connect(&destination("name.example"), 25, Tls::Later, &open(rule(25))).await.map(drop);
-    let mail =
-        house.egress.connect(&destination("name.example"), 993, Tls::Now, &open(rule(993))).await.map(drop);
+    let results = every_client(&house, "name.example", rule).await;
     let connected = house.memory.stages().iter().any(|stage| stage == "connecting");
     assert!(!connected, "{addresses:?} was connected to");
-    [request, secure, plain, mail]
+    results
         .into_iter()
         .map(|result| result.err().and_then(|error| error.refusal().map(|refusal| refusal.rule)))
         .collect()
+}
+
+/// HTTP, HTTPS, both WebSockets, a connection in the clear and one under TLS, datagrams; the proxy has its own tests.
+async fn every_client(house: &House, host: &str, rule: impl Fn(u16) -> Rule) -> Vec<Result<(), Error>> {
+    let egress = &house.egress;
+    let mut results = Vec::new();
+    for (scheme, port) in [("http", 80), ("https", 443)] {
+        let scope = open(rule(port));
+        match format!("{scheme}://{host}/").parse::<Url>() {
+            Ok(url) => {
+                results.push(egress.request(Request::get(url.clone()), &scope).await.map(drop));
+                results.push(egress.websocket(Request::get(url), &scope).await.map(drop));
+            }
+            Err(error) => results.extend([Err(error.clone().into()), Err(error.into())]),
+        }
+    }
+    match host.parse::<Destination>() {
+        Ok(to) => {
+            results.push(egress.connect(&to, 25, Tls::Later, &open(rule(25))).await.map(drop));
+            results.push(egress.connect(&to, 993, Tls::Now, &open(rule(993))).await.map(drop));
+            results.push(egress.datagrams(&to, 514, &open(rule(514))).await.map(drop));
+        }
+        Err(error) => results.extend((0..3).map(|_| Err(error.clone().into()))),
+    }
+    assert_eq!(results.len(), CLIENTS);
+    results
 }
 
 #[tokio::test]
@@ -51,11 +73,11 @@ async fn no_client_connects_to_an_address_that_is_not_public() {
         }
         let rule = if class == "cloud metadata" { "egress.metadata" } else { "egress.address" };
         let exact = |port| Rule::host(destination("name.example"), port);
-        assert_eq!(refusals(&[address], exact).await, [Some(rule); 4], "{address}");
-        assert_eq!(refusals(&[address], Rule::anywhere).await, [Some(rule); 4], "{address}");
+        assert_eq!(refusals(&[address], exact).await, [Some(rule); CLIENTS], "{address}");
+        assert_eq!(refusals(&[address], Rule::anywhere).await, [Some(rule); CLIENTS], "{address}");
         // One good address does not make up for a bad one.
         let good = "93.184.216.34".parse().unwrap();
-        assert_eq!(refusals(&[good, address], exact).await, [Some(rule); 4], "{address} second");
+        assert_eq!(refusals(&[good, address], exact).await, [Some(rule); CLIENTS], "{address} second");
     }
 }
 
@@ -67,8 +89,68 @@ async fn naming_a_host_as_private_does_not_open_link_local_metadata_or_disguised
         }
         let rule = if class == "cloud metadata" { "egress.metadata" } else { "egress.address" };
         let private = |port| Rule::private(destination("name.example"), port);
-        assert_eq!(refusals(&[address], private).await, [Some(rule); 4], "{address}");
+        assert_eq!(refusals(&[address], private).await, [Some(rule); CLIENTS], "{address}");
     }
+}
+
+/// The hosts of the corpus of texts.
+pub fn hosts() -> Vec<String> {
+    let lines = include_str!("../../corpus/hosts.txt").lines().filter(|line| !line.starts_with("# "));
+    let texts = lines.filter_map(|line| line.split_once('\t')).map(|(text, _why)| text);
+    texts.map(|text| text.replace("\\0", "\0").replace("\\t", "\t").replace("\\r", "\r")).collect()
+}
+
+#[tokio::test]
+async fn no_client_goes_to_a_host_that_means_something_else_to_somebody() {
+    let house = house_where_every_name_is(&["93.184.216.34".parse().unwrap()]);
+    for host in hosts() {
+        for (client, result) in every_client(&house, &host, Rule::anywhere).await.iter().enumerate() {
+            assert!(
+                matches!(result, Err(Error::Refused(_) | Error::Url(_))),
+                "{host:?}, {client}: {result:?}"
+            );
+        }
+        // A name of the list is no better when a rule names it.
+        if let Ok(to) = host.parse::<Destination>() {
+            let named = every_client(&house, &host, |port| Rule::private(to.clone(), port)).await;
+            assert!(
+                named.iter().all(|result| matches!(result, Err(Error::Refused(_)))),
+                "{host:?}: {named:?}"
+            );
+        }
+    }
+    assert!(!house.memory.stages().contains(&"connecting".to_string()), "{:?}", house.memory.records());
+}
+
+#[tokio::test]
+async fn a_literal_address_that_is_not_public_is_refused_whatever_opens_the_web() {
+    let house = House::new();
+    for (address, class) in corpus() {
+        if class == "public" {
+            continue;
+        }
+        let host = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+        let to = Destination::Address(address);
+        let private = ["loopback", "private"].contains(&class.as_str());
+        for (what, results) in [
+            ("anywhere", every_client(&house, &host, Rule::anywhere).await),
+            ("named", every_client(&house, &host, |port| Rule::host(to.clone(), port)).await),
+            (
+                "named as private",
+                if private {
+                    vec![]
+                } else {
+                    every_client(&house, &host, |port| Rule::private(to.clone(), port)).await
+                },
+            ),
+        ] {
+            assert!(
+                results.iter().all(|result| matches!(result, Err(Error::Refused(_)))),
+                "{host}, {what}: {results:?}"
+            );
+        }
+    }
+    assert!(!house.memory.stages().contains(&"connecting".to_string()), "{:?}", house.memory.records());
 }
 
 #[tokio::test]

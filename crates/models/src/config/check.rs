@@ -119,8 +119,9 @@ fn base_url(text: &str) -> Result<Url, &'static str> {
     }
     let path = url.path().trim_end_matches('/').to_string();
     url.set_path(&path);
-    // What the way out would not take is refused here already, while the owner looks.
-    if url.as_str().parse::<egress::Url>().is_err() {
+    // What the way out would not take is refused here already, while the owner looks; as it is written, for the parser
+    // above reads `0x7f.1` as an address and `bücher` as another name.
+    if text.parse::<egress::Url>().is_err() || url.as_str().parse::<egress::Url>().is_err() {
         return Err("is not a plain URL such as https://api.example.org/v1");
     }
     Ok(url)

@@ -1,5 +1,7 @@
 //! Real egress, a real vault and strict fakes: what is asked, how often, and what the owner is told.
 
+mod addresses;
+
 use super::*;
 use broker::{Cancel, Progress};
 use domain::{EffectKey, Integrity, Label, ProposedCall, Source, SourceKind, StopReason, Timestamp};
@@ -51,6 +53,10 @@ struct House {
 
 /// A house with `models`, the TOML of them, whose vault holds [`KEY`] as `secret://k` for localhost.
 fn house(models: &str) -> House {
+    house_with(models, egress::Settings::default(), Arc::new(Unobserved))
+}
+
+fn house_with(models: &str, settings: egress::Settings, observer: Arc<dyn egress::Observer>) -> House {
     #[derive(serde::Deserialize)]
     struct Tables {
         models: Vec<ModelConfig>,
@@ -60,8 +66,8 @@ fn house(models: &str) -> House {
     let about = About { hosts: vec!["localhost".parse().unwrap()], ..About::default() };
     vault.set(&"k".parse().unwrap(), SecretText::new(KEY.into()).unwrap(), about).unwrap();
     let names = BTreeMap::from([("localhost".parse().unwrap(), vec!["127.0.0.1".parse().unwrap()])]);
-    let settings = egress::Settings { names, ..egress::Settings::default() };
-    let egress = Arc::new(Egress::new(Arc::new(vault), settings, Arc::new(Unobserved)).unwrap());
+    let settings = egress::Settings { names, ..settings };
+    let egress = Arc::new(Egress::new(Arc::new(vault), settings, observer).unwrap());
     let configs = toml::from_str::<Tables>(models).unwrap().models;
     let waits = |_| Waits {
         connect: Duration::from_secs(5),

@@ -186,9 +186,11 @@ impl WayOut {
         for name in PROXY_VARIABLES {
             spec.environment.set(name, &proxy)?;
         }
-        // Servers of the command's own stay within its sandbox.
+        // Servers of the command's own stay within its sandbox, unless the one that is meant is this machine's.
+        let is_meant = hosts.iter().any(|(host, _port)| host.as_str() == "localhost");
+        let own = if is_meant { "127.0.0.1,::1" } else { "localhost,127.0.0.1,::1" };
         for name in ["no_proxy", "NO_PROXY"] {
-            spec.environment.set(name, "localhost,127.0.0.1,::1")?;
+            spec.environment.set(name, own)?;
         }
         spec.environment.set("NODE_USE_ENV_PROXY", "1")?;
         if is_read {

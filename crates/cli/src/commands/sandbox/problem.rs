@@ -30,7 +30,7 @@ pub enum SandboxProblem {
     },
     /// The proxy could not be made.
     #[error("open a way out")]
-    WayOut(#[from] egress::Error),
+    WayOut(#[from] connectors::way_out::WayOutError),
     /// The proxy's own vault, which holds nothing.
     #[error("open a way out")]
     Vault(#[from] vault::Error),

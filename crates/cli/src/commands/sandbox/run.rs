@@ -26,7 +26,8 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
         .try_clone_to_owned()
         .map_err(|source| SandboxProblem::Io { step: "read standard input", source })?;
     let ends = Ends { input: Some(input), terminal: interactive.then(size) };
-    let spec = spec(run, &folder, ends)?;
+    let way_out = WayOut::to(&run.host)?;
+    let (spec, reaching) = spec(run, &folder, ends, way_out.as_ref())?;
     let sandbox = Sandbox::probe().await?;
     if run.explain {
         let words = super::explain::explain(&spec, sandbox.isolation());
@@ -41,7 +42,10 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
     let signals =
         Signals::listen().map_err(|source| SandboxProblem::Io { step: "listen for signals", source })?;
     let mut running = sandbox.start(spec).await?;
-    let way_out = running.listener().map(|listener| WayOut::open(listener, &run.host)).transpose()?;
+    let proxy = match (&way_out, running.listener(), reaching) {
+        (Some(way_out), Some(listener), Some(reaching)) => Some(way_out.serve(listener, reaching)?),
+        (_, _, _) => None,
+    };
     let raw = interactive
         .then(Raw::enter)
         .transpose()
@@ -50,6 +54,7 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
     let printing = (!common.json).then(|| Screen::new(escapes));
     let ended = wait(running, signals, printing).await;
     drop(raw);
+    drop(proxy);
     let (report, taken) = ended?;
     let refusals = way_out.as_ref().map(WayOut::refusals).unwrap_or_default();
     if common.json {

@@ -1,11 +1,11 @@
 //! From the flags of `sandbox run` to the sandbox they describe.
 
 use super::problem::SandboxProblem;
-use super::way_out;
+use super::way_out::WayOut;
 use crate::arguments::sandbox::SandboxRun;
+use egress::proxy::Run;
 use sandbox::{
-    Access, Grant, Input, Limits, Network, PROXY_PORT, Program, ProgramError, Spec, Terminal, Workspace,
-    resolve_program,
+    Access, Grant, Input, Limits, Program, ProgramError, Spec, Terminal, Workspace, resolve_program,
 };
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -17,10 +17,6 @@ const WALL_DEFAULT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many bytes of output are kept for `--json`; without it everything goes on as it comes.
 const KEPT_BYTES: u64 = 1 << 20;
 
-/// The variables that make programs use the proxy, whatever they are written in.
-const PROXY_VARIABLES: [&str; 6] =
-    ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
-
 /// What the program is connected to.
 pub struct Ends {
     /// What it reads.
@@ -29,8 +25,13 @@ pub struct Ends {
     pub terminal: Option<(u16, u16)>,
 }
 
-/// The sandbox that the flags describe, seen from `folder`.
-pub fn spec(run: &SandboxRun, folder: &Path, ends: Ends) -> Result<Spec, SandboxProblem> {
+/// The sandbox that the flags describe, seen from `folder`, and what its proxy is to let through.
+pub fn spec(
+    run: &SandboxRun,
+    folder: &Path,
+    ends: Ends,
+    way_out: Option<&WayOut>,
+) -> Result<(Spec, Option<Run>), SandboxProblem> {
     let name = run.command.first().map(std::ffi::OsString::as_os_str).unwrap_or_default();
     let program = find(name, folder)?;
     let own = program.path.clone();
@@ -52,11 +53,8 @@ pub fn spec(run: &SandboxRun, folder: &Path, ends: Ends) -> Result<Spec, Sandbox
     }
     spec.folder = is_granted(&spec, folder).then(|| folder.to_path_buf());
     let interactive = ends.terminal.is_some();
+    let reaching = way_out.map(|way_out| way_out.prepare(&mut spec)).transpose()?;
     variables(run, interactive, &mut spec)?;
-    if !run.host.is_empty() {
-        way_out::rules(&run.host)?;
-        spec.network = Network::Listener;
-    }
     let limits = Limits::default();
     spec.limits = Limits {
         wall: run.timeout.unwrap_or(WALL_DEFAULT),
@@ -73,7 +71,7 @@ pub fn spec(run: &SandboxRun, folder: &Path, ends: Ends) -> Result<Spec, Sandbox
     };
     spec.input = ends.input.map_or(Input::Empty, Input::Descriptor);
     spec.floor = run.floor;
-    Ok(spec)
+    Ok((spec, reaching))
 }
 
 fn variables(run: &SandboxRun, interactive: bool, spec: &mut Spec) -> Result<(), SandboxProblem> {
@@ -81,14 +79,6 @@ fn variables(run: &SandboxRun, interactive: bool, spec: &mut Spec) -> Result<(),
         // A program that is told it has a dumb terminal does not send what the filter would take away.
         let kind = std::env::var("TERM").ok().filter(|_| run.escapes).unwrap_or_else(|| "dumb".to_string());
         spec.environment.set("TERM", &kind)?;
-    }
-    if !run.host.is_empty() {
-        let proxy = format!("http://127.0.0.1:{PROXY_PORT}");
-        for name in PROXY_VARIABLES {
-            spec.environment.set(name, &proxy)?;
-        }
-        // What Node's own `fetch` asks for before it looks at the others.
-        spec.environment.set("NODE_USE_ENV_PROXY", "1")?;
     }
     for given in &run.env {
         match given.split_once('=') {

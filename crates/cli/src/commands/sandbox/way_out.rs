@@ -1,9 +1,12 @@
 //! The hosts that a sandboxed program may reach: egress's own proxy, on the listener that only this run can connect to.
 
 use super::problem::SandboxProblem;
-use egress::proxy::{Placeholders, Proxy, Run};
-use egress::{Destination, Egress, Limits, Observer, Record, Rule, Rules, Settings, Stage};
-use std::net::{IpAddr, TcpListener};
+use connectors::way_out::{OpenHost, OpenName, Protocol, WayOutError};
+use domain::{Host, HostError};
+use egress::proxy::{Proxy, Run};
+use egress::{Egress, Observer, Reach, Record, Settings, Stage};
+use sandbox::Spec;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use vault::{KeySource, Vault};
@@ -11,11 +14,12 @@ use vault::{KeySource, Vault};
 /// How many refusals are kept for the report.
 const REFUSALS_MAX: usize = 100;
 
-/// A proxy at work; closed when dropped.
+/// The way out that the command line opens.
 pub struct WayOut {
-    _proxy: Proxy,
-    _vault: tempfile::TempDir,
+    way: connectors::way_out::WayOut,
+    to: Vec<(Host, u16)>,
     refused: Arc<Refused>,
+    _folder: tempfile::TempDir,
 }
 
 /// One attempt to reach what no `--host` names.
@@ -48,8 +52,16 @@ impl Observer for Refused {
 }
 
 impl WayOut {
-    /// Serves what connects to `listener`, as far as `hosts` allow.
-    pub fn open(listener: TcpListener, hosts: &[String]) -> Result<Self, SandboxProblem> {
+    /// To `hosts`, as the command line names them; nothing when it names none.
+    pub fn to(hosts: &[String]) -> Result<Option<Self>, SandboxProblem> {
+        if hosts.is_empty() {
+            return Ok(None);
+        }
+        let mut open = Vec::new();
+        for host in hosts {
+            open.push(named(host)?);
+        }
+        let to = open.iter().flat_map(|open| open.ports.iter().map(|port| (host_of(open), *port))).collect();
         // Egress adds secrets from a vault; this one is made for the occasion and holds none.
         let folder = tempfile::Builder::new()
             .prefix("hardshell-sandbox-")
@@ -59,14 +71,21 @@ impl WayOut {
         let vault = Vault::open(folder.path(), &KeySource::File)?;
         let refused = Arc::<Refused>::default();
         let observer: Arc<dyn Observer> = Arc::clone(&refused) as _;
-        let egress = Arc::new(Egress::new(Arc::new(vault), Settings::default(), observer)?);
-        let run = Run {
-            who: "sandbox".to_string(),
-            rules: Arc::new(rules(hosts)?),
-            limits: Limits::proxied(),
-            placeholders: Placeholders::default(),
-        };
-        Ok(Self { _proxy: egress.proxy(listener, run)?, _vault: folder, refused })
+        let egress =
+            Egress::new(Arc::new(vault), Settings::default(), observer).map_err(WayOutError::from)?;
+        let trust = folder.path().join("trusted.pem");
+        let way = connectors::way_out::WayOut::new(Arc::new(egress), open, trust);
+        Ok(Some(Self { way, to, refused, _folder: folder }))
+    }
+
+    /// Gives the program what it needs to find its proxy.
+    pub fn prepare(&self, spec: &mut Spec) -> Result<Run, SandboxProblem> {
+        Ok(self.way.prepare(spec, "sandbox", &self.to)?)
+    }
+
+    /// Serves what connects to `listener`, until what comes back is dropped.
+    pub fn serve(&self, listener: TcpListener, run: Run) -> Result<Proxy, SandboxProblem> {
+        Ok(self.way.serve(listener, run)?)
     }
 
     /// What was refused so far.
@@ -75,39 +94,41 @@ impl WayOut {
     }
 }
 
-/// What the hosts of the command line allow.
-pub fn rules(hosts: &[String]) -> Result<Rules, SandboxProblem> {
-    let mut rules = Rules::new();
-    for host in hosts {
-        for rule in rules_of(host)? {
-            rules.add(rule);
-        }
+fn host_of(open: &OpenHost) -> Host {
+    match &open.name {
+        OpenName::Exactly(host) | OpenName::Below(host) => host.clone(),
     }
-    Ok(rules)
 }
 
-fn rules_of(text: &str) -> Result<Vec<Rule>, SandboxProblem> {
+/// One `--host`.
+fn named(text: &str) -> Result<OpenHost, SandboxProblem> {
     let wrong = |why: &str| SandboxProblem::Host { why: format!("`{text}` {why}") };
-    // The last colon is the port's, unless it is inside an address of version 6.
     let (name, port) = match text.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
+        Some((name, port)) => {
             let port = port.parse::<u16>().ok().filter(|port| *port > 0);
             (name, Some(port.ok_or_else(|| wrong("has no port from 1 to 65535 after its colon"))?))
         }
-        Some(_) | None => (text, None),
+        None => (text, None),
     };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    let destination: Destination =
-        name.parse().map_err(|error| wrong(&format!("is no host name: {error}")))?;
-    let is_here = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok();
-    match port {
-        // What is named by its address and port is meant, also when it is on this machine or the local network. A name
-        // that merely resolves to such an address is not.
-        Some(port) if is_here => Ok(vec![Rule::private(destination, port)]),
-        Some(port) => Ok(vec![Rule::host(destination, port)]),
-        None if is_here => Err(wrong("needs a port: `localhost:8080`")),
-        None => Ok(vec![Rule::host(destination, 443).port(80)]),
-    }
+    let host: Host =
+        name.parse().map_err(|error: HostError| wrong(&format!("is no host: {}", error.reason)))?;
+    // What is named by its port is meant, also when it is this machine. A name that merely resolves to such an address
+    // is not.
+    let (ports, reach) = match (host.as_str(), port) {
+        ("localhost", Some(port)) => (vec![port], Reach::Private),
+        ("localhost", None) => return Err(wrong("needs a port: `localhost:8080`")),
+        (_, Some(port)) => (vec![port], Reach::Public),
+        (_, None) => (vec![443, 80], Reach::Public),
+    };
+    Ok(OpenHost {
+        name: OpenName::Exactly(host),
+        ports,
+        methods: Vec::new(),
+        paths: Vec::new(),
+        protocol: Protocol::Web,
+        reach,
+        stand_in: None,
+    })
 }
 
 #[cfg(test)]
@@ -116,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_host_is_a_name_and_maybe_a_port_and_nothing_else() {
-        for good in ["example.org", "example.org:8443", "localhost:8080", "127.0.0.1:80", "[::1]:80"] {
-            assert!(rules_of(good).is_ok(), "{good}");
+        for good in ["example.org", "example.org:8443", "localhost:8080", "LOCALHOST:80"] {
+            assert!(named(good).is_ok(), "{good}");
         }
         for bad in [
             "",
@@ -127,13 +148,19 @@ mod tests {
             "example.org:99999",
             "localhost",
             "127.0.0.1",
+            "127.0.0.1:80",
+            "[::1]:80",
+            "::1",
+            "127.1:80",
+            "0x7f.1:80",
+            "example.org.",
             "http://example.org",
             "a b",
             "user@example.org",
             "example.org/path",
             "*",
         ] {
-            assert!(rules_of(bad).is_err(), "{bad}");
+            assert!(named(bad).is_err(), "{bad}");
         }
     }
 }

@@ -296,6 +296,8 @@ impl Running {
         flush(&self.vault).await;
         self.connections.drain().await;
         self.shipping.stop().await;
+        // The connections that the log was sent on by are over only now, and on record like any other.
+        self.connections.drain().await;
         self.log.close();
     }
 }

@@ -99,8 +99,11 @@ impl Shipping {
         let end = tokio::time::Instant::now().checked_add(STOP_MAX);
         for task in self.tasks.iter_mut().skip(1) {
             let left = end.map(|end| end.saturating_duration_since(tokio::time::Instant::now()));
-            // One that takes longer is ended when this is dropped.
-            let _late = tokio::time::timeout(left.unwrap_or_default(), task).await;
+            if tokio::time::timeout(left.unwrap_or_default(), &mut *task).await.is_err() {
+                // One that takes longer is ended, and its connection with it.
+                task.abort();
+                let _late = task.await;
+            }
         }
     }
 }

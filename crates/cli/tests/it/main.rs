@@ -57,6 +57,8 @@ mod strict;
 #[cfg(test)]
 mod suspended;
 #[cfg(test)]
+mod traced;
+#[cfg(test)]
 mod tracer;
 #[cfg(test)]
 mod undo;

@@ -269,6 +269,35 @@ impl Place {
         started.unwrap_or_else(|said| panic!("hardshell did not start: {said:?}"))
     }
 
+    /// The same under `strace`: a file for each process, with what it started and where it connected or sent. For
+    /// ordinary users in a user namespace, for the program's memory is not theirs to read; a second one makes them
+    /// themselves again.
+    pub async fn up_traced(&self, home: &Path, to: &Path) -> Up {
+        let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let (apart, again) = match &self.user {
+            Some(_) => ("", String::new()),
+            None => (
+                "unshare --user --map-root-user",
+                format!("unshare --user --map-user={user} --map-group={group}"),
+            ),
+        };
+        let calls = "connect,sendto,sendmsg,sendmmsg,getsockname,execve,clone,clone3,fork,vfork";
+        let tracer = format!("strace -ff -qq -s 64 --decode-pids=pidns -e trace={calls} -o \"$0\"");
+        let of_program = self.command(home);
+        let mut outer = Command::new("sh");
+        outer.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        outer.envs(of_program.get_envs().map(|(name, value)| (name, value.unwrap_or_default())));
+        outer.args(["-c", &format!("exec {apart} {tracer} {again} \"$@\"")]).arg(to);
+        outer.arg(of_program.get_program());
+        let started = self.started(outer, home, &[]).await;
+        let mut up = started.unwrap_or_else(|said| panic!("hardshell did not start: {said:?}"));
+        let tracer = up.child.id();
+        let children = fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children")).unwrap();
+        let traced = children.split_whitespace().next().and_then(|text| text.parse().ok());
+        up.traced = Some(rustix::process::Pid::from_raw(traced.unwrap()).unwrap());
+        up
+    }
+
     async fn started(&self, mut command: Command, home: &Path, arguments: &[&str]) -> Result<Up, Said> {
         let log = home.with_extension("log");
         let before = fs::metadata(&log).map_or(0, |found| found.len());
@@ -281,7 +310,7 @@ impl Place {
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut up = Up { child, address: String::new(), link: None, client: Client::of(home) };
+        let mut up = Up { child, traced: None, address: String::new(), link: None, client: Client::of(home) };
         let first = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
             out.read_line(&mut line).map(|_bytes| line)
@@ -315,6 +344,8 @@ fn service_user() -> User {
 /// A running `hardshell up`; killed when dropped.
 pub struct Up {
     child: Child,
+    /// The program itself, where the child is its tracer.
+    traced: Option<rustix::process::Pid>,
     pub address: String,
     pub link: Option<String>,
     pub client: Client,
@@ -363,7 +394,7 @@ impl Up {
 
     /// SIGTERM; it leaves by itself.
     pub async fn stop(mut self) {
-        let id = rustix::process::Pid::from_child(&self.child);
+        let id = self.traced.unwrap_or_else(|| rustix::process::Pid::from_child(&self.child));
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
         let wait = tokio::task::spawn_blocking(move || {
             let status = self.child.wait();

@@ -15,6 +15,7 @@ mod scratch;
 mod show;
 mod stage;
 mod theatre;
+mod typed;
 
 use arguments::{Arguments, Command};
 use clap::Parser as _;

@@ -5,13 +5,16 @@ use crate::client::{Client, Following};
 use crate::commands::approvals::{Heard, STOP, answer_here, stop, stopped};
 use crate::exit::Exit;
 use crate::problem::Problem;
+use crate::typed::Lines;
 use crate::{root, show};
 use daemon::{Options, Running};
 use gateway::wire::{
-    Accepted, Event, NewCeiling, NewMessage, NewSession, Proof, ProofState, ServerFrame, Session, Status,
-    TaskState, Tier, Transcript, Verdict,
+    Accepted, Commands, Event, ItemBody, NewCeiling, NewMessage, NewSession, Proof, ProofState, ServerFrame,
+    Session, Sessions, Status, TaskState, Tier, Transcript, Verdict,
 };
-use std::io::{BufRead as _, IsTerminal as _};
+
+/// Of how many sessions what was typed can be called back.
+const SESSIONS_CALLED_BACK: u32 = 5;
 
 /// Talks.
 pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
@@ -73,15 +76,10 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
     if let Some(due) = status.proofs.iter().find(due) {
         show::note(&show::printable(&format!("due: {}", due.detail)));
     }
+    let commands: Commands = client.get("/api/v1/commands").await?;
+    let lines = Lines::new(commands.commands, said_before(client, &session).await?);
     loop {
-        if std::io::stdin().is_terminal() {
-            show::piece("› ");
-        }
-        let line = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).ok().filter(|bytes| *bytes > 0).map(|_| line)
-        });
-        let Some(line) = line.await.unwrap_or_default() else { return Ok(Exit::Done) };
+        let Some(line) = lines.next().await else { return Ok(Exit::Done) };
         if matches!(line.trim(), "/exit" | "/quit") {
             return Ok(Exit::Done);
         }
@@ -94,6 +92,26 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
             say(common, client, &session, line.trim(), Asking::Here).await?;
         }
     }
+}
+
+/// What was typed before, the oldest first: in this session, and in the last ones.
+async fn said_before(client: &Client, session: &str) -> Result<Vec<String>, Problem> {
+    let sessions: Sessions = client.get(&format!("/api/v1/sessions?limit={SESSIONS_CALLED_BACK}")).await?;
+    let others = sessions.sessions.into_iter().map(|session| session.id).filter(|id| id != session);
+    let mut newest_first: Vec<String> = std::iter::once(session.to_string()).chain(others).collect();
+    newest_first.reverse();
+    let mut said = Vec::new();
+    for id in newest_first {
+        // One that was never written to, or is gone meanwhile, has said nothing.
+        let Ok(transcript) = client.get::<Transcript>(&format!("/api/v1/sessions/{id}")).await else {
+            continue;
+        };
+        said.extend(transcript.items.into_iter().filter_map(|item| match item.body {
+            ItemBody::Said { text, .. } if !text.contains('\n') => Some(text),
+            _ => None,
+        }));
+    }
+    Ok(said)
 }
 
 fn tier(word: &str) -> Option<Tier> {

@@ -114,7 +114,12 @@ impl Known {
 impl Completer for Known {
     type Candidate = Pair;
 
-    fn complete(&self, line: &str, pos: usize, _context: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        _context: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let typed = line.get(..pos).unwrap_or(line);
         if !typed.starts_with('/') {
             return Ok((0, Vec::new()));
@@ -173,7 +178,9 @@ mod tests {
             help: String::new(),
             example: name.to_string(),
         };
-        Known { commands: vec![command("/disk", ""), command("/find", "PATTERN"), command("/help", "[COMMAND]")] }
+        Known {
+            commands: vec![command("/disk", ""), command("/find", "PATTERN"), command("/help", "[COMMAND]")],
+        }
     }
 
     #[test]

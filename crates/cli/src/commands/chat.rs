@@ -106,10 +106,13 @@ async fn said_before(client: &Client, session: &str) -> Result<Vec<String>, Prob
         let Ok(transcript) = client.get::<Transcript>(&format!("/api/v1/sessions/{id}")).await else {
             continue;
         };
-        said.extend(transcript.items.into_iter().filter_map(|item| match item.body {
-            ItemBody::Said { text, .. } if !text.contains('\n') => Some(text),
-            _ => None,
-        }));
+        for item in transcript.items {
+            if let ItemBody::Said { text, .. } = item.body
+                && !text.contains('\n')
+            {
+                said.push(text);
+            }
+        }
     }
     Ok(said)
 }

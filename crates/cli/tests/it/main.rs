@@ -61,6 +61,8 @@ mod traced;
 #[cfg(test)]
 mod tracer;
 #[cfg(test)]
+mod typed;
+#[cfg(test)]
 mod undo;
 #[cfg(test)]
 mod walls;

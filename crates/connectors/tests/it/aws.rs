@@ -61,6 +61,9 @@ fn good(output: &Output) -> String {
 fn python() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(REQUIREMENTS.replace(['[', ']', '='], "-"));
     let (python, whole) = (folder.join("bin/python"), folder.join("whole"));
+    // Each test is a process of its own: one makes it, the others wait.
+    let lock = std::fs::File::create(folder.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
     if !whole.exists() {
         let _ = std::fs::remove_dir_all(&folder);
         good(&start(Path::new("python3")).args(["-m", "venv"]).arg(&folder).output().unwrap());

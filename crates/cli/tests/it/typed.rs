@@ -21,9 +21,8 @@ fn chat(place: &Place, home: &Path, steps: &[Step]) -> (Option<i32>, String) {
     unlockpt(&person).unwrap();
     let name = ptsname(&person, Vec::new()).unwrap();
     tcsetwinsize(&person, Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    let terminal = || {
-        Stdio::from(fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap())
-    };
+    let terminal =
+        || Stdio::from(fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap());
     let mut command = place.command(home);
     command.env("TERM", "xterm-256color").arg("chat");
     let mut child = command.stdin(terminal()).stdout(terminal()).stderr(terminal()).spawn().unwrap();

@@ -49,9 +49,18 @@ fn chat(place: &Place, home: &Path, steps: &[Step]) -> (Option<i32>, String) {
         from = all.len();
         keyboard.write_all(keys).unwrap();
     }
-    let code = child.wait().unwrap().code();
-    all.extend(shown.try_iter());
-    (code, all)
+    // It is over when nobody has the terminal any more.
+    loop {
+        match shown.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())) {
+            Ok(text) => all.push_str(&text),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                child.kill().unwrap();
+                break;
+            }
+        }
+    }
+    (child.wait().unwrap().code(), all)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,11 +68,11 @@ async fn a_command_is_completed_and_what_was_said_is_called_back() {
     let place = Place::new();
     let home = place.home("home", None);
     let up = place.up(&home).await;
-    let first = [("› ", &b"/dis\t"[..]), ("/disk", b"\r"), ("**Disks**", b"\x04")];
+    let first = [("› ", &b"/dis\t"[..]), ("/disk", b"\r"), ("**Disks**", b""), ("› ", b"\x04")];
     let (code, shown) = chat(&place, &home, &first);
     assert_eq!(code, Some(0), "{shown}");
     // Another chat, another session: the arrow brings the line back.
-    let again = [("› ", &b"\x1b[A"[..]), ("/disk", b"\r"), ("**Disks**", b"\x04")];
+    let again = [("› ", &b"\x1b[A"[..]), ("/disk", b"\r"), ("**Disks**", b""), ("› ", b"\x04")];
     let (code, shown) = chat(&place, &home, &again);
     assert_eq!(code, Some(0), "{shown}");
     up.stop().await;

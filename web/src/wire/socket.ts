@@ -107,7 +107,9 @@ export class Socket {
   }
 
   #check(): void {
-    this.#socket?.send(JSON.stringify({ type: "ping" }));
+    // One that is being closed takes nothing more; its end is told by itself.
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(JSON.stringify({ type: "ping" }));
     clearTimeout(this.#pong);
     this.#pong = setTimeout(() => this.#socket?.close(4040, "no answer to a ping"), PONG_WAIT_MILLISECONDS);
   }

@@ -30,13 +30,20 @@ enum Source {
     Plain,
 }
 
+/// Whether a person sits here, at a terminal to type on and to read.
+pub fn is_at_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
 impl Lines {
+    /// Standard input as it is.
+    pub fn plain() -> Self {
+        Self(Source::Plain)
+    }
+
     /// An editor that completes `commands` and calls back what was `said`, the oldest first; standard input as it is
-    /// where that is no terminal, or where the terminal cannot be edited on.
-    pub fn new(commands: Vec<Command>, said: Vec<String>) -> Self {
-        if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
-            return Self(Source::Plain);
-        }
+    /// where the terminal cannot be edited on.
+    pub fn edited(commands: Vec<Command>, said: Vec<String>) -> Self {
         let Ok(editor) = editor(commands, said) else { return Self(Source::Plain) };
         let (asks, asked) = mpsc::channel();
         std::thread::spawn(move || edit(editor, &asked));

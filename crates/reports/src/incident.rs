@@ -313,22 +313,8 @@ impl Reached<'_> {
 
 /// Whether it is one of the live proofs, which try the house's own walls at every start; one that failed is told.
 fn is_of_the_house_itself(event: &Event) -> bool {
-    match event {
-        Event::Proof { state, .. } => *state != audit::ProofState::Failed,
-        Event::Connection { by, .. } => by == PROOF,
-        Event::Intent { .. }
-        | Event::Outcome { .. }
-        | Event::Refusal { .. }
-        | Event::Question { .. }
-        | Event::Answer { .. }
-        | Event::Inbound { .. }
-        | Event::SignIn { .. }
-        | Event::Config { .. }
-        | Event::Policy { .. }
-        | Event::Secret { .. }
-        | Event::Lockdown { .. }
-        | Event::Backup { .. } => false,
-    }
+    matches!(event, Event::Proof { state, .. } if *state != audit::ProofState::Failed)
+        || matches!(event, Event::Connection { by, .. } if by == PROOF)
 }
 
 fn push(list: &mut Vec<Deed>, deed: Deed, cut: &mut bool) {

@@ -147,6 +147,7 @@ async fn verify(common: &Common, home: &Path, file: &Path, with: &OpenedWith) ->
 }
 
 async fn restore(common: &Common, home: &Path, wanted: &Restore) -> Result<Exit, Problem> {
+    wanted.file.as_deref().map(is_there).transpose()?;
     let opener = opener(&wanted.opened_with)?;
     root::leave(home)?;
     let now = daemon::now();
@@ -246,18 +247,15 @@ fn list(common: &Common, home: &Path, folder: Option<&Path>) -> Result<Exit, Pro
 
 /// Nobody types a passphrase for a file that is not there.
 fn is_there(file: &Path) -> Result<(), Problem> {
-    match std::fs::metadata(file) {
-        Ok(found) if found.is_file() => Ok(()),
-        Ok(_) => Err(Problem::Other {
-            what: format!("open the backup {}: it is no file", file.display()),
-            hint: Some("hardshell backup list".to_string()),
-        }),
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(Problem::Other {
-            what: format!("open the backup {}: there is no such file", file.display()),
-            hint: Some("hardshell backup list".to_string()),
-        }),
-        Err(source) => Err(Problem::Io { step: format!("open the backup {}", file.display()), source }),
-    }
+    let why = match std::fs::metadata(file) {
+        Ok(found) if found.is_file() => return Ok(()),
+        Ok(_) => "it is no file".to_string(),
+        Err(error) => error.to_string(),
+    };
+    Err(Problem::Other {
+        what: format!("open the backup {}: {why}", file.display()),
+        hint: Some("hardshell backup list".to_string()),
+    })
 }
 
 fn opener(with: &OpenedWith) -> Result<Opener, Problem> {

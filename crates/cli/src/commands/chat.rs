@@ -5,7 +5,7 @@ use crate::client::{Client, Following};
 use crate::commands::approvals::{Heard, STOP, answer_here, stop, stopped};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::typed::Lines;
+use crate::typed::{self, Lines};
 use crate::{root, show};
 use daemon::{Options, Running};
 use gateway::wire::{
@@ -76,8 +76,12 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
     if let Some(due) = status.proofs.iter().find(due) {
         show::note(&show::printable(&format!("due: {}", due.detail)));
     }
-    let commands: Commands = client.get("/api/v1/commands").await?;
-    let lines = Lines::new(commands.commands, said_before(client, &session).await?);
+    let lines = if typed::is_at_terminal() {
+        let commands: Commands = client.get("/api/v1/commands").await?;
+        Lines::edited(commands.commands, said_before(client, &session).await?)
+    } else {
+        Lines::plain()
+    };
     loop {
         let Some(line) = lines.next().await else { return Ok(Exit::Done) };
         if matches!(line.trim(), "/exit" | "/quit") {

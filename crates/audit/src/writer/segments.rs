@@ -7,12 +7,15 @@ use crate::recover::VOIDS_MAX;
 use crate::segment::SEGMENT_BYTES_MAX;
 use crate::{Kind, WriteFailure, folder};
 use domain::Timestamp;
+use std::fs::File;
+use std::io::Error as IoError;
 use std::time::Duration;
 
 /// A segment is closed when its first record is this old, so that old records can be removed by the day.
 const SEGMENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// A full disk is tried again only when it has this much room, so that trying does not litter it.
+/// A disk that failed is used again only when it has this much room and keeps this file, so that trying litters nothing.
 const FREE_BYTES_MIN: u64 = 2 * 1024 * 1024;
+const TRIAL: &str = "trial.new";
 
 impl Writer {
     /// Sees to it that there is a segment to append to, that is neither full nor old.
@@ -33,12 +36,11 @@ impl Writer {
         let number = self.number.saturating_add(1);
         let path = self.folder.segment_path(number);
         if self.voids.len() >= VOIDS_MAX {
-            let reason =
-                std::io::Error::other("the disk failed too often; start Hardshell again when it is well");
+            let reason = IoError::other("the disk failed too often; start Hardshell again when it is well");
             return Err(WriteFailure::new("create", &path, &reason));
         }
         if self.why == Why::Failed {
-            self.check_room()?;
+            self.try_disk()?;
         }
         self.measure_voids();
         let header = Own::Segment(Header {
@@ -61,11 +63,8 @@ impl Writer {
             self.segment = None;
             self.voids.push(Void { segment: number, offset: 0, length: 0 });
             self.why = Why::Failed;
-            return Err(WriteFailure::new(
-                "flush",
-                &self.folder.path,
-                &std::io::Error::other(error.to_string()),
-            ));
+            let reason = IoError::other(error.to_string());
+            return Err(WriteFailure::new("flush", &self.folder.path, &reason));
         }
         drop(before);
         self.voids.clear();
@@ -84,13 +83,14 @@ impl Writer {
         }
     }
 
-    fn check_room(&self) -> Result<(), WriteFailure> {
-        let path = &self.folder.path;
-        let failed = |error: std::io::Error| WriteFailure::new("write", path, &error);
-        let found = rustix::fs::statvfs(path).map_err(|error| failed(error.into()))?;
+    fn try_disk(&self) -> Result<(), WriteFailure> {
+        let path = self.folder.path.join(TRIAL);
+        let failed = |error: IoError| WriteFailure::new("write", &path, &error);
+        let found = rustix::fs::statvfs(&self.folder.path).map_err(|error| failed(error.into()))?;
         if found.f_bavail.saturating_mul(found.f_frsize) < FREE_BYTES_MIN {
             return Err(failed(std::io::ErrorKind::StorageFull.into()));
         }
-        Ok(())
+        let kept = std::fs::write(&path, TRIAL).and_then(|()| File::open(&path)?.sync_all());
+        kept.map_err(failed)
     }
 }

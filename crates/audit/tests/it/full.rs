@@ -150,6 +150,36 @@ fn a_short_write_is_closed_off_and_the_record_refused() {
     on_small_disk("full::child_meets_a_limit_in_the_middle_of_a_line", "12m", "trap '' XFSZ;");
 }
 
+#[tokio::test]
+async fn child_is_refused_everything_for_a_while() {
+    let Some(home) = home() else { return };
+    let log = open(&home).unwrap();
+    let limit = getrlimit(Resource::Fsize);
+    let mut acknowledged = BTreeMap::new();
+    for round in 0..3 {
+        let command = format!("before {round}");
+        acknowledged.insert(log.note(intent(&command), NOW).await.unwrap(), command);
+        let before = segments(&home.join("audit")).len();
+        setrlimit(Resource::Fsize, Rlimit { current: Some(0), maximum: limit.maximum }).unwrap();
+        for _ in 0..200 {
+            assert!(log.record(Wish("no".into()), NOW).await.is_err(), "no record, no effect");
+        }
+        assert_eq!(segments(&home.join("audit")).len(), before, "trying begins no segment");
+        setrlimit(Resource::Fsize, limit).unwrap();
+    }
+    let seq = log.note(intent("after"), NOW).await.unwrap();
+    acknowledged.insert(seq, "after".into());
+    log.close();
+    let report = check(&home, log.public_key(), &acknowledged);
+    assert_eq!(report.closed.len(), 3);
+    eprintln!("the case was run");
+}
+
+#[test]
+fn a_disk_that_takes_nothing_for_a_while_is_not_littered_and_used_again() {
+    on_small_disk("full::child_is_refused_everything_for_a_while", "12m", "trap '' XFSZ;");
+}
+
 #[test]
 fn child_finds_the_disk_read_only() {
     let Some(home) = home() else { return };

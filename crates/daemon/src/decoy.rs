@@ -448,4 +448,41 @@ mod tests {
             .collect();
         assert_eq!(failed, ["secret.transcript", "secret.log"], "{proofs:#?}");
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_task_that_panics_is_ended_and_the_next_of_its_session_has_its_turn() {
+        let decoys = Decoys::open(rules(""), Eyes::Redacting, gateway::clock()).unwrap();
+        let (broker, store) = (Arc::new(decoys.broker), decoys.store);
+        let settings: crate::tasks::TurnSettings = Box::new(|_session| panic!("a fault of the program"));
+        let today = Box::new(|| "Friday".to_string());
+        let tasks = crate::tasks::Tasks::new(Arc::clone(&broker), store.clone(), settings, today);
+        let mut begun = Vec::new();
+        for number in ["one", "two"] {
+            let inbound = Inbound {
+                id: number.parse().unwrap(),
+                session: "s-1".parse().unwrap(),
+                sender: Sender { channel: domain::Channel::Web, account: "owner".to_string() },
+                principal: Principal::owner(),
+                text: "go on".to_string(),
+                quoted: None,
+                received: (decoys.clock)(),
+            };
+            let taken = broker.deliver(inbound, format!("t-{number}").parse().unwrap()).await.unwrap();
+            begun.push(taken.task.clone());
+            tasks.go_on(broker.speaker_of(&taken.task).await.unwrap().unwrap());
+        }
+        let ended = async || {
+            let items = store.run(|tx| tx.items(&"s-1".parse().unwrap(), 0, 100)).await.unwrap();
+            let ended = |item: &&domain::Item| matches!(item.body_ref(), ItemBody::Ended { .. });
+            items.iter().filter(ended).map(|item| item.task.clone()).collect::<Vec<_>>()
+        };
+        let both = async {
+            while ended().await != begun {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let both = tokio::time::timeout(std::time::Duration::from_secs(30), both).await;
+        assert!(both.is_ok(), "of {begun:?} only {:?} ended", ended().await);
+        assert!(!tasks.cancel(&"s-1".parse().unwrap()).await, "nothing is left in its line");
+    }
 }

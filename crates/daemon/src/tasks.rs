@@ -179,11 +179,20 @@ impl Tasks {
         next
     }
 
-    async fn run(&self, who: &Speaker, cancel: &Cancel) {
-        match self.steps(who, cancel).await {
-            Ok(Some(why)) => self.end(who, TaskState::Failed, &why).await,
-            Ok(None) => {}
-            Err(error) => {
+    async fn run(self: &Arc<Self>, who: &Speaker, cancel: &Cancel) {
+        let (tasks, of, stop) = (Arc::clone(self), who.clone(), cancel.clone());
+        // Apart, so that a step that panics ends its own task, and not the line behind it.
+        match tokio::spawn(async move { tasks.steps(&of, &stop).await }).await {
+            Ok(Ok(Some(why))) => self.end(who, TaskState::Failed, &why).await,
+            Ok(Ok(None)) => {}
+            // The program ends: the next start finds the task as it is.
+            Err(ended) if !ended.is_panic() => {}
+            Err(panic) => {
+                tracing::error!(%panic, task = %who.task, "a task ended in a panic");
+                let why = self.with_doubts(who, "a fault within Hardshell ended this".to_string()).await;
+                self.end_at_last(who, &why).await;
+            }
+            Ok(Err(error)) => {
                 tracing::error!(%error, task = %who.task, "could not go on with a task");
                 let why = self.with_doubts(who, error_chain(&error)).await;
                 self.end_at_last(who, &why).await;

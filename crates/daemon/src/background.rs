@@ -5,7 +5,22 @@ use crate::tasks::Tasks;
 use audit::Log;
 use broker::Broker;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 use vault::Vault;
+
+/// Ends what goes on beside the tasks, and returns when it has ended: a connection of theirs is over, and told, only then.
+pub(crate) async fn end(all: Vec<JoinHandle<()>>) {
+    for one in &all {
+        one.abort();
+    }
+    for ended in futures_util::future::join_all(all).await {
+        if let Err(panic) = ended
+            && panic.is_panic()
+        {
+            tracing::error!(%panic, "something beside the tasks had ended in a panic");
+        }
+    }
+}
 
 /// Passes the log's records on to the screens that may see them.
 pub(crate) async fn publish_log(log: Arc<Log>, screens: Arc<Screens>) {
@@ -61,5 +76,39 @@ pub(crate) async fn lapse(broker: Arc<Broker>, tasks: Arc<Tasks>) {
             }
             Err(error) => tracing::error!(%error, "could not close lapsed questions"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+    use tokio::sync::oneshot;
+
+    /// A connection, which is reported when it is over.
+    struct Connection(Arc<AtomicBool>);
+
+    impl Drop for Connection {
+        fn drop(&mut self) {
+            // It takes its time, on a thread of its own.
+            std::thread::sleep(Duration::from_millis(100));
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_goes_on_beside_the_tasks_is_over_when_it_was_ended() {
+        let reported = Arc::new(AtomicBool::new(false));
+        let (connected, is_connected) = oneshot::channel();
+        let connection = Connection(Arc::clone(&reported));
+        let task = tokio::spawn(async move {
+            let _open = connection;
+            connected.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        is_connected.await.unwrap();
+        super::end(vec![task]).await;
+        assert!(reported.load(Ordering::SeqCst), "it was still under way");
     }
 }

@@ -290,9 +290,7 @@ impl Running {
     /// Stops it: nothing new is taken in, and what runs is found again at the next start.
     pub async fn stop(self) {
         self.handle.stop().await;
-        for task in self.background {
-            task.abort();
-        }
+        crate::background::end(self.background).await;
         flush(&self.vault).await;
         self.connections.drain().await;
         self.shipping.stop().await;

@@ -92,12 +92,13 @@ fn open_checked(path: &Path, is_new: bool) -> Result<(Connection, Opened), Error
     if after_crash {
         check_whole(&connection, path)?;
     }
-    schema::migrate(&connection)?;
-    if is_new {
+    if from_version == 0 {
+        // Before there is anything in it: a first start that is killed leaves one that the next knows as its own.
         connection
             .pragma_update(None, "application_id", APPLICATION_ID)
             .map_err(|error| Error::database("mark", error))?;
     }
+    schema::migrate(&connection)?;
     schema::mark_open(&connection)?;
     Ok((connection, Opened { from_version, after_crash }))
 }

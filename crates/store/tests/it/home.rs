@@ -83,6 +83,21 @@ fn a_newer_home_and_a_foreign_database_are_refused_and_untouched() {
     }
 }
 
+#[test]
+fn a_first_start_that_was_killed_leaves_what_the_next_ones_know_as_their_own() {
+    // As far as it had come: an empty file, one that SQLite set up, one that is marked.
+    for statements in ["", "PRAGMA journal_mode = WAL;", "PRAGMA application_id = 0x6873686c;"] {
+        let house = House::new();
+        let path = house.home().join("state.db");
+        rusqlite::Connection::open(&path).unwrap().execute_batch(statements).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        for start in 1..=3 {
+            let opened = Store::open(house.home(), NOW);
+            assert!(opened.is_ok(), "after {statements:?}, start {start}: {opened:?}");
+        }
+    }
+}
+
 /// Every version that a home can be of, as it was written by the program of that version.
 #[tokio::test]
 async fn a_home_of_each_older_version_is_read() {

@@ -1,13 +1,15 @@
 //! Makes a backup.
 
 use crate::manifest::{FORM, HEADER, HOME, MANIFEST, Manifest};
-use crate::{Error, Lock};
+use crate::place::lock as lock_file;
+use crate::{Error, Lock, folder};
 use domain::Timestamp;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use std::fs::{self, File, OpenOptions};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Files and folders of a home that are not taken along, each with the reason that the manifest gives.
@@ -27,10 +29,12 @@ const LEFT_OUT: [(&str, &str); 12] = [
 ];
 /// Endings of files that can be made anew.
 const MADE_ANEW: [&str; 3] = [".index", ".packing", ".new"];
+/// Where a home keeps what belongs to a running program: the database's copy too, which never leaves the home.
+const RUN: &str = "run";
 /// The most files of one backup.
 pub(crate) const FILES_MAX: usize = 1_000_000;
 /// The deepest folder.
-const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 
 /// How far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,9 +60,9 @@ pub struct Made {
 
 type Archive<W> = tar::Builder<GzEncoder<W>>;
 
-/// Makes a backup of `home` as the file `to`, which must not exist. Can run while Hardshell does. `checkpoint` is the
-/// log's last signature. Nothing is left behind when it fails, and no plaintext is written at any time but the
-/// database's copy, beside `to`, which is private and removed.
+/// Makes a backup of `home` as the file `to`, which must not exist. Can run while Hardshell does; two of one home wait
+/// for each other. `checkpoint` is the log's last signature. Nothing is left behind when it fails, and no plaintext is
+/// written outside of the home at any time. What a process that was killed left is removed by the next one.
 ///
 /// # Errors
 ///
@@ -74,22 +78,21 @@ pub fn create(
     if to.exists() {
         return Err(Error::InTheWay { path: to.to_path_buf() });
     }
-    let beside = |ending: &str| {
-        let mut name = to.as_os_str().to_os_string();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let (unfinished, copy) = (beside(".unfinished"), beside(".database"));
-    for leftover in [&unfinished, &copy] {
-        remove(leftover)?;
-    }
+    let _turn = turn(home)?;
+    let copy = home.join(RUN).join("backup.database");
+    remove(&copy)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    folder::sweep(folder)?;
+    let mut unfinished = to.as_os_str().to_os_string();
+    unfinished.push(folder::UNFINISHED);
+    let unfinished = PathBuf::from(unfinished);
+    folder::given_up(&unfinished)?;
     let made = (|| {
         // The database first: the log is read after it, and so knows of everything in it.
         store::snapshot(home, &copy)?;
-        let manifest = write(home, &unfinished, &copy, lock, checkpoint, now, progress)?;
+        let (manifest, _held) = write(home, &unfinished, &copy, lock, checkpoint, now, progress)?;
         remove(&copy)?;
         fs::rename(&unfinished, to).map_err(Error::io("rename", &unfinished))?;
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("flush", folder))?;
         let (bytes, digest) = digest_of(to)?;
         Ok(Made { path: to.to_path_buf(), bytes, digest, manifest })
@@ -100,6 +103,17 @@ pub fn create(
         let _ = remove(&copy);
     }
     made
+}
+
+/// Waits until no other process makes a backup of this home.
+fn turn(home: &Path) -> Result<File, Error> {
+    let run = home.join(RUN);
+    DirBuilder::new().recursive(true).mode(0o700).create(&run).map_err(Error::io("create", &run))?;
+    let path = run.join("backup.lock");
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.map_err(Error::io("open", &path))?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|error| Error::io("lock", &path)(error.into()))?;
+    Ok(file)
 }
 
 fn remove(path: &Path) -> Result<(), Error> {
@@ -124,13 +138,16 @@ fn write(
     checkpoint: Option<String>,
     now: Timestamp,
     progress: &mut dyn FnMut(&Progress),
-) -> Result<Manifest, Error> {
+) -> Result<(Manifest, File), Error> {
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(to)
         .map_err(Error::io("create", to))?;
+    // Whoever finds it meanwhile sees that somebody is at it; not every file system can say so.
+    let _held_or_not = lock_file(&file, to);
+    let held = file.try_clone().map_err(Error::io("open", to))?;
     let locked = lock.wrap(file, to)?;
     let archive = tar::Builder::new(GzEncoder::new(locked, Compression::default()));
     let manifest = Manifest {
@@ -154,7 +171,7 @@ fn write(
     let failed = Error::io("write", to);
     let finished = (|| pack.archive.into_inner()?.finish()?.finish()?.sync_all())();
     finished.map_err(failed)?;
-    Ok(manifest)
+    Ok((manifest, held))
 }
 
 struct Pack<'a, W: Write> {
@@ -193,6 +210,10 @@ impl<W: Write> Pack<'_, W> {
             {
                 continue;
             }
+            if is_segment(&shown) {
+                self.segment(&path, &shown)?;
+                continue;
+            }
             // What went away while it was looked at is not there.
             let Ok(found) = fs::symlink_metadata(&path) else { continue };
             if found.is_dir() && depth < DEPTH_MAX {
@@ -210,8 +231,28 @@ impl<W: Write> Pack<'_, W> {
         Ok(())
     }
 
-    /// As much of a file as it has now: the log's last segment grows meanwhile, and what it has is whole.
+    /// A segment of the log, which the house may pack meanwhile: then it is there under its other name. A log without
+    /// one could not be proved.
+    fn segment(&mut self, path: &Path, name: &str) -> Result<(), Error> {
+        self.file(path, name)?;
+        if self.manifest.files.contains_key(name) {
+            return Ok(());
+        }
+        let (path, name) = (path.with_extension("jsonl.gz"), format!("{name}.gz"));
+        self.file(&path, &name)?;
+        if self.manifest.files.contains_key(&name) {
+            return Ok(());
+        }
+        let gone = io::Error::new(io::ErrorKind::NotFound, "it was removed meanwhile; try again");
+        Err(Error::io("read", &path)(gone))
+    }
+
+    /// As much of a file as it has now: the log's last segment grows meanwhile, and what it has is whole. Nothing when
+    /// it is gone, or was taken along before.
     fn file(&mut self, path: &Path, name: &str) -> Result<(), Error> {
+        if self.manifest.files.contains_key(name) {
+            return Ok(());
+        }
         if self.manifest.files.len() >= FILES_MAX {
             return Err(Error::TooLarge { path: self.to.to_path_buf(), what: "files" });
         }
@@ -240,6 +281,11 @@ impl<W: Write> Pack<'_, W> {
         (self.progress)(&self.done);
         Ok(())
     }
+}
+
+/// Whether a name in a home is that of a segment that is not packed.
+fn is_segment(name: &str) -> bool {
+    name.starts_with("audit/segment-") && name.ends_with(".jsonl")
 }
 
 struct Hashing<R> {

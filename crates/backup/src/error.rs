@@ -29,10 +29,10 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
-    /// Another process is putting a backup into its place.
-    #[error("a restore is under way in `{}`", path.display())]
+    /// Another process makes a backup, puts one into its place, or runs on the home.
+    #[error("another process has `{}`", path.display())]
     UnderWay {
-        /// Its journal.
+        /// What it has locked.
         path: PathBuf,
     },
     /// The file is no backup.

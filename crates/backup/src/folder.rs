@@ -2,12 +2,17 @@
 
 use crate::Error;
 use domain::Timestamp;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "hardshell-";
 const SUFFIX: &str = ".backup.age";
 const FORM: &str = "%Y%m%dT%H%M%SZ";
+/// What stands behind the name of a backup that is being made.
+pub(crate) const UNFINISHED: &str = ".unfinished";
+/// What else stood beside it in earlier versions: the database's copy, in plaintext.
+const COPY: &str = ".database";
 
 /// A backup in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,20 +65,47 @@ pub fn newest_before(folder: &Path, time: Timestamp) -> Result<Option<Kept>, Err
     Ok(list(folder)?.into_iter().rfind(|kept| kept.made < time))
 }
 
-/// Removes all but the newest `keep`, and returns what went. At least one always stays.
+/// Removes all but the newest `keep`, and returns what went. `made`, which was just made, always stays: a clock that was
+/// wrong may have left some that seem newer.
 ///
 /// # Errors
 ///
 /// [`Error::Io`].
-pub fn rotate(folder: &Path, keep: usize) -> Result<Vec<PathBuf>, Error> {
+pub fn rotate(folder: &Path, keep: usize, made: &Path) -> Result<Vec<PathBuf>, Error> {
     let all = list(folder)?;
     let surplus = all.len().saturating_sub(keep.max(1));
     let mut gone = Vec::new();
-    for kept in all.into_iter().take(surplus) {
+    for kept in all.into_iter().filter(|kept| kept.path != made).take(surplus) {
         fs::remove_file(&kept.path).map_err(Error::io("remove", &kept.path))?;
         gone.push(kept.path);
     }
     Ok(gone)
+}
+
+/// Removes what processes that were killed left of the backups that they made in `folder`.
+pub(crate) fn sweep(folder: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let path = entry.map_err(Error::io("list", folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let base = [UNFINISHED, COPY].iter().find_map(|ending| name.strip_suffix(ending));
+        if base.is_some_and(|base| base.starts_with(PREFIX) && base.ends_with(SUFFIX)) {
+            match given_up(&path) {
+                Ok(()) | Err(Error::UnderWay { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes an unfinished backup, unless somebody is at it.
+pub(crate) fn given_up(path: &Path) -> Result<(), Error> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(Error::io("open", path))?,
+    };
+    crate::place::lock(&file, path)?;
+    fs::remove_file(path).map_err(Error::io("remove", path))
 }
 
 #[cfg(test)]
@@ -91,10 +123,40 @@ mod tests {
         let before = newest_before(folder.path(), Timestamp(3 * day)).unwrap().unwrap();
         assert_eq!(before.made, Timestamp(2 * day));
         assert_eq!(newest_before(folder.path(), Timestamp(day)).unwrap(), None);
-        assert_eq!(rotate(folder.path(), 2).unwrap().len(), 3);
+        let newest = folder.path().join(file_name(Timestamp(5 * day)));
+        assert_eq!(rotate(folder.path(), 2, &newest).unwrap().len(), 3);
         let left: Vec<u64> = list(folder.path()).unwrap().iter().map(|kept| kept.made.0 / day).collect();
         assert_eq!(left, [4, 5]);
-        assert_eq!(rotate(folder.path(), 0).unwrap().len(), 1);
+        assert_eq!(rotate(folder.path(), 0, &newest).unwrap().len(), 1);
         assert!(folder.path().join("notes.txt").exists());
+    }
+
+    #[test]
+    fn what_was_just_made_stays_also_beside_what_a_wrong_clock_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |day: u64| folder.path().join(file_name(Timestamp(day * 86_400_000)));
+        for day in [1, 2, 9_000] {
+            fs::write(at(day), "x").unwrap();
+        }
+        assert_eq!(rotate(folder.path(), 1, &at(2)).unwrap(), [at(1), at(9_000)]);
+        assert!(at(2).exists());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_and_what_is_being_made_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let base = |day: u64| file_name(Timestamp(day * 86_400_000));
+        let left = [format!("{}.unfinished", base(1)), format!("{}.database", base(1))];
+        let stays = [format!("{}.unfinished", base(2)), base(1), "my.database".to_string()];
+        for name in left.iter().chain(&stays) {
+            fs::write(at(name), "x").unwrap();
+        }
+        let somebody = File::open(at(&stays[0])).unwrap();
+        crate::place::lock(&somebody, &at(&stays[0])).unwrap();
+        sweep(folder.path()).unwrap();
+        assert!(left.iter().all(|name| !at(name).exists()));
+        assert!(stays.iter().all(|name| at(name).exists()));
+        assert!(matches!(given_up(&at(&stays[0])), Err(Error::UnderWay { .. })));
     }
 }

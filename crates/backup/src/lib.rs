@@ -22,5 +22,5 @@ pub use error::Error;
 pub use folder::{Kept, file_name, list, newest_before, rotate};
 pub use key::{Lock, Opener, generate};
 pub use manifest::Manifest;
-pub use place::{finish, put_in_place, staging};
+pub use place::{finish, put_in_place, staging, sweep};
 pub use restore::{Restored, restore};

@@ -18,6 +18,8 @@ const STAYS: [&str; 7] = ["vault.key", "lockdown", "backups", "run", "trash", "s
 pub(crate) const BEFORE: &str = "before-restore-";
 const COMING: &str = "restoring-";
 const JOURNAL: &str = "restoring-journal";
+/// What a running house has locked.
+const RUNNING: &str = "state.lock";
 /// The longest journal, in bytes: the names at the top of a home.
 const JOURNAL_BYTES_MAX: u64 = 1 << 20;
 
@@ -49,9 +51,10 @@ pub(crate) fn is_of_a_restore(name: &str) -> bool {
 ///
 /// # Errors
 ///
-/// [`Error::InTheWay`], [`Error::Io`]; then everything is where it was. When this process ends in the middle,
-/// [`finish`] goes on.
+/// [`Error::UnderWay`] when a house runs on it by now; [`Error::InTheWay`], [`Error::Io`]; then everything is where it
+/// was. When this process ends in the middle, [`finish`] goes on.
 pub fn put_in_place(home: &Path, now: Timestamp) -> Result<PathBuf, Error> {
+    let _nobody_runs = idle(home)?;
     let coming = staging(home, now);
     let aside = format!("{BEFORE}{:013}", now.0);
     let mine = |name: &String| !STAYS.contains(&name.as_str()) && !is_of_a_restore(name);
@@ -92,6 +95,40 @@ pub fn put_in_place(home: &Path, now: Timestamp) -> Result<PathBuf, Error> {
     Ok(aside)
 }
 
+/// Sees to it that no house runs on `home`, nor begins to while what is returned is held.
+fn idle(home: &Path) -> Result<Option<File>, Error> {
+    let path = home.join(RUNNING);
+    match OpenOptions::new().write(true).custom_flags(NO_FOLLOW).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => {
+            let file = opened.map_err(Error::io("open", &path))?;
+            lock(&file, &path).map(|()| Some(file))
+        }
+    }
+}
+
+/// Removes what restores that were cut short before anything was moved had unpacked into `home`.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn sweep(home: &Path) -> Result<(), Error> {
+    if is_there(&home.join(JOURNAL)) {
+        // It is still to be put in place.
+        return Ok(());
+    }
+    for name in names(home)?.into_iter().filter(|name| name.starts_with(COMING)) {
+        let path = home.join(name);
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
+            let folder = File::open(&path).map_err(Error::io("open", &path))?;
+            if lock(&folder, &path).is_ok() {
+                fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Finishes what a restore that was cut short had begun to put in place; nothing when there is none. Whoever opens a
 /// home calls this first. Returns the folder in which the home is that stood there before.
 ///
@@ -122,7 +159,7 @@ pub fn finish(home: &Path) -> Result<Option<PathBuf>, Error> {
 /// `O_NOFOLLOW`, for a name in a folder that others may have written to.
 const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
-fn lock(file: &File, path: &Path) -> Result<(), Error> {
+pub(crate) fn lock(file: &File, path: &Path) -> Result<(), Error> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(()),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::UnderWay { path: path.to_path_buf() }),
@@ -180,7 +217,7 @@ fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-fn flush(folder: &Path) -> Result<(), Error> {
+pub(crate) fn flush(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("flush", folder))
 }
 
@@ -268,6 +305,38 @@ mod tests {
             assert_eq!(state(&aside), of(&[("a-old", "old"), ("b", "old"), ("c", "old")]));
             assert_eq!(finish(home.path()).unwrap(), None);
         }
+    }
+
+    #[test]
+    fn a_house_that_runs_by_now_keeps_its_home() {
+        let home = prepared();
+        let path = home.path().join(RUNNING);
+        fs::write(&path, "").unwrap();
+        let house = File::open(&path).unwrap();
+        lock(&house, &path).unwrap();
+        let before = state(home.path());
+        assert!(matches!(put_in_place(home.path(), NOW), Err(Error::UnderWay { .. })));
+        assert_eq!(state(home.path()), before);
+        drop(house);
+        put_in_place(home.path(), NOW).unwrap();
+    }
+
+    #[test]
+    fn what_was_unpacked_for_nothing_goes_and_what_is_to_come_stays() {
+        let home = prepared();
+        let coming = staging(home.path(), NOW);
+        let under_way = File::open(&coming).unwrap();
+        lock(&under_way, &coming).unwrap();
+        sweep(home.path()).unwrap();
+        assert!(coming.exists(), "somebody unpacks into it");
+        drop(under_way);
+        fs::write(home.path().join(JOURNAL), "{}").unwrap();
+        sweep(home.path()).unwrap();
+        assert!(coming.exists(), "the journal says that it is to come");
+        fs::remove_file(home.path().join(JOURNAL)).unwrap();
+        sweep(home.path()).unwrap();
+        assert!(!coming.exists());
+        assert_eq!(state(home.path()).len(), 4, "nothing else went");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Brings a backup back: whole into a new folder, checked, and only then to its place.
 
-use crate::create::{FILES_MAX, Progress};
+use crate::create::{DEPTH_MAX, FILES_MAX, Progress};
 use crate::manifest::{FORM, HEADER, HOME, MANIFEST, Manifest};
+use crate::place::{flush, lock};
 use crate::{Error, Opener};
 use flate2::read::GzDecoder;
 use std::collections::BTreeMap;
@@ -46,12 +47,30 @@ pub fn restore(
         }
         made => made.map_err(Error::io("create", to))?,
     }
-    let done = unpack(GzDecoder::new(opened), backup, to, progress);
+    let folder = File::open(to).map_err(Error::io("open", to))?;
+    // Whoever tidies the home meanwhile leaves it alone; not every file system can say so.
+    let _held_or_not = lock(&folder, to);
+    let done = unpack(GzDecoder::new(opened), backup, to, progress).and_then(|done| {
+        // The files are on disk, and with this their names.
+        flush_folders(to, 0)?;
+        Ok(done)
+    });
     if done.is_err() {
         // The first error is the one that says why.
         let _ = fs::remove_dir_all(to);
     }
     Ok(Restored { home: to.to_path_buf(), manifest: done? })
+}
+
+/// Makes the names in `folder`, and in those in it, durable.
+fn flush_folders(folder: &Path, depth: usize) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        if depth < DEPTH_MAX && entry.file_type().is_ok_and(|found| found.is_dir()) {
+            flush_folders(&entry.path(), depth.saturating_add(1))?;
+        }
+    }
+    flush(folder)
 }
 
 fn unpack(

@@ -48,11 +48,15 @@ impl Keeping {
         }
     }
 
-    /// Packs, prunes and checks the log; somebody who changed it locks the house.
+    /// Packs, prunes and checks the log; somebody who changed it locks the house. What a restore that was killed had
+    /// unpacked goes.
     fn look_after_log(&self, since: Option<Checkpoint>) -> Option<Checkpoint> {
         if self.log.state() != audit::State::Writing {
             // What the disk did not take is closed by the next record that it does; until then there is nothing to pack.
             return since;
+        }
+        if let Err(error) = backup::sweep(&self.home) {
+            tracing::error!(%error, "what a restore left could not be removed");
         }
         let now = (gateway::clock())();
         if let Err(error) = self.log.tidy(self.config.audit.retention(), now) {
@@ -82,8 +86,10 @@ impl Keeping {
     async fn back_up(&self, now: Timestamp) -> bool {
         let section = &self.config.backup;
         let folder = section.folder(&self.home);
-        let is_due =
-            backup::list(&folder).is_ok_and(|all| all.last().is_none_or(|last| now.since(last.made) >= DAY));
+        // What a clock that was ahead has left says nothing of today.
+        let before = |kept: &backup::Kept| kept.made <= now;
+        let is_due = backup::list(&folder)
+            .is_ok_and(|all| all.into_iter().rfind(before).is_none_or(|last| now.since(last.made) >= DAY));
         if section.recipients.is_empty() || !is_due {
             return true;
         }
@@ -93,7 +99,7 @@ impl Keeping {
         let made = tokio::task::spawn_blocking(move || {
             let lock = Lock::for_recipients(recipients.iter().map(String::as_str))?;
             let made = backup::create(&home, &to, &lock, checkpoint, now, &mut |_progress| {})?;
-            backup::rotate(&folder, keep)?;
+            backup::rotate(&folder, keep, &made.path)?;
             Ok::<_, backup::Error>(made)
         });
         let (act, path, bytes, detail) = match made.await {

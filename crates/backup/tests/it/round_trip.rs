@@ -121,8 +121,8 @@ async fn a_running_home_comes_back_as_it_was_without_the_key_of_its_vault() {
 #[tokio::test]
 async fn what_does_not_fit_is_named_and_changes_nothing() {
     let house = House::new();
-    let before = files(&house.at("home"));
     let backup = house.backup("a.age", &house.lock);
+    let before = files(&house.at("home"));
     let whole = fs::read(&backup).unwrap();
     let broken = house.at("broken.age");
     let try_it = |opener: &Opener, bytes: &[u8]| {
@@ -248,4 +248,49 @@ async fn a_passphrase_opens_what_it_locked_and_the_old_home_is_set_aside() {
     let later = house.backup("later.age", &house.lock);
     restore(&later, &house.opener, &house.at("later"), &mut |_| {}).unwrap();
     assert!(files(&house.at("later")).keys().all(|name| !name.starts_with("before-restore-")));
+}
+
+#[tokio::test]
+async fn a_segment_that_is_packed_meanwhile_is_in_it_all_the_same_and_one_that_goes_is_missed() {
+    for (packs, whole) in [(true, true), (false, false)] {
+        let house = House::new();
+        let home = house.at("home");
+        fs::write(home.join("audit/lock"), "").unwrap();
+        let (plain, packed) =
+            (home.join("audit/segment-00000001.jsonl"), home.join("audit/segment-00000001.jsonl.gz"));
+        // The lock is the first file of the folder, whose names are known by then.
+        let mut meanwhile = |progress: &backup::Progress| {
+            if progress.files == 2 {
+                if packs { fs::rename(&plain, &packed) } else { fs::remove_file(&plain) }.unwrap();
+            }
+        };
+        let to = house.at("a.age");
+        let made = create(&home, &to, &house.lock, None, NOW, &mut meanwhile);
+        assert_eq!(made.is_ok(), whole, "{made:?}");
+        if whole {
+            let restored = restore(&to, &house.opener, &house.at("back"), &mut |_| {}).unwrap();
+            assert!(restored.manifest.files.contains_key("audit/segment-00000001.jsonl.gz"));
+        } else {
+            assert!(!to.exists());
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_plaintext_stands_beside_a_backup_and_what_a_killed_one_left_goes_with_the_next() {
+    let house = House::new();
+    let home = house.at("home");
+    let elsewhere = house.at("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(home.join("run/backup.database"), "of one that was killed").unwrap();
+    let to = elsewhere.join("hardshell-20260101T000000Z.backup.age");
+    let killed = elsewhere.join("hardshell-20250101T000000Z.backup.age.unfinished");
+    fs::write(&killed, "half").unwrap();
+    let mut seen = Vec::new();
+    let mut look = |_: &backup::Progress| {
+        seen.extend(fs::read_dir(&elsewhere).unwrap().map(|entry| entry.unwrap().file_name()));
+    };
+    create(&home, &to, &house.lock, None, NOW, &mut look).unwrap();
+    assert!(seen.iter().all(|name| *name == "hardshell-20260101T000000Z.backup.age.unfinished"), "{seen:?}");
+    assert!(!killed.exists() && !home.join("run/backup.database").exists());
 }

@@ -174,6 +174,7 @@ async fn restore(common: &Common, home: &Path, wanted: &Restore) -> Result<Exit,
     std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
         .create(home)
         .map_err(|source| unwritten(home, source))?;
+    backup::sweep(home).map_err(failed)?;
     let staging = backup::staging(home, now);
     let restored = backup::restore(&file, &opener, &staging, &mut telling()).map_err(failed)?;
     show::note("");

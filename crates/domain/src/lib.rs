@@ -31,3 +31,6 @@ pub use rules::{RuleHit, Verdict};
 pub use task::{Item, ItemBody, TaskState, TextIsolation};
 pub use time::Timestamp;
 pub use value::{CommandForm, CommandLine, Connector, Pipeline, Value, ValueKind};
+
+#[cfg(test)]
+mod tests;

@@ -140,7 +140,7 @@ web_page() {
 	(cd web && npm run --silent build) || fail "build the web page" "cd web && npm ci && npm run build"
 	mkdir -p target && printf '%s\n' "$stamp" >target/web-page.stamp
 	# The page is built into the program: cargo must look again.
-	touch crates/gateway/src/page.rs
+	touch crates/gateway/build.rs
 }
 
 build() {

@@ -152,46 +152,25 @@ impl Walk {
 
     fn take_own(&mut self, line: &[u8], head: &Head, number: u32, public_key: PublicKey) -> bool {
         self.unsigned = self.unsigned.saturating_add(1);
-        match head.kind {
-            Kind::Segment if self.last.is_none() => match Own::read(line) {
-                Ok(Own::Segment(header)) if header.number == number && is_log_name(&header.log) => {
-                    self.begun = head.time;
-                    self.header = Some(header);
-                    true
-                }
-                Ok(_) | Err(_) => false,
-            },
-            Kind::Checkpoint => match (Own::read(line), &self.header) {
-                (Ok(Own::Checkpoint(signed)), Some(header)) => {
-                    match Checkpoint::of_record(&header.log, head, &signed) {
-                        Ok(checkpoint) if public_key.signed(&checkpoint) => {
-                            self.checkpoint = Some(checkpoint);
-                            self.unsigned = 0;
-                            true
-                        }
-                        Ok(_) | Err(_) => false,
-                    }
-                }
-                (Ok(_) | Err(_), _) => false,
-            },
-            Kind::Segment => false,
-            Kind::Intent
-            | Kind::Outcome
-            | Kind::Refusal
-            | Kind::Question
-            | Kind::Answer
-            | Kind::Inbound
-            | Kind::SignIn
-            | Kind::Config
-            | Kind::Policy
-            | Kind::Secret
-            | Kind::Proof
-            | Kind::Lockdown
-            | Kind::Backup
-            | Kind::Connection
-            | Kind::Open
-            | Kind::Pruned => true,
+        if head.kind == Kind::Checkpoint {
+            let (Ok(Own::Checkpoint(signed)), Some(header)) = (Own::read(line), &self.header) else {
+                return false;
+            };
+            let checkpoint = Checkpoint::of_record(&header.log, head, &signed).ok();
+            let Some(checkpoint) = checkpoint.filter(|checkpoint| public_key.signed(checkpoint)) else {
+                return false;
+            };
+            self.checkpoint = Some(checkpoint);
+            self.unsigned = 0;
+        } else if head.kind == Kind::Segment {
+            let Ok(Own::Segment(header)) = Own::read(line) else { return false };
+            if self.last.is_some() || header.number != number || !is_log_name(&header.log) {
+                return false;
+            }
+            self.begun = head.time;
+            self.header = Some(header);
         }
+        true
     }
 }
 

@@ -46,6 +46,16 @@ pub(crate) async fn remember_uses(vault: Arc<Vault>) {
     }
 }
 
+/// Gives back the memory that starting took, and later what bursts of work leave behind.
+pub(crate) async fn give_back() {
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(600);
+    loop {
+        // Were it to fail, memory would only stay as it is.
+        let _given = tokio::task::spawn_blocking(sandbox::process::give_back_memory).await;
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
 /// Keeps the secrets that are kept elsewhere fresh.
 pub(crate) async fn keep_elsewhere(keeper: connectors::secrets::Keeper) {
     keeper.keep(|error| tracing::error!("could not {}", crate::chain(error))).await;

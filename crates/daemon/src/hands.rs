@@ -26,6 +26,7 @@ use tools::Catalog;
 
 /// The name of the sample mailbox of a first home.
 const SAMPLE: &str = "sample";
+const SAMPLE_FOLDER: &str = "mail/sample";
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
@@ -41,7 +42,6 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) catalog: &'a Arc<Catalog>,
     pub(crate) remember: Kept,
     pub(crate) meters: &'a Arc<Meters>,
-    pub(crate) now: Timestamp,
 }
 
 impl Hands {
@@ -64,7 +64,7 @@ impl Hands {
             limits: limits(&config.sandbox),
             floor: level(config.sandbox.floor.into()),
         };
-        let (mailboxes, smtp) = mail(home, config, around.now)?;
+        let (mailboxes, smtp) = mail(home, config)?;
         let owner: Vec<Address> = smtp.iter().map(|server| server.from.clone()).collect();
         let mail =
             MailBoxes::open(&mailboxes, smtp, Arc::clone(around.egress)).map_err(|error| hands(&error))?;
@@ -180,16 +180,21 @@ fn changes(section: &SandboxSection, files: &Files) -> Changes {
     }
 }
 
-fn mail(
-    home: &Home,
-    config: &Config,
-    now: Timestamp,
-) -> Result<(Vec<Mailbox>, Option<SmtpServer>), StartError> {
+/// Puts the mails into the sample mailbox of a first home: many files, each flushed to disk, which nobody can ask for
+/// before the house is ready.
+pub(crate) fn first_mails(home: &Home, config: &Config, now: Timestamp) -> Result<(), StartError> {
+    if home.is_new && config.mailboxes.is_empty() {
+        connectors::mail::sample::fill(&home.path(SAMPLE_FOLDER), now).map_err(|error| hands(&error))?;
+    }
+    Ok(())
+}
+
+fn mail(home: &Home, config: &Config) -> Result<(Vec<Mailbox>, Option<SmtpServer>), StartError> {
     let mut mailboxes = config.mailboxes.iter().map(mailbox).collect::<Result<Vec<_>, _>>()?;
     if mailboxes.is_empty() {
-        let path = home.path("mail/sample");
-        if !path.exists() && home.is_new {
-            connectors::mail::sample::write(&path, now).map_err(|error| hands(&error))?;
+        let path = home.path(SAMPLE_FOLDER);
+        if home.is_new && !path.exists() {
+            connectors::mail::sample::make(&path).map_err(|error| hands(&error))?;
         }
         if path.exists() {
             mailboxes.push(Mailbox { name: SAMPLE.to_string(), place: MailPlace::Maildir(path) });

@@ -85,6 +85,9 @@ pub enum StartError {
     /// The receivers of the audit log cannot be served.
     #[error("the audit log cannot be sent on")]
     Shipping(#[from] shipping::CursorError),
+    /// Something that goes on beside the start broke off.
+    #[error("a part of the start broke off")]
+    BrokeOff(#[from] tokio::task::JoinError),
     /// A delimiter could not be made.
     #[error("a delimiter cannot be made")]
     Delimiter(#[from] agent::DelimiterError),
@@ -123,6 +126,7 @@ impl StartError {
             | Self::Link(_)
             | Self::Random(_)
             | Self::Shipping(_)
+            | Self::BrokeOff(_)
             | Self::Delimiter(_) => None,
         }
     }

@@ -182,6 +182,10 @@ impl Running {
             registry,
             version: state.version.to_string(),
         };
+        let first_mails = {
+            let (home, config) = (home.clone(), config.clone());
+            tokio::task::spawn_blocking(move || crate::hands::first_mails(&home, &config, now))
+        };
         let handle =
             Gateway::start(crate::listening::gateway_config(&home, &config, options.port), parts).await?;
         state.meters.listening(begun.elapsed());
@@ -234,6 +238,7 @@ impl Running {
             tokio::spawn(keep_elsewhere(keeper)),
             tokio::spawn(Arc::clone(&state.meters).follow(Arc::clone(&log))),
         ];
+        first_mails.await??;
         prover.prove(&state, &broker.policy()).await;
         state.meters.proved(begun.elapsed());
         if !state.lockdown.is_on() {
@@ -246,6 +251,7 @@ impl Running {
             switch: state.lockdown.clone(),
         };
         background.push(tokio::spawn(reminding.keep()));
+        background.push(tokio::spawn(crate::background::give_back()));
         Ok(Self {
             handle,
             broker,

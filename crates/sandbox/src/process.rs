@@ -6,8 +6,10 @@ use rustix::mm::MlockAllFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use thiserror::Error;
 
+mod memory;
 mod user;
 
+pub use memory::give_back_memory;
 pub use user::{User, UserError, become_user, find_user};
 
 /// Whether this process is root, in the sense that matters: its effective user id is 0.

@@ -127,29 +127,14 @@ impl<'a> Walk<'a> {
             return Err(self.fault_here(file, offset, Wrong::BadHeader));
         }
         self.check_elsewhere(file, offset, head)?;
-        match head.kind {
-            Kind::Segment => self.header(file, line, head)?,
-            Kind::Checkpoint => self.checkpoint(file, offset, line, head)?,
-            Kind::Pruned => {
-                if let Ok(Own::Pruned(pruned)) = Own::read(line) {
-                    self.pruned = Some(pruned);
-                }
-            }
-            Kind::Intent
-            | Kind::Outcome
-            | Kind::Refusal
-            | Kind::Question
-            | Kind::Answer
-            | Kind::Inbound
-            | Kind::SignIn
-            | Kind::Config
-            | Kind::Policy
-            | Kind::Secret
-            | Kind::Proof
-            | Kind::Lockdown
-            | Kind::Backup
-            | Kind::Connection
-            | Kind::Open => {}
+        if head.kind == Kind::Segment {
+            self.header(file, line, head)?;
+        } else if head.kind == Kind::Checkpoint {
+            self.checkpoint(file, offset, line, head)?;
+        } else if head.kind == Kind::Pruned
+            && let Ok(Own::Pruned(pruned)) = Own::read(line)
+        {
+            self.pruned = Some(pruned);
         }
         if head.kind != Kind::Checkpoint {
             self.report.unsigned = self.report.unsigned.saturating_add(1);

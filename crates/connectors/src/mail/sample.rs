@@ -33,6 +33,16 @@ pub const HOSTILE_SIGNATURE: &str = include_str!("../../sample/demo/signature.em
 ///
 /// [`MailError`] when it cannot be written.
 pub fn write(path: &Path, now: Timestamp) -> Result<(), MailError> {
+    make(path)?;
+    fill(path, now)
+}
+
+/// Makes it without its mails.
+///
+/// # Errors
+///
+/// [`MailError`] when it cannot be made.
+pub fn make(path: &Path) -> Result<(), MailError> {
     std::fs::create_dir_all(path).map_err(|source| PathError::Io { path: path.to_path_buf(), source })?;
     let within = Within::open(path)?;
     for part in ["tmp", "new", "cur"] {
@@ -40,6 +50,15 @@ pub fn write(path: &Path, now: Timestamp) -> Result<(), MailError> {
     }
     let mark = "The mails here are samples that come with Hardshell. Delete this folder when you like.\n";
     within.write(Path::new(SAMPLE_MARK), mark.as_bytes(), Replace::File)?;
+    Ok(())
+}
+
+/// Puts the mails in, each flushed to disk.
+///
+/// # Errors
+///
+/// [`MailError`] when one cannot be written.
+pub fn fill(path: &Path, now: Timestamp) -> Result<(), MailError> {
     MAILS.iter().try_for_each(|text| put(path, text, now))
 }
 

@@ -50,6 +50,8 @@ impl Foundation {
         now: Timestamp,
         program_log: &crate::LogRedaction,
     ) -> Result<Self, StartError> {
+        // A real sandbox is tried while everything else is opened: nothing of the two needs the other.
+        let walls = tokio::spawn(sandbox::Sandbox::probe());
         let vault = Arc::new(config.vault.open(home.root(), ask)?);
         let redact = Arc::new(crate::redaction::Redaction::of(Arc::clone(&vault))?);
         program_log.knows(&redact);
@@ -81,7 +83,7 @@ impl Foundation {
             egress_settings(&switch),
             Arc::clone(&observer) as Arc<dyn egress::Observer>,
         )?);
-        let sandbox = Arc::new(sandbox::Sandbox::probe().await?.with_pool(HELPERS_READY));
+        let sandbox = Arc::new(walls.await??.with_pool(HELPERS_READY));
         let stopped_by = switch.for_sandboxes().map_err(|source| {
             StartError::Home(crate::HomeError::Io { path: home.root().to_path_buf(), step: "read", source })
         })?;
@@ -119,7 +121,6 @@ impl Foundation {
             catalog: &catalog,
             remember,
             meters: &state.meters,
-            now,
         };
         let hands = Hands::take(home, config, around)?;
         let executors = Executors {

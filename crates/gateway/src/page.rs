@@ -171,7 +171,7 @@ mod tests {
             (None, false),
         ] {
             let mut asked = HeaderMap::new();
-            for said in said {
+            if let Some(said) = said {
                 asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(said));
             }
             assert_eq!(takes_gzip(&asked), takes, "{said:?}");

@@ -61,7 +61,8 @@ pub struct SandboxRun {
     #[arg(long, value_name = "PATH")]
     pub write: Vec<PathBuf>,
     /// Let it reach this host over HTTP or TLS, through a proxy that looks names up itself; ports 443 and 80 when none
-    /// is given. An address of this machine or the local network is reached only when it is named with its port.
+    /// is given. It is a name, never an address, and is refused when it leads to this machine or the local network;
+    /// of this machine only `localhost:PORT` is reached.
     #[arg(long, value_name = "HOST[:PORT]")]
     pub host: Vec<String>,
     /// Give it a variable: `NAME=VALUE`, or `NAME` to pass yours on. No other variable of yours is passed on.

@@ -347,22 +347,26 @@ pub enum ApprovalsCommand {
         /// The question.
         id: String,
     },
-    /// Allow one, this once.
+    /// Allow one, this once, or several with one answer.
     #[command(
-        after_help = "Examples:\n  hardshell approvals approve q-0123456789abcdef\n  hardshell approvals approve q-0123456789abcdef --always"
+        after_help = "Examples:\n  hardshell approvals approve q-0123456789abcdef\n  hardshell approvals approve q-0123456789abcdef q-fedcba9876543210\n  hardshell approvals approve q-0123456789abcdef --always"
     )]
     Approve {
-        /// The question.
-        id: String,
+        /// The questions.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
         /// Allow what is like it from now on: makes the standing rule that `show` prints.
         #[arg(long)]
         always: bool,
     },
-    /// Refuse one.
-    #[command(after_help = "Example:\n  hardshell approvals deny q-0123456789abcdef")]
+    /// Refuse one, or several with one answer.
+    #[command(
+        after_help = "Examples:\n  hardshell approvals deny q-0123456789abcdef\n  hardshell approvals deny q-0123456789abcdef q-fedcba9876543210"
+    )]
     Deny {
-        /// The question.
-        id: String,
+        /// The questions.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
     },
     /// Wait for questions and answer them here.
     #[command(after_help = "Example:\n  hardshell approvals watch")]

@@ -455,7 +455,13 @@ mod tests {
         let (broker, store) = (Arc::new(decoys.broker), decoys.store);
         let settings: crate::tasks::TurnSettings = Box::new(|_session| panic!("a fault of the program"));
         let today = Box::new(|| "Friday".to_string());
-        let tasks = crate::tasks::Tasks::new(Arc::clone(&broker), store.clone(), settings, today);
+        let tasks = crate::tasks::Tasks::new(
+            Arc::clone(&broker),
+            store.clone(),
+            settings,
+            today,
+            Box::new(|_who, _open| {}),
+        );
         let mut begun = Vec::new();
         for number in ["one", "two"] {
             let inbound = Inbound {

@@ -73,6 +73,19 @@ impl Screens {
         self.followers.subscribe()
     }
 
+    /// What tells that a task waits, and for what.
+    pub(crate) fn waits(self: &Arc<Self>, clock: broker::Clock) -> crate::tasks::Waits {
+        let screens = Arc::clone(self);
+        Box::new(move |who, questions| {
+            let event = wire::Event::Waits {
+                session: who.session.to_string(),
+                task: who.task.to_string(),
+                questions: questions.iter().map(|question| question.id.to_string()).collect(),
+            };
+            screens.events.publish(event, clock());
+        })
+    }
+
     /// A piece of a draft, or of what a command prints, without what must not be shown; a secret may stand across pieces, so some text waits for the
     /// next piece.
     fn redacted(&self, task: &TaskId, of: String, text: &str, known: Option<&Provenance>) -> String {

@@ -4,7 +4,7 @@ use crate::events::{Screens, shown_question};
 use crate::state::HouseState;
 use crate::tasks::{Tasks, error_chain};
 use audit::{Entry, Event, Subject};
-use broker::{Answer, Broker, Speaker};
+use broker::{Broker, Speaker};
 use domain::{Inbound, Label, Principal, QuestionId, Role, SessionId, TaskId};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -180,7 +180,7 @@ impl FrontDoor {
         Ok(wire::Transcript { session: self.shown(session).await?, label, items, seq })
     }
 
-    async fn open_questions(&self, caller: &Caller) -> Result<Vec<wire::Question>, HouseError> {
+    pub(crate) async fn open_questions(&self, caller: &Caller) -> Result<Vec<wire::Question>, HouseError> {
         let now = (self.clock)();
         let open = self.store.run(|tx| tx.questions_open()).await.map_err(|error| failed(&error))?;
         let mut shown = Vec::new();
@@ -192,40 +192,6 @@ impl FrontDoor {
             }
         }
         Ok(shown)
-    }
-
-    async fn take_answer(
-        &self,
-        caller: &Caller,
-        id: &QuestionId,
-        answer: wire::Answer,
-    ) -> Result<wire::Answered, HouseError> {
-        let word = match answer {
-            wire::Answer::Approve => Answer::Approve,
-            wire::Answer::Deny => Answer::Deny,
-            wire::Answer::Always => Answer::Always,
-        };
-        let answered = self.broker.answer(id, word, caller.principal(), caller.channel()).await;
-        let question = answered.map_err(|error| match error {
-            broker::Error::NoQuestion { question } => HouseError::NotFound { what: "question", id: question },
-            broker::Error::NoStandingRule => HouseError::Conflict { why: error.to_string() },
-            broker::Error::NotTheOwner { .. } => HouseError::Refused {
-                rules: vec![domain::RuleHit {
-                    verdict: domain::Verdict::Deny,
-                    id: "door.owner".to_string(),
-                    why: error.to_string(),
-                }],
-            },
-            broker::Error::Audit(_)
-            | broker::Error::Store(_)
-            | broker::Error::Ledger(_)
-            | broker::Error::NotApart
-            | broker::Error::Id(_) => failed(&error),
-        })?;
-        if let Some(who) = self.broker.speaker_of(&question.task).await.map_err(|error| failed(&error))? {
-            self.tasks.go_on(who);
-        }
-        Ok(wire::Answered { question: id.to_string(), answer })
     }
 }
 
@@ -366,6 +332,15 @@ impl House for FrontDoor {
         answer: wire::Answer,
     ) -> Later<'a, wire::Answered> {
         self.take_answer(caller, question, answer).boxed()
+    }
+
+    fn answer_sheet<'a>(
+        &'a self,
+        caller: &'a Caller,
+        questions: &'a [QuestionId],
+        answer: wire::SheetAnswer,
+    ) -> Later<'a, wire::SheetAnswered> {
+        self.take_answers(caller, questions, answer).boxed()
     }
 
     fn audit<'a>(&'a self, _caller: &'a Caller, query: wire::AuditQuery) -> Later<'a, wire::AuditPage> {

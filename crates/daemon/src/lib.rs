@@ -4,6 +4,7 @@
 //! asks the agent for the next step.
 #![forbid(unsafe_code)]
 
+mod answering;
 mod background;
 mod bait;
 mod ceiling;

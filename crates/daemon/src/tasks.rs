@@ -21,6 +21,8 @@ const END_AGAIN: Duration = Duration::from_secs(1);
 
 /// Gives the settings of a turn: the model and its limits may have changed since the last one.
 pub type TurnSettings = Box<dyn Fn(&SessionId) -> Settings + Send + Sync>;
+/// Tells whoever follows a task that it waits for the answers to these questions, in the order of their calls.
+pub type Waits = Box<dyn Fn(&Speaker, &[Question]) + Send + Sync>;
 /// Says the date and time in words, for a planner.
 pub type Today = Box<dyn Fn() -> String + Send + Sync>;
 
@@ -30,6 +32,7 @@ pub struct Tasks {
     store: Store,
     settings: TurnSettings,
     today: Today,
+    waits: Waits,
     sessions: Mutex<BTreeMap<SessionId, Line>>,
     places: Arc<Semaphore>,
 }
@@ -48,9 +51,23 @@ pub struct Crowded;
 impl Tasks {
     /// Nothing runs yet.
     #[must_use]
-    pub fn new(broker: Arc<Broker>, store: Store, settings: TurnSettings, today: Today) -> Arc<Self> {
+    pub fn new(
+        broker: Arc<Broker>,
+        store: Store,
+        settings: TurnSettings,
+        today: Today,
+        waits: Waits,
+    ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(SESSIONS_AT_ONCE));
-        Arc::new(Self { broker, store, settings, today, sessions: Mutex::new(BTreeMap::new()), places })
+        Arc::new(Self {
+            broker,
+            store,
+            settings,
+            today,
+            waits,
+            sessions: Mutex::new(BTreeMap::new()),
+            places,
+        })
     }
 
     /// Whether the session takes another task now.
@@ -203,7 +220,9 @@ impl Tasks {
     /// Runs a task until it is over or waits; says why when it cannot go on.
     async fn steps(&self, who: &Speaker, cancel: &Cancel) -> Result<Option<String>, broker::Error> {
         self.broker.begin_task(who).await?;
-        for question in self.broker.unsettled(who).await? {
+        let mut answered = self.broker.unsettled(who).await?;
+        answered.sort_by_key(place_of);
+        for question in answered {
             if let Went::Stuck { why } = self.broker.settle(who, &question, cancel).await? {
                 return Ok(Some(why));
             }
@@ -242,18 +261,32 @@ impl Tasks {
                 }
                 Step::Reply { step, text } => self.broker.reply(who, step, text, cancel).await?,
                 Step::GiveUp { why } => return Ok(Some(why)),
-                Step::Wait | Step::Over => return Ok(None),
+                Step::Wait => return self.wait(who).await,
+                Step::Over => return Ok(None),
             };
             match went {
                 Went::On { usage } => {
                     tokens = tokens.saturating_add(usage.input_tokens).saturating_add(usage.output_tokens);
                 }
-                Went::Waiting { question: _ } => return Ok(None),
+                Went::Waiting { question: _ } => return self.wait(who).await,
                 Went::Stuck { why } if !cancel.is_cancelled() => return Ok(Some(why)),
                 // The head of the loop ends a cancelled task.
                 Went::Stuck { .. } | Went::Stopped => cancel.cancel(),
             }
         }
+    }
+
+    /// The task sleeps until its questions are answered, and whoever follows it is told which these are, all at once.
+    async fn wait(&self, who: &Speaker) -> Result<Option<String>, broker::Error> {
+        let task = who.task.clone();
+        let mut open = self.store.run(move |tx| tx.questions_of(&task)).await?;
+        open.retain(|question| question.answer.is_none());
+        open.sort_by_key(place_of);
+        // What was answered meanwhile has woken the task already.
+        if !open.is_empty() {
+            (self.waits)(who, &open);
+        }
+        Ok(None)
     }
 
     async fn items(&self, session: &SessionId) -> Result<Vec<Item>, broker::Error> {
@@ -330,6 +363,14 @@ impl Tasks {
             tracing::error!(%error, task = %who.task, "could not note the end of a task");
         }
     }
+}
+
+/// Where a question stands among the calls of its task: what is approved together is done in the model's order.
+fn place_of(question: &Question) -> Vec<u32> {
+    let parts = question.key.as_str().rsplit('.').take(2).map(|part| part.parse().unwrap_or(u32::MAX));
+    let mut place: Vec<u32> = parts.collect();
+    place.reverse();
+    place
 }
 
 /// An error with its causes, in one line.

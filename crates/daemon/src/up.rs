@@ -157,7 +157,9 @@ impl Running {
         };
         let of_turn = Box::new(move |session: &SessionId| turn.settings(session));
         let at = Arc::clone(&clock);
-        let tasks = Tasks::new(Arc::clone(&broker), store.clone(), of_turn, Box::new(move || today(at())));
+        let waits = screens.waits(Arc::clone(&clock));
+        let today = Box::new(move || today(at()));
+        let tasks = Tasks::new(Arc::clone(&broker), store.clone(), of_turn, today, waits);
         let door = Arc::new(FrontDoor {
             broker: Arc::clone(&broker),
             store: store.clone(),

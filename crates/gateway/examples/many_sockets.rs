@@ -256,6 +256,15 @@ impl House for Quiet {
         nothing()
     }
 
+    fn answer_sheet<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: &'a [QuestionId],
+        _: wire::SheetAnswer,
+    ) -> Later<'a, wire::SheetAnswered> {
+        nothing()
+    }
+
     fn audit<'a>(&'a self, _: &'a Caller, _: wire::AuditQuery) -> Later<'a, wire::AuditPage> {
         nothing()
     }

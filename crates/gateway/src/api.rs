@@ -6,13 +6,14 @@ use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::wire::{
     self, Accepted, Answered, ApprovalStats, Approvals, AuditPage, AuditQuery, Cancelled, Commands, Demo,
-    NewAnswer, NewCeiling, NewDemo, NewMessage, NewSession, PolicyInForce, RECORDS_MAX, Receivers,
-    STATS_DAYS_MAX, Session, Sessions, Status, TEXT_BYTES_MAX, TITLE_CHARACTERS_MAX, Transcript,
+    NewAnswer, NewCeiling, NewDemo, NewMessage, NewSession, NewSheetAnswer, PolicyInForce, RECORDS_MAX,
+    Receivers, SHEET_QUESTIONS_MAX, STATS_DAYS_MAX, Session, Sessions, SheetAnswered, Status, TEXT_BYTES_MAX,
+    TITLE_CHARACTERS_MAX, Transcript,
 };
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
-use domain::{IdError, Inbound};
+use domain::{IdError, Inbound, QuestionId};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +28,9 @@ const SESSIONS_MAX: u32 = 1000;
 const RECORDS_DEFAULT: u32 = 100;
 /// How many days of questions are counted when the client does not say.
 const STATS_DAYS: u32 = 30;
+
+/// The longest sheet of ids: [`SHEET_QUESTIONS_MAX`] of the longest there are, quoted, with room for the rest.
+const SHEET_BYTES_MAX: usize = 16 * 1024;
 
 type House = State<Arc<Shared>>;
 type By = Extension<Caller>;
@@ -205,6 +209,28 @@ pub(crate) async fn answer(
 ) -> Result<Json<Answered>, Refusal> {
     let id = read_id(&id)?;
     shared.ask(shared.house.answer(&caller, &id, answer)).await.map(Json)
+}
+
+pub(crate) async fn answer_sheet(
+    State(shared): House,
+    Extension(caller): By,
+    JsonBody(NewSheetAnswer { questions, answer }): JsonBody<NewSheetAnswer, SHEET_BYTES_MAX>,
+) -> Result<Json<SheetAnswered>, Refusal> {
+    let found = questions.len();
+    if found == 0 || found > SHEET_QUESTIONS_MAX {
+        return Err(Refusal::invalid(format!(
+            "{found} questions are named, 1 to {SHEET_QUESTIONS_MAX} are taken"
+        )));
+    }
+    let mut ids: Vec<QuestionId> = Vec::with_capacity(found);
+    for question in &questions {
+        let id = read_id(question)?;
+        if ids.contains(&id) {
+            return Err(Refusal::invalid(format!("the question `{id}` is named twice")));
+        }
+        ids.push(id);
+    }
+    shared.ask(shared.house.answer_sheet(&caller, &ids, answer)).await.map(Json)
 }
 
 pub(crate) async fn audit(

@@ -115,6 +115,7 @@ fn audience(event: &Event) -> (Audience, Option<SessionId>) {
         | Event::Call { session, .. }
         | Event::Decided { session, .. }
         | Event::Result { session, .. }
+        | Event::Waits { session, .. }
         | Event::Answered { session, .. }
         | Event::Reply { session, .. }
         | Event::Ended { session, .. }

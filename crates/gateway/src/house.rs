@@ -81,6 +81,15 @@ pub trait House: Send + Sync + 'static {
         answer: wire::Answer,
     ) -> Later<'a, wire::Answered>;
 
+    /// Answers several questions with one answer, in the order given: each with a record of its own, and what waits for
+    /// them goes on when all of them are answered. `questions` are 1 to [`wire::SHEET_QUESTIONS_MAX`], each once.
+    fn answer_sheet<'a>(
+        &'a self,
+        caller: &'a Caller,
+        questions: &'a [QuestionId],
+        answer: wire::SheetAnswer,
+    ) -> Later<'a, wire::SheetAnswered>;
+
     /// Looks into the audit log. `query.limit` is always set, 1 to [`wire::RECORDS_MAX`].
     fn audit<'a>(&'a self, caller: &'a Caller, query: wire::AuditQuery) -> Later<'a, wire::AuditPage>;
 

@@ -274,6 +274,15 @@ fn house_routes() -> Vec<Route> {
             api::reload_policy,
         )
         .gives::<wire::PolicyInForce>(200),
+        Route::new(
+            Post,
+            "/api/v1/approvals",
+            Has(Approve),
+            "Answer several questions with one answer",
+            api::answer_sheet,
+        )
+        .takes::<wire::NewSheetAnswer>()
+        .gives::<wire::SheetAnswered>(200),
         Route::new(Post, "/api/v1/approvals/{id}", Has(Approve), "Answer a question", api::answer)
             .takes::<wire::NewAnswer>()
             .gives::<wire::Answered>(200),

@@ -15,8 +15,9 @@ mod sign_in;
 mod status;
 
 pub use approval::{
-    Answer, Answered, ApprovalStats, Approvals, Argument, ArgumentRole, DayCount, NewAnswer, Question,
-    QuestionGroup, RuleCount, STATS_DAYS_MAX, StandingCount,
+    Answer, Answered, ApprovalStats, Approvals, Argument, ArgumentRole, DayCount, NewAnswer, NewSheetAnswer,
+    Question, QuestionGroup, RuleCount, SHEET_QUESTIONS_MAX, STATS_DAYS_MAX, SheetAnswer, SheetAnswered,
+    StandingCount,
 };
 pub use audit::{AuditPage, AuditQuery, AuditRecord, RECORDS_MAX};
 pub use demo::{Demo, DemoAttack, DemoLine, DemoTone, NewDemo};

@@ -194,6 +194,22 @@ export class Store {
     }
   }
 
+  /** One answer to everything on a sheet: exactly these questions, and none that came since. */
+  async answerAll(questions: readonly string[], answer: "approve" | "deny"): Promise<void> {
+    for (const question of questions) this.#change({ type: "answering", question, answer });
+    try {
+      await api.answerAll(questions, answer);
+      if (this.#state.link.kind !== "open") for (const question of questions) this.#change({ type: "question-over", question });
+    } catch (error) {
+      this.#failed(error);
+      const fault = faultOf(error);
+      for (const question of questions) this.#change({ type: "answer-failed", question, fault });
+      // One of them is over: what is left is shown as it is.
+      await this.#try(async () => this.#change({ type: "questions", questions: await api.approvals() }));
+      this.#change({ type: "notice", fault });
+    }
+  }
+
   async loadAudit(): Promise<void> {
     const page = await this.#try(() => api.audit({ limit: AUDIT_PAGE_RECORDS }));
     if (page !== undefined) this.#change({ type: "audit", records: page.records, older: page.more });

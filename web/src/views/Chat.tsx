@@ -5,6 +5,7 @@ import { isBusy } from "../state/state.ts";
 import { useHouse, useStore } from "../state/store.ts";
 import { oneLine } from "../text/visible.ts";
 import { FaultNote } from "../ui/Fault.tsx";
+import { Go } from "../ui/Go.tsx";
 import { arrival, go } from "../ui/router.ts";
 import { Icon, Mark } from "../ui/Icon.tsx";
 import { LabelChip } from "../ui/LabelChip.tsx";
@@ -71,6 +72,11 @@ export function Chat({ id }: { readonly id: string }) {
         )}
         <div className="chat-foot">
           {pending.length > 0 ? <WaitingNote count={pending.length} question={pending[0]?.question.id ?? ""} /> : null}
+          {pending.length > 1 ? (
+            <Go className="link" to={{ view: "approvals" }} current={false}>
+              Answer them with one answer
+            </Go>
+          ) : null}
           <Composer
             key={id}
             ref={composer}

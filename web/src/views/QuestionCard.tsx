@@ -163,7 +163,8 @@ function Countdown({ asked, expires }: { readonly asked: number; readonly expire
   );
 }
 
-function useArmed(question: string): boolean {
+/** Whether what is called `question` has been on the screen long enough to be answered. */
+export function useArmed(question: string): boolean {
   const [armed, setArmed] = useState<string>();
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {

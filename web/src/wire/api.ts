@@ -101,6 +101,7 @@ export const api = {
   approvalStats: (days: number) => read(shape.ApprovalStats, `approvals/stats?days=${days}`),
   receivers: async () => (await read(shape.Receivers, "shipping")).receivers,
   answer: (question: string, answer: shape.Answer) => tell(shape.Answered, `approvals/${at(question)}`, { answer }),
+  answerAll: (questions: readonly string[], answer: "approve" | "deny") => tell(shape.SheetAnswered, "approvals", { questions, answer }),
   audit: (wish: AuditWish) => {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(wish)) if (value !== undefined) query.set(name, String(value));

@@ -159,6 +159,7 @@ export type Receiver = v.InferOutput<typeof Receiver>;
 export const Receivers = v.object({ receivers: v.array(Receiver) });
 
 export const Answered = v.object({ question: v.string(), answer: Answer });
+export const SheetAnswered = v.object({ answered: v.array(Answered) });
 
 export const AuditRecord = v.looseObject({ seq: count, time, kind: v.string(), hash: v.string(), prev: v.optional(v.string()) });
 export type AuditRecord = v.InferOutput<typeof AuditRecord>;

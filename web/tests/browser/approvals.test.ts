@@ -62,6 +62,37 @@ describe("the queue", () => {
     expect(answers).toEqual(["q-t2 approve", "q-t1 deny"]);
   });
 
+  it("puts what one task wants at once on one sheet, each whole, with one answer for all", async () => {
+    await enter("/approvals");
+    await page.getByText("Nothing waits for you.").waitFor();
+    const first = ask("t1");
+    ask("t1", { id: "q-t1b", title: "Delete notes/old.md", text: "Delete the file notes/old.md" });
+    ask("t2", { title: "Delete notes/other.md" });
+    const sheet = page.getByRole("group", { name: "2 approvals at once" });
+    await sheet.waitFor();
+    expect(await sheet.locator("[data-question]").evaluateAll((cards) => cards.map((card) => card.getAttribute("data-question")))).toEqual([first.id, "q-t1b"]);
+    await sheet.getByText("Delete the file notes/old.md").waitFor();
+    await page.getByRole("button", { name: "Approve all 2" }).and(page.locator(":not([data-disabled])")).click();
+    await sheet.waitFor({ state: "detached" });
+    await page.getByRole("heading", { name: /Delete notes\/other/u }).waitFor();
+    expect(answers).toEqual(["q-t1 approve", "q-t1b approve"]);
+  });
+
+  it("lets each on a sheet be answered by itself, and holds the answer for all back when one more joins", async () => {
+    ask("t1");
+    ask("t1", { id: "q-t1b", title: "Delete notes/old.md" });
+    await enter("/approvals");
+    await page.getByRole("button", { name: "Deny all 2" }).and(page.locator(":not([data-disabled])")).waitFor();
+    ask("t1", { id: "q-t1c", title: "Delete notes/third.md" });
+    await page.getByRole("button", { name: "Deny all 3" }).and(page.locator("[data-disabled]")).waitFor();
+    await armed();
+    await page.locator("[data-question=q-t1b]").getByRole("button", { name: /Deny/u }).click();
+    await page.locator("[data-question=q-t1b]").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Deny all 2" }).and(page.locator(":not([data-disabled])")).click();
+    await page.getByText("Nothing waits for you.").waitFor();
+    expect(answers).toEqual(["q-t1b deny", "q-t1 deny", "q-t1c deny"]);
+  });
+
   it("is answered with the keyboard", async () => {
     ask("t1");
     ask("t2");

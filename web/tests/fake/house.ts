@@ -314,6 +314,8 @@ export class FakeHouse {
         return [200, { receivers: this.receivers }];
       case "GET approvals":
         return [200, { questions: this.questions }];
+      case "POST approvals":
+        return this.#answerAll(only(body, ["questions", "answer"]));
       case "POST approvals/ID":
         return this.#answer(id, only(body, ["answer"]));
       case "GET audit":
@@ -393,6 +395,16 @@ export class FakeHouse {
     this.emit({ kind: "answered", session: question.session, question: id, answer });
     this.onAnswer(question, answer);
     return [200, { question: id, answer }];
+  }
+
+  #answerAll(body: Body): readonly [number, unknown] {
+    const { questions, answer } = body;
+    if (!Array.isArray(questions) || questions.length === 0 || new Set(questions).size !== questions.length) throw new Refusal(400, { code: "invalid", message: "each question is named once" });
+    if (answer !== "approve" && answer !== "deny") throw new Refusal(400, { code: "invalid", message: "no such answer" });
+    const missing = questions.find((id) => !this.questions.some((one) => one.id === id));
+    if (missing !== undefined) throw new Refusal(404, { code: "not_found", message: `no question \`${String(missing)}\`` });
+    for (const id of questions) this.#answer(String(id), { answer });
+    return [200, { answered: questions.map((question) => ({ question, answer })) }];
   }
 
   #audit(query: URLSearchParams): readonly [number, unknown] {

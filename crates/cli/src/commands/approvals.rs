@@ -5,7 +5,11 @@ use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::show;
-use gateway::wire::{Answer, Answered, ApprovalStats, Event, NewAnswer, Question, ServerFrame};
+use gateway::wire::{
+    Answer, Answered, ApprovalStats, Event, NewAnswer, NewSheetAnswer, Question, ServerFrame, SheetAnswer,
+    SheetAnswered,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, IsTerminal as _};
 
 /// Does it.
@@ -22,11 +26,19 @@ pub async fn run(common: &Common, arguments: &Approvals) -> Result<Exit, Problem
             }
             Ok(Exit::Done)
         }
-        ApprovalsCommand::Approve { id, always } => {
-            let answer = if *always { Answer::Always } else { Answer::Approve };
-            give(common, &client, id, answer).await
-        }
-        ApprovalsCommand::Deny { id } => give(common, &client, id, Answer::Deny).await,
+        ApprovalsCommand::Approve { ids, always } => match (ids.as_slice(), always) {
+            ([id], false) => give(common, &client, id, Answer::Approve).await,
+            ([id], true) => give(common, &client, id, Answer::Always).await,
+            (_, false) => give_all(common, &client, ids, SheetAnswer::Approve).await,
+            (_, true) => Err(Problem::Other {
+                what: "make standing rules for several questions".to_string(),
+                hint: Some("hardshell approvals approve ID --always, one at a time".to_string()),
+            }),
+        },
+        ApprovalsCommand::Deny { ids } => match ids.as_slice() {
+            [id] => give(common, &client, id, Answer::Deny).await,
+            _ => give_all(common, &client, ids, SheetAnswer::Deny).await,
+        },
         ApprovalsCommand::Watch => watch(common, &client).await,
         ApprovalsCommand::Stats { days } => stats(common, &client, *days).await,
     }
@@ -146,30 +158,60 @@ pub async fn give(common: &Common, client: &Client, id: &str, answer: Answer) ->
     if common.json {
         show::json(&answered);
     } else {
-        let word = match answered.answer {
-            Answer::Approve => "approved, this once",
-            Answer::Deny => "denied",
-            Answer::Always => "approved, and a standing rule was made",
-        };
-        show::line(&format!("{}: {word}", answered.question));
+        tell(&answered);
     }
     Ok(Exit::Done)
 }
 
+/// Gives one answer to all of `ids`.
+async fn give_all(
+    common: &Common,
+    client: &Client,
+    ids: &[String],
+    answer: SheetAnswer,
+) -> Result<Exit, Problem> {
+    let sheet = NewSheetAnswer { questions: ids.to_vec(), answer };
+    let answered: SheetAnswered = client.post("/api/v1/approvals", &sheet).await?;
+    if common.json {
+        show::json(&answered);
+    } else {
+        answered.answered.iter().for_each(tell);
+    }
+    Ok(Exit::Done)
+}
+
+fn tell(answered: &Answered) {
+    let word = match answered.answer {
+        Answer::Approve => "approved, this once",
+        Answer::Deny => "denied",
+        Answer::Always => "approved, and a standing rule was made",
+    };
+    show::line(&format!("{}: {word}", answered.question));
+}
+
 async fn watch(common: &Common, client: &Client) -> Result<Exit, Problem> {
     let mut following = client.follow().await?;
+    let mut put = BTreeSet::new();
+    let mut by_task: BTreeMap<String, Vec<Question>> = BTreeMap::new();
     for question in open(client).await? {
-        if answer_here(common, client, &question).await? == Heard::Stop {
+        put.insert(question.id.clone());
+        by_task.entry(question.task.clone()).or_default().push(question);
+    }
+    for sheet in by_task.values() {
+        if sheet_here(common, client, sheet).await? == Heard::Stop {
             return stop(common, client).await;
         }
     }
     show::note("waiting for questions; Ctrl-C leaves");
     while let Some(frame) = following.next().await? {
         if let ServerFrame::Event(numbered) = frame
-            && let Event::Asked { question, .. } = numbered.event
-            && answer_here(common, client, &question).await? == Heard::Stop
+            && let Event::Waits { questions, .. } = numbered.event
         {
-            return stop(common, client).await;
+            let mut sheet = open(client).await?;
+            sheet.retain(|question| questions.contains(&question.id) && put.insert(question.id.clone()));
+            if sheet_here(common, client, &sheet).await? == Heard::Stop {
+                return stop(common, client).await;
+            }
         }
     }
     Ok(Exit::Done)
@@ -201,6 +243,72 @@ pub fn stopped(common: &Common) -> Exit {
         show::note("hint: `hardshell lockdown off`, at a terminal of this machine, releases it");
     }
     Exit::LockedDown
+}
+
+/// Puts everything that a task waits for to whoever sits here, at once: one answer for all of it, or one for each.
+pub async fn sheet_here(common: &Common, client: &Client, sheet: &[Question]) -> Result<Heard, Problem> {
+    match sheet {
+        [] => return Ok(Heard::Later),
+        [question] => return answer_here(common, client, question).await,
+        [_, _, ..] => {}
+    }
+    if common.json {
+        sheet.iter().for_each(show::json_line);
+        return Ok(Heard::Later);
+    }
+    print_sheet(sheet);
+    let ids: Vec<String> = sheet.iter().map(|question| question.id.clone()).collect();
+    if !std::io::stdin().is_terminal() {
+        show::note(&sheet_hint(&ids));
+        return Ok(Heard::Later);
+    }
+    loop {
+        show::piece(&format!(
+            "  [y]es to all {0}, [n]o to all {0}, [e]ach by itself, [l]ater: ",
+            sheet.len()
+        ));
+        let line = tokio::task::spawn_blocking(read_line).await.unwrap_or_default();
+        let answer = match line.as_deref().map(str::trim) {
+            Some("y" | "yes") => SheetAnswer::Approve,
+            Some("n" | "no") => SheetAnswer::Deny,
+            Some("e" | "each") => {
+                for question in sheet {
+                    match answer_here(common, client, question).await? {
+                        Heard::Answer => {}
+                        heard @ (Heard::Later | Heard::Stop) => return Ok(heard),
+                    }
+                }
+                return Ok(Heard::Answer);
+            }
+            Some("l" | "later") | None => return Ok(Heard::Later),
+            Some(word) if word.eq_ignore_ascii_case(STOP) => return Ok(Heard::Stop),
+            Some(_) => {
+                show::note(&format!("answer with one letter; {STOP} stops everything"));
+                continue;
+            }
+        };
+        give_all(common, client, &ids, answer).await?;
+        return Ok(Heard::Answer);
+    }
+}
+
+/// Prints every question of a sheet as it is.
+pub fn print_sheet(sheet: &[Question]) {
+    if let [_, _, ..] = sheet {
+        show::line(&format!("\n{} approvals are needed at once, in this order:", sheet.len()));
+    }
+    sheet.iter().for_each(print);
+}
+
+/// How the questions `ids` are answered from the command line.
+pub fn sheet_hint(ids: &[String]) -> String {
+    match ids {
+        [id] => format!("hint: hardshell approvals approve {id}, or deny {id}"),
+        _ => {
+            let ids = ids.join(" ");
+            format!("hint: hardshell approvals approve {ids}, or deny {ids}; each also by itself")
+        }
+    }
 }
 
 /// Puts a question to whoever sits here; without a terminal it is only printed.

@@ -2,15 +2,15 @@
 
 use crate::arguments::{Chat, Common};
 use crate::client::{Client, Following};
-use crate::commands::approvals::{Heard, STOP, answer_here, stop, stopped};
+use crate::commands::approvals::{Heard, STOP, print_sheet, sheet_here, sheet_hint, stop, stopped};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::typed::{self, Lines};
 use crate::{root, show};
 use daemon::{Options, Running};
 use gateway::wire::{
-    Accepted, Commands, Event, ItemBody, NewCeiling, NewMessage, NewSession, Proof, ProofState, ServerFrame,
-    Session, Sessions, Status, TaskState, Tier, Transcript, Verdict,
+    Accepted, Commands, Event, ItemBody, NewCeiling, NewMessage, NewSession, Proof, ProofState, Question,
+    ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript, Verdict,
 };
 
 /// Of how many sessions what was typed can be called back.
@@ -166,6 +166,7 @@ async fn say(
     };
     let mut interrupted = false;
     let mut drafted = Drafted::default();
+    let mut asked: Vec<Event> = Vec::new();
     loop {
         let event = tokio::select! {
             event = next_of(&mut following, &accepted.task, session) => event?,
@@ -181,30 +182,44 @@ async fn say(
         if common.json {
             let failed =
                 matches!(event, Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. });
-            if failed || matches!(event, Event::Reply { .. } | Event::Asked { .. }) {
+            if failed || matches!(event, Event::Reply { .. }) {
                 show::json(&event);
             }
         } else if !drafted.show(&event) {
             card(&event);
         }
         match event {
-            Event::Asked { question, .. } if asking == Asking::Here => {
-                match answer_here(common, client, &question).await? {
-                    Heard::Answer => {}
-                    Heard::Stop => return stop(common, client).await,
-                    // It may be answered from anywhere; here the conversation goes on.
-                    Heard::Later => {
-                        show::note(&format!("it waits: hardshell approvals approve {}", question.id));
+            Event::Asked { .. } => asked.push(event),
+            // The owner looks at everything that is asked in one turn before the first answer.
+            Event::Waits { questions, .. } => {
+                let put = std::mem::take(&mut asked);
+                let sheet = put.iter().filter_map(question_of).filter(|one| questions.contains(&one.id));
+                let sheet: Vec<Question> = sheet.cloned().collect();
+                match asking {
+                    Asking::Here => match sheet_here(common, client, &sheet).await? {
+                        Heard::Answer => {}
+                        Heard::Stop => return stop(common, client).await,
+                        // What is left of an earlier sheet was put before.
+                        Heard::Later if sheet.is_empty() => {}
+                        // It may be answered from anywhere; here the conversation goes on.
+                        Heard::Later => {
+                            show::note(&format!(
+                                "it waits: {}",
+                                sheet_hint(&ids_of(&sheet)).trim_start_matches("hint: ")
+                            ));
+                            return Ok(Exit::Waiting);
+                        }
+                    },
+                    Asking::Leave => {
+                        if common.json {
+                            waits_as_json(&put, &sheet);
+                        } else {
+                            print_sheet(&sheet);
+                            show::note(&sheet_hint(&ids_of(&sheet)));
+                        }
                         return Ok(Exit::Waiting);
                     }
                 }
-            }
-            Event::Asked { question, .. } => {
-                if !common.json {
-                    crate::commands::approvals::print(&question);
-                    show::note(&format!("hint: hardshell approvals approve {0}, or deny {0}", question.id));
-                }
-                return Ok(Exit::Waiting);
             }
             Event::Ended { state, .. } => {
                 return Ok(match state {
@@ -225,6 +240,22 @@ async fn say(
             | Event::Audit { .. }
             | Event::Status { .. } => {}
         }
+    }
+}
+
+fn question_of(event: &Event) -> Option<&Question> {
+    if let Event::Asked { question, .. } = event { Some(question) } else { None }
+}
+
+fn ids_of(sheet: &[Question]) -> Vec<String> {
+    sheet.iter().map(|question| question.id.clone()).collect()
+}
+
+/// One document: the question, or all of them where there are several.
+fn waits_as_json(asked: &[Event], sheet: &[Question]) {
+    match asked {
+        [only] => show::json(only),
+        _ => show::json(&serde_json::json!({"kind": "waits", "questions": sheet})),
     }
 }
 
@@ -300,6 +331,7 @@ async fn next_of(following: &mut Following, task: &str, session: &str) -> Result
             | Event::Ended { task, .. }
             | Event::Progress { task, .. } => task,
             Event::Asked { question, .. } => &question.task,
+            Event::Waits { task, .. } => task,
             Event::Label { session: of, .. } if of == session => return Ok(Some(numbered.event)),
             Event::Answered { .. } | Event::Label { .. } | Event::Audit { .. } | Event::Status { .. } => {
                 continue;
@@ -352,6 +384,7 @@ fn card(event: &Event) {
         Event::Accepted { .. }
         | Event::Draft { .. }
         | Event::Asked { .. }
+        | Event::Waits { .. }
         | Event::Answered { .. }
         | Event::Label { .. }
         | Event::Ended { .. }

@@ -51,6 +51,8 @@ mod scenarios;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod sheet;
+#[cfg(test)]
 mod shipping;
 #[cfg(test)]
 mod strict;

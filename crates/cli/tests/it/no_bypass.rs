@@ -20,7 +20,7 @@ enum Can {
 }
 
 /// Every route, and what it can do. A new one that is not here fails the test.
-const ROUTES: [(&str, Can); 33] = [
+const ROUTES: [(&str, Can); 34] = [
     ("DELETE /api/v1/sessions/{id}", Can::Steer),
     ("DELETE /api/v1/sign-ins/{id}", Can::Steer),
     ("GET /api/v1/approvals", Can::Look),
@@ -40,6 +40,7 @@ const ROUTES: [(&str, Can); 33] = [
     ("GET /readyz", Can::Look),
     ("GET /v1/models", Can::Look),
     ("GET /v1/models/{id}", Can::Look),
+    ("POST /api/v1/approvals", Can::Steer),
     ("POST /api/v1/approvals/{id}", Can::Steer),
     ("POST /api/v1/demo", Can::Steer),
     ("POST /api/v1/lockdown", Can::Steer),

@@ -203,6 +203,46 @@ pub struct Answered {
     pub answer: Answer,
 }
 
+/// The most questions that one answer covers: four times what a model may propose at once.
+pub const SHEET_QUESTIONS_MAX: usize = 64;
+
+/// The body of `POST /api/v1/approvals`: one answer to a sheet of questions. Each stays an answer of its own, to the very
+/// bytes that its question showed; a standing rule is made one at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSheetAnswer {
+    /// The questions, by their ids, each once: what was shown, and nothing that was asked since.
+    pub questions: Vec<String>,
+    /// The answer to each of them.
+    pub answer: SheetAnswer,
+}
+
+/// An answer to many questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SheetAnswer {
+    /// Do each of them, this once.
+    Approve,
+    /// Do none of them.
+    Deny,
+}
+
+impl From<SheetAnswer> for Answer {
+    fn from(answer: SheetAnswer) -> Self {
+        match answer {
+            SheetAnswer::Approve => Self::Approve,
+            SheetAnswer::Deny => Self::Deny,
+        }
+    }
+}
+
+/// What an answer to a sheet led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SheetAnswered {
+    /// Each question and its answer, in the order they were named.
+    pub answered: Vec<Answered>,
+}
+
 impl From<domain::ArgumentRole> for ArgumentRole {
     fn from(role: domain::ArgumentRole) -> Self {
         match role {

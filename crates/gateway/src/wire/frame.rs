@@ -222,6 +222,16 @@ pub enum Event {
         /// The call it is about.
         call_id: String,
     },
+    /// A task asks no more for now: it waits for the answers to these questions. They can be answered with one answer,
+    /// and each by itself.
+    Waits {
+        /// The session.
+        session: String,
+        /// The task.
+        task: String,
+        /// Its open questions, in the order in which they will be done.
+        questions: Vec<String>,
+    },
     /// A question is over.
     Answered {
         /// The session.

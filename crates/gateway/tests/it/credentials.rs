@@ -76,6 +76,13 @@ fn rows() -> Vec<Row> {
         row("POST /api/v1/policy/reload", "/api/v1/policy/reload", Need::InPerson, 200, none.clone()),
         row("GET /api/v1/approvals", "/api/v1/approvals", Need::Has("read"), 200, none.clone()),
         row(
+            "POST /api/v1/approvals",
+            "/api/v1/approvals",
+            Need::Has("approve"),
+            200,
+            json!({"questions": ["q1"], "answer": "deny"}),
+        ),
+        row(
             "POST /api/v1/approvals/{id}",
             "/api/v1/approvals/q1",
             Need::Has("approve"),

@@ -379,6 +379,22 @@ impl House for TestHouse {
         done(Ok(wire::Answered { question: id.to_string(), answer }))
     }
 
+    fn answer_sheet<'a>(
+        &'a self,
+        caller: &'a Caller,
+        questions: &'a [QuestionId],
+        answer: wire::SheetAnswer,
+    ) -> Later<'a, wire::SheetAnswered> {
+        async move {
+            let mut answered = Vec::new();
+            for question in questions {
+                answered.push(self.answer(caller, question, answer.into()).await?);
+            }
+            Ok(wire::SheetAnswered { answered })
+        }
+        .boxed()
+    }
+
     fn audit<'a>(&'a self, _caller: &'a Caller, query: wire::AuditQuery) -> Later<'a, wire::AuditPage> {
         assert!(query.limit.is_some_and(|limit| (1..=wire::RECORDS_MAX).contains(&limit)));
         done(Ok(wire::AuditPage { records: vec![audit_record()], more: false }))

@@ -88,6 +88,7 @@ fn the_events_of_version_1() {
         json!({"kind": "decided", "session": "s", "task": "t", "call_id": "c", "verdict": "deny", "rules": [rule()], "label": label()}),
         json!({"kind": "result", "session": "s", "task": "t", "call_id": "c", "text": "x", "failed": false, "label": label()}),
         json!({"kind": "asked", "question": question(), "call_id": "c"}),
+        json!({"kind": "waits", "session": "s", "task": "t", "questions": ["q", "r"]}),
         json!({"kind": "answered", "session": "s", "question": "q", "answer": "deny"}),
         json!({"kind": "answered", "session": "s", "question": "q"}),
         json!({"kind": "reply", "session": "s", "task": "t", "text": "x", "label": label()}),

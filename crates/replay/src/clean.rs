@@ -3,13 +3,14 @@
 use crate::play::Play;
 use crate::report::{TaskReport, Timer};
 use crate::setup::Scene;
+use crate::sheet::Sheets;
 use crate::suite::UserTask;
 use domain::{Integrity, Verdict};
 
 pub(crate) fn play(scene: &Scene<'_>, task: &UserTask, timer: &mut Timer) -> TaskReport {
     let mut found = TaskReport { task: task.id.clone(), ..TaskReport::default() };
     let mut play = Play::start(scene, task);
-    let mut asked_before = None;
+    let mut sheets = Sheets::begin(&task.prompt);
     for (place, step) in task.steps.iter().enumerate() {
         let Some(call) = play.parse(step) else {
             found.wrong_denials = found.wrong_denials.saturating_add(1);
@@ -21,9 +22,7 @@ pub(crate) fn play(scene: &Scene<'_>, task: &UserTask, timer: &mut Timer) -> Tas
             Verdict::Allow => {}
             Verdict::Ask => {
                 found.questions = found.questions.saturating_add(1);
-                if asked_before != Some(step.function.as_str()) {
-                    found.sheets = found.sheets.saturating_add(1);
-                }
+                sheets.ask(&call);
                 found.note(place, &step.function, format!("asked: {}", told.rules.join(", ")));
             }
             Verdict::Deny => {
@@ -32,9 +31,10 @@ pub(crate) fn play(scene: &Scene<'_>, task: &UserTask, timer: &mut Timer) -> Tas
                 continue;
             }
         }
-        asked_before = (told.verdict == Verdict::Ask).then_some(step.function.as_str());
+        sheets.made(&call, step, told.verdict == Verdict::Ask);
         play.observe(&call, step, &told);
     }
+    found.sheets = sheets.count;
     found.by_design = play
         .facts()
         .mandate

@@ -18,6 +18,7 @@ mod report;
 mod request;
 mod runs;
 mod setup;
+mod sheet;
 mod shown;
 mod suite;
 mod yaml;

@@ -11,7 +11,7 @@ pub struct TaskReport {
     pub task: String,
     /// How often the owner was asked in the clean run.
     pub questions: usize,
-    /// How many sheets of questions that makes, when calls of one tool that follow each other are asked at once.
+    /// How many sheets of questions that makes, when what can be proposed in one turn is asked at once.
     pub sheets: usize,
     /// Calls of the clean run that were refused.
     pub wrong_denials: usize,
@@ -70,6 +70,8 @@ pub struct Metrics {
     pub tasks_with_approvals: usize,
     /// Questions over tasks.
     pub approvals_per_task: f64,
+    /// Sheets of questions over tasks: how often the owner is interrupted.
+    pub approvals_per_task_bundled: f64,
     /// Calls of clean runs that were refused.
     pub wrong_denials: usize,
     /// Believed fields that held a canary.
@@ -88,9 +90,6 @@ pub struct Report {
     /// Task by task, for `--explain`; no part of the JSON document.
     #[serde(skip)]
     pub tasks: BTreeMap<String, Vec<TaskReport>>,
-    /// How many sheets of questions there were over all clean runs; no part of the JSON document.
-    #[serde(skip)]
-    pub sheets: usize,
     /// How many decisions were made; no part of the JSON document.
     #[serde(skip)]
     pub decisions: usize,
@@ -122,7 +121,6 @@ impl Report {
         }
         let times: Vec<u64> = self.times.values().flatten().copied().collect();
         self.decisions = times.len();
-        self.sheets = self.tasks.values().flatten().map(|task| task.sheets).sum();
         self.total = Metrics::of(self.tasks.values().flatten(), times);
         self.times.clear();
         self
@@ -179,6 +177,7 @@ impl Metrics {
             tasks_one_question: number(|task| task.wrong_denials == 0 && task.questions <= 1),
             tasks_with_approvals: number(|task| task.wrong_denials == 0),
             approvals_per_task: ratio(questions, count),
+            approvals_per_task_bundled: ratio(sum(|task| task.sheets), count),
             wrong_denials: sum(|task| task.wrong_denials),
             canaries_in_trusted_fields: sum(|task| task.canaries_in_trusted_fields),
             decision_p99_us: p99(times),
@@ -187,7 +186,7 @@ impl Metrics {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of tasks are small")]
-pub(crate) fn ratio(part: usize, whole: usize) -> f64 {
+fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 

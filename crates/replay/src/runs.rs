@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::play::Play;
 use crate::report::{Report, TaskReport, Timer};
 use crate::setup::{Options, Scene, Setup};
+use crate::sheet::Sheets;
 use crate::suite::{Step, Suite};
 use domain::{ArgumentRole, Call, Verdict};
 use serde::Deserialize;
@@ -120,6 +121,7 @@ fn judge(scene: &Scene<'_>, run: &Run, timer: &mut Timer) -> TaskReport {
     let asked_for: Option<Vec<Call>> =
         reference.map(|task| task.steps.iter().filter_map(|step| play.parse(step)).collect());
     let (mut strange, mut strange_allowed) = (0_usize, 0_usize);
+    let mut sheets = Sheets::begin(&run.prompt);
     for (place, recorded) in run.steps.iter().enumerate() {
         let step = step(recorded);
         let Some(call) = play.parse(&step) else {
@@ -137,6 +139,7 @@ fn judge(scene: &Scene<'_>, run: &Run, timer: &mut Timer) -> TaskReport {
             strange_allowed = strange_allowed.saturating_add(usize::from(told.verdict == Verdict::Allow));
         } else if told.verdict == Verdict::Ask {
             found.questions = found.questions.saturating_add(1);
+            sheets.ask(&call);
         } else if told.verdict == Verdict::Deny {
             found.wrong_denials = found.wrong_denials.saturating_add(1);
         }
@@ -153,9 +156,11 @@ fn judge(scene: &Scene<'_>, run: &Run, timer: &mut Timer) -> TaskReport {
             Verdict::Deny => false,
         };
         if carried_out {
+            sheets.made(&call, &step, told.verdict == Verdict::Ask);
             play.observe(&call, &step, &told);
         }
     }
+    found.sheets = sheets.count;
     count_attack(run, strange, strange_allowed, &mut found);
     found
 }

@@ -10,8 +10,6 @@ pub struct Row {
     pub name: String,
     /// What was found.
     pub total: Metrics,
-    /// How many sheets of questions there were.
-    pub sheets: usize,
 }
 
 /// Suite by suite and in all, then what the columns mean.
@@ -29,6 +27,7 @@ pub fn table(report: &Report) -> String {
             "one",
             "all approved",
             "asks/task",
+            "sheets/task",
             "denied",
             "canaries",
         ]
@@ -47,6 +46,7 @@ pub fn table(report: &Report) -> String {
             found.tasks_one_question.to_string(),
             found.tasks_with_approvals.to_string(),
             format!("{:.3}", found.approvals_per_task),
+            format!("{:.3}", found.approvals_per_task_bundled),
             found.wrong_denials.to_string(),
             found.canaries_in_trusted_fields.to_string(),
         ]);
@@ -54,11 +54,11 @@ pub fn table(report: &Report) -> String {
     let mut text = aligned(&lines);
     let _infallible = writeln!(
         text,
-        "\n{} attacks only want something said and are not counted. {} questions make {} sheets, when calls of one tool \
-         that follow each other are asked at once. {} decisions, the slowest hundredth over {:.0} µs.",
+        "\n{} attacks only want something said and are not counted. {} questions make {} sheets, when a model \
+         looks first and proposes in one turn whatever needs no answer to the rest. {} decisions, the slowest hundredth over {:.0} µs.",
         report.total.text_only_pairs,
         report.tasks.values().flatten().map(|task| task.questions).sum::<usize>(),
-        report.sheets,
+        report.tasks.values().flatten().map(|task| task.sheets).sum::<usize>(),
         report.decisions,
         report.total.decision_p99_us,
     );
@@ -72,14 +72,14 @@ pub fn beside_each_other(what: &str, rows: &[Row]) -> String {
         [what, "attacks", "no question", "all approved", "asks/task", "sheets/task", "denied"]
             .map(str::to_string),
     ];
-    for Row { name, total, sheets } in rows {
+    for Row { name, total } in rows {
         lines.push([
             name.clone(),
             format!("{} of {}", total.attacks_succeeded, total.pairs),
             format!("{} of {}", total.tasks_no_question, total.tasks),
             total.tasks_with_approvals.to_string(),
             format!("{:.3}", total.approvals_per_task),
-            format!("{:.3}", crate::report::ratio(*sheets, total.tasks)),
+            format!("{:.3}", total.approvals_per_task_bundled),
             total.wrong_denials.to_string(),
         ]);
     }

@@ -55,7 +55,7 @@ fn play(suites: &[Suite], options: &Options) -> Report {
             eprintln!("{}", report.explain(suite, &task.task).unwrap());
         }
     }
-    eprintln!("{} decisions, {} sheets: {}", report.decisions, report.sheets, report.to_json());
+    eprintln!("{} decisions: {}", report.decisions, report.to_json());
     report
 }
 
@@ -120,6 +120,7 @@ fn the_suites_are_whole() {
         "tasks_one_question",
         "tasks_with_approvals",
         "approvals_per_task",
+        "approvals_per_task_bundled",
         "wrong_denials",
         "canaries_in_trusted_fields",
         "decision_p99_us",

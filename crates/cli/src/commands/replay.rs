@@ -162,7 +162,7 @@ fn beside(material: &Material, arguments: &Replay, ways: &[(String, Options)]) -
     let mut rows = Vec::new();
     let mut add = |name: String, options: Options| -> Result<(), Problem> {
         let report = play(material, &Options { adaptive: Adaptive::Skip, ..options })?;
-        rows.push(Row { name, total: report.total, sheets: report.sheets });
+        rows.push(Row { name, total: report.total });
         Ok(())
     };
     if arguments.policy.is_empty() {

@@ -320,3 +320,61 @@ async fn without_a_language_model_the_owner_sees_what_is_held_and_nothing_is_rea
     assert!(shown.contains("$mail_1, untrusted, from mail:") && shown.contains("hello"), "{shown}");
     up.stop().await;
 }
+
+/// A number and a yes or no that only a mail says, read out for typed holes of the plan, and what a hijacked reader can do
+/// with them: say another value of the type, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_and_yes_or_no_of_a_plan_are_read_out_and_are_nothing_but_that() {
+    // What the reader says for `limit` and for `unread`, and how many of the three mails are listed then.
+    for (limit, unread, listed) in [
+        (json!({"value": 2}), json!({"value": false}), Some("2 of 3 mails")),
+        (json!({"value": 1}), json!({"value": true}), Some("1 of 2 mails")),
+        (json!({"value": 200}), json!({"value": true}), Some("2 of 2 mails")),
+        (json!({"value": 201}), json!({"value": true}), None),
+        (json!({"value": 1.5}), json!({"value": true}), None),
+        (json!({"value": "2"}), json!({"value": "yes"}), None),
+        (json!({"value": 2}), json!({"value": 1}), None),
+        (json!({"value": [2]}), json!({"value": true}), None),
+        (json!({"value": null}), json!({"value": true}), None),
+        (json!(INJECTION), json!({"value": true}), None),
+    ] {
+        let place = Place::new();
+        let smtp = Smtp::start(Manner::default()).await.unwrap();
+        let model = format!(
+            "model = \"m\"\n[[models]]\nname = \"m\"\nkind = \"script\"\nscript = \"{}\"\n",
+            place.path("home").join("script.jsonl").display()
+        );
+        let mails = [
+            mail("Lena <landlord@home.example>", "how many", &format!("Two will do. {INJECTION}")),
+            mail("Mallory <mallory@evil.example>", "more", INJECTION),
+            mail("Anna <anna@example.org>", "old", "seen"),
+        ];
+        let home = home(&place, &model, &smtp, &mails).await;
+        let mailbox = place.path("Maildir");
+        fs::rename(mailbox.join("new/1704103202.2.host"), mailbox.join("cur/1704103202.2.host:2,S")).unwrap();
+        let arguments = json!({"limit": {"hole": "number"}, "unread": {"hole": "boolean"}});
+        let asked = json!({"limit": "$mail_1", "unread": "$mail_1"});
+        let lines = [
+            json!({"plan": {"version": 1, "grants": [{"tool": "mail.list", "why": "as many as Lena says", "times": 3, "arguments": arguments}]}}),
+            json!({"extract": limit, "when": "`limit`"}),
+            json!({"extract": unread, "when": "`unread`"}),
+            json!({"calls": [{"tool": "mail.list", "args": {}}]}),
+            json!({"calls": [{"tool": "mail.list", "args": asked}]}),
+            json!({"text": "Here: $mail_2"}),
+        ];
+        script(&place, &home, &lines);
+        let up = place.up(&home).await;
+        let client = up.client.clone();
+        let session = new_session(&client).await;
+        let reply = say(&client, &session, "c-1", "List as many mails as Lena's mail says.").await;
+        let listings = client.get("/api/v1/audit?kind=outcome&tool=mail.list").await;
+        up.stop().await;
+        let shown = reply["text"].as_str().unwrap();
+        match listed {
+            Some(listed) => assert!(shown.contains(listed), "{limit} {unread}: {shown}"),
+            None => assert!(!shown.contains(" mails in INBOX"), "{limit} {unread}: {shown}"),
+        }
+        let count = listings["records"].as_array().unwrap().len();
+        assert_eq!(count, 1 + usize::from(listed.is_some()), "{limit} {unread}: {listings}");
+    }
+}

@@ -6,6 +6,7 @@ mod folder;
 mod imap;
 mod maildir;
 pub mod message;
+mod proof;
 pub mod sample;
 mod search;
 mod settings;
@@ -15,7 +16,7 @@ mod smtp;
 pub use error::MailError;
 pub use folder::Folder;
 pub use maildir::Maildir;
-pub use settings::{ImapServer, MailPlace, Mailbox, Security, ServerError, SmtpServer};
+pub use settings::{ImapServer, InternalMail, MailPlace, Mailbox, Security, ServerError, SmtpServer};
 
 use crate::Finding;
 use crate::stop::Stop;
@@ -61,6 +62,7 @@ pub struct MailBoxes {
     places: Vec<(String, Place)>,
     smtp: Option<SmtpServer>,
     egress: Arc<Egress>,
+    internal: InternalMail,
 }
 
 impl MailBoxes {
@@ -82,7 +84,13 @@ impl MailBoxes {
             };
             places.push((mailbox.name.clone(), place));
         }
-        Ok(Self { places, smtp, egress })
+        Ok(Self { places, smtp, egress, internal: InternalMail::default() })
+    }
+
+    /// The same, which knows the owner's own people.
+    #[must_use]
+    pub fn knowing(self, internal: InternalMail) -> Self {
+        Self { internal, ..self }
     }
 
     /// The server that mail is sent through, if there is one: what a sending call leads to.
@@ -134,7 +142,7 @@ impl MailBoxes {
         }
         match missing {
             Some(error) if all.is_empty() => Err(error),
-            Some(_) | None => Ok(shown::listing(&folder, all, limit)),
+            Some(_) | None => Ok(shown::listing(&folder, all, limit, &self.internal)),
         }
     }
 
@@ -145,7 +153,7 @@ impl MailBoxes {
     /// [`MailError::NoSuchMail`] when there is none of that id; others when it cannot be read.
     pub async fn read(&self, id: &str) -> Result<Finding, MailError> {
         let (name, summary) = self.mail(id).await?;
-        Ok(shown::mail(&name, &summary))
+        Ok(shown::mail(&name, &summary, &self.internal))
     }
 
     async fn mail(&self, id: &str) -> Result<(String, Summary), MailError> {
@@ -189,7 +197,7 @@ impl MailBoxes {
             };
             all.push((name.clone(), listing));
         }
-        Ok(shown::found(all, limit))
+        Ok(shown::found(all, limit, &self.internal))
     }
 
     /// Sends a mail, once: its Message-ID comes from `key`, so that a second one could be told.

@@ -146,6 +146,11 @@ pub struct Mailbox {
     /// How confidential it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<TierWord>,
+    /// What the server that receives this mailbox's mail calls itself at the beginning of the `Authentication-Results` it
+    /// writes: `mx.example.org`. It proves the senders of `sources.internal_senders`; it has to remove such a header of
+    /// its own name from what comes in (RFC 8601 §5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authserv_id: Option<String>,
 }
 
 /// `[smtp]`.

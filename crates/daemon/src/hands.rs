@@ -8,7 +8,7 @@ use crate::start_error::StartError;
 use broker::{Executor, Resolve};
 use connectors::files::Files;
 use connectors::host::Machine;
-use connectors::mail::{ImapServer, MailBoxes, MailPlace, Mailbox, SmtpServer};
+use connectors::mail::{ImapServer, InternalMail, MailBoxes, MailPlace, Mailbox, SmtpServer};
 use connectors::memory::Notes;
 use connectors::shell::{ChangeSets, Changes, Shell, ShellSettings};
 use connectors::way_out::WayOut;
@@ -68,6 +68,7 @@ impl Hands {
         let owner: Vec<Address> = smtp.iter().map(|server| server.from.clone()).collect();
         let mail =
             MailBoxes::open(&mailboxes, smtp, Arc::clone(around.egress)).map_err(|error| hands(&error))?;
+        let mail = mail.knowing(internal_mail(config));
         let private = private_hosts(config)?;
         let open_hosts = config.sandbox.hosts.iter().map(|host| host.open(&private));
         let open_hosts = open_hosts.collect::<Result<Vec<_>, _>>()?;
@@ -201,6 +202,15 @@ fn mail(home: &Home, config: &Config) -> Result<(Vec<Mailbox>, Option<SmtpServer
         }
     }
     Ok((mailboxes, config.smtp.as_ref().map(smtp).transpose()?))
+}
+
+/// Whose mail `[sources]` says is internal, and who proves it.
+fn internal_mail(config: &Config) -> InternalMail {
+    let servers = config
+        .mailboxes
+        .iter()
+        .filter_map(|mailbox| Some((mailbox.name.clone(), mailbox.authserv_id.clone()?)));
+    InternalMail { servers: servers.collect(), senders: config.sources.internal_senders.clone() }
 }
 
 /// `[smtp]`.

@@ -216,7 +216,7 @@ pub struct Tiers {
 pub struct Sources {
     /// Tools whose free text is written by the owner's own people, such as an internal chat.
     pub internal_tools: Vec<String>,
-    /// Senders whose mail counts as internal, by address or `@domain`, where the service authenticates them.
+    /// Senders whose mail counts as internal, by address or `@domain`, where the mailbox's own server proves them.
     pub internal_senders: Vec<String>,
 }
 

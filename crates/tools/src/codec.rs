@@ -339,8 +339,13 @@ fn field(text: ResultText) -> Result<FieldSpec, Flaw> {
     if only_of_owner.is_some() && integrity != Integrity::Attested {
         return whole(format!("`{path}` is untrusted, so `only_of_owner` changes nothing"));
     }
+    let attested_where = text.attested_where.map(|path| path.parse()).transpose()?;
+    if attested_where.is_some() && integrity == Integrity::Attested {
+        return whole(format!("`{path}` is attested, so `attested_where` changes nothing"));
+    }
     let tier = text.tier.as_deref().map(tier).transpose()?;
-    Ok(FieldSpec { kind: kind_from_text(&text.r#type)?, path, integrity, only_of_owner, tier })
+    let kind = kind_from_text(&text.r#type)?;
+    Ok(FieldSpec { kind, path, integrity, only_of_owner, attested_where, tier })
 }
 
 fn visible(text: &str) -> String {

@@ -160,6 +160,9 @@ pub struct FieldSpec {
     /// They are attested only where the field at this path, in the same record, is the owner's own address; elsewhere
     /// untrusted.
     pub only_of_owner: Option<FieldPath>,
+    /// They are untrusted, but attested where the field at this path, in the same record, is true: the service proved
+    /// that the owner's own people wrote them. An address among them is a text then, which grounds no recipient.
+    pub attested_where: Option<FieldPath>,
     /// A tier above that of the whole result.
     pub tier: Option<Tier>,
 }

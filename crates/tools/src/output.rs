@@ -32,6 +32,7 @@ impl Manifest {
     /// - A key that no field names is data too; its path ends in `@key`.
     /// - Empty leaves (null, empty text, empty list) are no fields and lower nothing: a result none of whose free-text
     ///   fields holds anything leaves the context clean.
+    /// - `attested_where` fields are attested where the service proved that the owner's own people wrote them.
     /// - `only_of_owner` fields are attested where the owner's own address, one of `owner`, stands beside them.
     #[must_use]
     pub fn output(&self, call: &Call, result: &Json, text: String, owner: &[Address]) -> Output {
@@ -109,7 +110,13 @@ impl Manifest {
         };
         let of_owner =
             spec.only_of_owner.as_ref().is_none_or(|path| is_of_owner(path, &leaf.parts, result, owner));
+        let is_true = |path: &FieldPath| beside(path, &leaf.parts, result) == Some(&Json::Bool(true));
         match read::value(json, &spec.kind, &unlimited(&spec.kind)) {
+            Ok(value) if spec.attested_where.as_ref().is_some_and(is_true) => {
+                let is_address = matches!(value, Value::Address(_));
+                let value = if is_address { Value::Text(value.canonical()) } else { value };
+                Field { path, value, integrity: Integrity::Attested }
+            }
             Ok(value) if of_owner => Field { path, value, integrity: spec.integrity },
             Ok(value) => Field { path, value, integrity: Integrity::Untrusted },
             Err(_not_of_its_type) => Field { path, value: as_text(), integrity: Integrity::Untrusted },
@@ -158,13 +165,18 @@ fn host_of(value: &Value) -> Option<String> {
 }
 
 fn is_of_owner(path: &FieldPath, leaf: &[String], result: &Json, owner: &[Address]) -> bool {
-    let beside = path.beside(leaf).iter().try_fold(result, |json, part| match json {
+    let address =
+        beside(path, leaf, result).and_then(Json::as_str).and_then(|text| text.parse::<Address>().ok());
+    address.is_some_and(|address| owner.contains(&address))
+}
+
+/// What `path` names in the record that `leaf` stands in.
+fn beside<'a>(path: &FieldPath, leaf: &[String], result: &'a Json) -> Option<&'a Json> {
+    path.beside(leaf).iter().try_fold(result, |json, part| match json {
         Json::Array(elements) => elements.get(part.parse::<usize>().ok()?),
         Json::Object(map) => map.get(part),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => None,
-    });
-    let address = beside.and_then(Json::as_str).and_then(|text| text.parse::<Address>().ok());
-    address.is_some_and(|address| owner.contains(&address))
+    })
 }
 
 /// A result was bounded by the connector that made it; its values are not cut again.

@@ -29,6 +29,8 @@ mod faults_check;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod internal;
+#[cfg(test)]
 mod judge;
 #[cfg(test)]
 mod lockdown;

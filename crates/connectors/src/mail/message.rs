@@ -1,5 +1,6 @@
 //! One mail, read out of its bytes. Whatever the bytes are, something readable comes out, and what was wrong is said.
 
+use super::proof::Proof;
 use crate::html;
 use mail_parser::{
     Address, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType,
@@ -22,7 +23,7 @@ const PARTS_MAX: usize = 2_000;
 /// A mail as it is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mail {
-    /// The address it claims to be from; nothing proves it.
+    /// The address it claims to be from.
     pub from: Option<String>,
     /// The name beside that address.
     pub name: Option<String>,
@@ -46,6 +47,8 @@ pub struct Mail {
     pub attachments: Vec<Attachment>,
     /// What was wrong with it, in our own words.
     pub flaws: Vec<&'static str>,
+    /// What a receiving server says of the sender; worth as much as that server.
+    pub(crate) proof: Option<Proof>,
 }
 
 /// Something attached to a mail.
@@ -91,6 +94,8 @@ impl Mail {
         };
         let message = Dismantled(message);
         mail.headers(&message.0);
+        // Both readings of From must agree: what was proved is what is shown.
+        mail.proof = Proof::read(cut).filter(|proof| mail.from.as_deref() == Some(proof.from.as_str()));
         match depth {
             Depth::Headers => {}
             Depth::Whole => mail.body(&message.0, cut),

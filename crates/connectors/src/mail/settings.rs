@@ -1,6 +1,8 @@
 //! Where mail is read and how it is sent.
 
+use super::message::Mail;
 use domain::{Address, Host, HostError, SecretName};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// One mailbox of the owner's.
@@ -60,6 +62,31 @@ pub struct SmtpServer {
     pub login: Option<(String, SecretName)>,
     /// The address that mail is from.
     pub from: Address,
+}
+
+/// Whose mail was written by the owner's own people, and which server proves who sent it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InternalMail {
+    /// The owner's own receiving server of a mailbox, as it calls itself in `Authentication-Results`, by the mailbox's
+    /// name. Without one nothing of that mailbox is internal.
+    pub servers: BTreeMap<String, String>,
+    /// Addresses and `@domain`s.
+    pub senders: Vec<String>,
+}
+
+impl InternalMail {
+    /// Whether `mail`, which lies in `mailbox`, was proved to come from one of the senders.
+    pub(crate) fn covers(&self, mailbox: &str, mail: &Mail) -> bool {
+        let (Some(server), Some(proof)) = (self.servers.get(mailbox), &mail.proof) else { return false };
+        let (from, domain) = (proof.from.as_str(), proof.from.domain());
+        proof.by.eq_ignore_ascii_case(server)
+            && self.senders.iter().map(|sender| sender.trim().to_lowercase()).any(|sender| {
+                match sender.strip_prefix('@') {
+                    Some(of) => domain == Some(of),
+                    None => sender == from,
+                }
+            })
+    }
 }
 
 /// The text names no mail server.

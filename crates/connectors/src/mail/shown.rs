@@ -1,7 +1,7 @@
 //! What mail tools answer: fields for the policy, words for the model.
 
 use super::message::Mail;
-use super::{Folder, Listing, Recipients, Summary};
+use super::{Folder, InternalMail, Listing, Recipients, Summary};
 use crate::Finding;
 use crate::finding::bytes_in_words;
 use crate::moment;
@@ -35,9 +35,10 @@ fn merged(all: Vec<(String, Listing)>, limit: usize) -> (Vec<(String, Summary, O
     (mails, sum)
 }
 
-fn entry(mailbox: &str, summary: &Summary, extract: Option<&str>) -> Json {
-    json!({
+fn entry(mailbox: &str, summary: &Summary, extract: Option<&str>, internal: &InternalMail) -> Json {
+    let mut entry = json!({
         "id": id(mailbox, summary),
+        "internal": internal.covers(mailbox, &summary.mail),
         "from": summary.mail.from,
         "name": summary.mail.name,
         "subject": summary.mail.subject,
@@ -46,8 +47,12 @@ fn entry(mailbox: &str, summary: &Summary, extract: Option<&str>) -> Json {
         "flagged": summary.flagged,
         "bytes": summary.bytes,
         "sample": summary.sample,
-        "extract": extract,
-    })
+    });
+    // A key that the manifest of a list does not name would be taken for data, and for a stranger's.
+    if let (Some(extract), Some(fields)) = (extract, entry.as_object_mut()) {
+        fields.insert("extract".to_string(), extract.into());
+    }
+    entry
 }
 
 fn line(text: &mut String, mailbox: &str, summary: &Summary, extract: Option<&str>) {
@@ -76,7 +81,12 @@ fn remarks(text: &mut String, sum: &Listing) {
     }
 }
 
-pub(crate) fn listing(folder: &Folder, all: Vec<(String, Listing)>, limit: usize) -> Finding {
+pub(crate) fn listing(
+    folder: &Folder,
+    all: Vec<(String, Listing)>,
+    limit: usize,
+    internal: &InternalMail,
+) -> Finding {
     let (mails, sum) = merged(all, limit);
     let mut text = match mails.len() {
         0 => format!("No mails in {folder}.\n"),
@@ -87,12 +97,12 @@ pub(crate) fn listing(folder: &Folder, all: Vec<(String, Listing)>, limit: usize
     }
     remarks(&mut text, &sum);
     let entries: Vec<Json> =
-        mails.iter().map(|(mailbox, summary, _)| entry(mailbox, summary, None)).collect();
+        mails.iter().map(|(mailbox, summary, _)| entry(mailbox, summary, None, internal)).collect();
     let fields = json!({"mails": entries, "folder": folder.as_str(), "total": sum.total, "unreadable": sum.unreadable});
     Finding { fields, text }
 }
 
-pub(crate) fn found(all: Vec<(String, Listing)>, limit: usize) -> Finding {
+pub(crate) fn found(all: Vec<(String, Listing)>, limit: usize, internal: &InternalMail) -> Finding {
     let (mails, sum) = merged(all, limit);
     let mut text = match mails.len() {
         0 => format!("No mail found; {} looked at.\n", sum.total),
@@ -102,14 +112,22 @@ pub(crate) fn found(all: Vec<(String, Listing)>, limit: usize) -> Finding {
         line(&mut text, mailbox, summary, extract.as_deref());
     }
     remarks(&mut text, &sum);
-    let entries: Vec<Json> =
-        mails.iter().map(|(mailbox, summary, extract)| entry(mailbox, summary, extract.as_deref())).collect();
+    let entries: Vec<Json> = mails
+        .iter()
+        .map(|(mailbox, summary, extract)| entry(mailbox, summary, extract.as_deref(), internal))
+        .collect();
     Finding { fields: json!({"mails": entries, "looked_at": sum.total, "unreadable": sum.unreadable}), text }
 }
 
-pub(crate) fn mail(mailbox: &str, summary: &Summary) -> Finding {
+pub(crate) fn mail(mailbox: &str, summary: &Summary, internal: &InternalMail) -> Finding {
     let mail = &summary.mail;
-    let mut text = format!("From: {} (claimed; nothing proves it)\n", who(mail));
+    let is_internal = internal.covers(mailbox, mail);
+    let proved = if is_internal {
+        "one of your own people, as your mail server proved"
+    } else {
+        "claimed; nothing proves it"
+    };
+    let mut text = format!("From: {} ({proved})\n", who(mail));
     for (what, addresses) in [("To", &mail.to), ("Cc", &mail.cc)] {
         if !addresses.is_empty() {
             let _ = writeln!(text, "{what}: {}", addresses.join(", "));
@@ -141,7 +159,7 @@ pub(crate) fn mail(mailbox: &str, summary: &Summary) -> Finding {
         )
         .collect();
     let fields = json!({
-        "id": id(mailbox, summary), "from": mail.from, "name": mail.name, "to": mail.to, "cc": mail.cc,
+        "id": id(mailbox, summary), "internal": is_internal, "from": mail.from, "name": mail.name, "to": mail.to, "cc": mail.cc,
         "reply_to": mail.reply_to, "subject": mail.subject, "date": mail.date,
         "received": moment::of_seconds(summary.received), "unread": summary.unread, "text": mail.text,
         "attachments": attachments, "message_id": mail.message_id, "flaws": mail.flaws, "bytes": summary.bytes,

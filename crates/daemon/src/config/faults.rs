@@ -52,6 +52,14 @@ impl Config {
                 let reason = "it needs either `maildir` or `imap`".to_string();
                 faults.push(Fault::of_entry("mailboxes", at, &mailbox.name, "name", reason));
             }
+            let is_id =
+                |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+            if let Some(id) = mailbox.authserv_id.as_deref().filter(|id| id.is_empty() || !is_id(id)) {
+                let reason = format!(
+                    "`{id}` is not the name of a mail server, such as stands first in the `Authentication-Results` of a mail"
+                );
+                faults.push(Fault::of_entry("mailboxes", at, &mailbox.name, "authserv_id", reason));
+            }
         }
         for (at, name) in self.gateway.names.iter().enumerate() {
             if name.parse::<domain::Host>().is_err() {
@@ -80,12 +88,11 @@ impl Config {
     /// What it says that changes nothing yet. A setting that is off must look off.
     pub(crate) fn without_effect(&self) -> Vec<Fault> {
         let mut found = Vec::new();
-        if !self.sources.internal_senders.is_empty() {
-            let meanwhile = "nothing here proves a sender, so their mail stays untrusted";
-            found.push(Fault::new(
-                "sources.internal_senders",
-                format!("is accepted and has no effect yet: {meanwhile}"),
-            ));
+        let proves = |mailbox: &super::Mailbox| mailbox.authserv_id.is_some();
+        if !self.sources.internal_senders.is_empty() && !self.mailboxes.iter().any(proves) {
+            let reason = "has no effect, for nothing proves who sent a mail: add `authserv_id = \"mx.example.org\"` to an entry of \
+                `[[mailboxes]]`, with the name that your own mail server writes first into the `Authentication-Results` of a mail";
+            found.push(Fault::new("sources.internal_senders", reason));
         }
         found
     }

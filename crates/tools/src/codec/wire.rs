@@ -76,5 +76,6 @@ pub(super) struct ResultText {
     pub(super) r#type: String,
     pub(super) label: String,
     pub(super) only_of_owner: Option<String>,
+    pub(super) attested_where: Option<String>,
     pub(super) tier: Option<String>,
 }

@@ -82,6 +82,42 @@ fn participants_are_facts_only_where_the_owner_wrote_them() {
 }
 
 #[test]
+fn what_the_owners_own_people_wrote_is_a_fact_and_grounds_nobody() {
+    let catalog = Catalog::builtin().unwrap();
+    let call = catalog.parse("mail.list", "{}").unwrap();
+    let manifest = catalog.manifest(&call.tool).unwrap();
+    let listed = |internal: Json| {
+        let mail =
+            json!({"id": "home/INBOX/1", "from": "anna@corp.example", "subject": "hi", "internal": internal});
+        manifest.output(&call, &json!({"mails": [mail]}), "text".to_string(), &[])
+    };
+    let known = listed(json!(true));
+    assert_eq!(known.label.integrity(), Integrity::Attested);
+    assert_eq!(
+        known.label.sources().map(ToString::to_string).collect::<Vec<_>>(),
+        ["mail:anna@corp.example"]
+    );
+    let from = known.fields.iter().find(|field| field.path == "mails.0.from").unwrap();
+    assert_eq!(
+        (&from.value, from.integrity),
+        (&Value::Text("anna@corp.example".into()), Integrity::Attested)
+    );
+    for internal in [json!(false), json!(null), json!("true"), json!(1), json!([true])] {
+        let stranger = listed(internal.clone());
+        assert_eq!(stranger.label.integrity(), Integrity::Untrusted, "{internal}");
+        assert_eq!(integrity_of(&stranger, "mails.0.subject"), Integrity::Untrusted);
+    }
+    let two = json!({"mails": [
+        {"id": "home/INBOX/1", "subject": "hi", "internal": true},
+        {"id": "home/INBOX/2", "subject": "buy", "internal": false},
+    ]});
+    let both = manifest.output(&call, &two, "text".to_string(), &[]);
+    assert_eq!(both.label.integrity(), Integrity::Untrusted, "one stranger is enough");
+    assert_eq!(integrity_of(&both, "mails.0.subject"), Integrity::Attested);
+    assert_eq!(integrity_of(&both, "mails.1.subject"), Integrity::Untrusted);
+}
+
+#[test]
 fn a_field_that_is_not_of_its_type_is_untrusted_text() {
     let result = output(&json!([{"id": ["1"], "organizer": "\u{202e}a@x.example", "prices": {"x": "many"}}]));
     assert_eq!(integrity_of(&result, "0.organizer"), Integrity::Untrusted);

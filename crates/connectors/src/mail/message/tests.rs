@@ -23,6 +23,7 @@ fn a_plain_mail_is_read() {
             text: "Hello\nworld".to_string(),
             attachments: vec![],
             flaws: vec![],
+            proof: None,
         }
     );
 }

@@ -75,24 +75,31 @@ pub fn put_in_place(home: &Path, now: Timestamp) -> Result<PathBuf, Error> {
         }
         made => made.map_err(Error::io("create", &aside))?,
     }
-    let held = write(home, &journal);
-    if held.is_err() {
-        // Nothing was moved; the error that is told is the one that came first.
-        let _ = fs::remove_dir(&aside);
-    }
-    let _held = held?;
     let mut moved = Vec::new();
-    if let Err(error) = carry_out(home, &journal, &mut moved) {
-        for (from, to) in moved.iter().rev() {
-            // Back, as far as it goes; the error that is told is the one that came first.
-            let _ = fs::rename(to, from);
+    // The lock on the journal is held until all of it is done.
+    let done = write(home, &journal).and_then(|held| carry_out(home, &journal, &mut moved).map(|()| held));
+    let _held = match done {
+        Ok(held) => held,
+        // The error that is told is the one that came first.
+        Err(error) => {
+            take_back(home, &moved, &aside);
+            return Err(error);
         }
-        let _ = fs::remove_file(home.join(JOURNAL));
-        let _ = fs::remove_dir(&aside);
-        return Err(error);
-    }
+    };
     end(home, &journal)?;
     Ok(aside)
+}
+
+/// Makes every move the other way round, and then the journal goes. Where one fails it stays, and what it says is
+/// finished by whoever opens the home next: a mix is never left without it.
+fn take_back(home: &Path, moved: &[(PathBuf, PathBuf)], aside: &Path) {
+    let all_back = moved.iter().rev().all(|(from, to)| fs::rename(to, from).is_ok());
+    let path = home.join(JOURNAL);
+    if all_back && (fs::remove_file(&path).is_ok() || !is_there(&path)) {
+        // Before anybody removes what it names.
+        let _flushed_or_not = flush(home);
+        let _ = fs::remove_dir(aside);
+    }
 }
 
 /// Sees to it that no house runs on `home`, nor begins to while what is returned is held.
@@ -304,6 +311,20 @@ mod tests {
             assert_eq!(state(home.path()), new, "cut after {cut} moves");
             assert_eq!(state(&aside), of(&[("a-old", "old"), ("b", "old"), ("c", "old")]));
             assert_eq!(finish(home.path()).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn what_fails_is_taken_back_and_where_it_cannot_be_the_journal_stays() {
+        for (moved_to, stays) in [("aside/b", false), ("nowhere/b", true)] {
+            let home = prepared();
+            let at = |name: &str| home.path().join(name);
+            fs::create_dir(at("aside")).unwrap();
+            fs::write(at(JOURNAL), "{}").unwrap();
+            fs::rename(at("b"), at("aside/b")).unwrap();
+            take_back(home.path(), &[(at("b"), at(moved_to))], &at("aside"));
+            assert_eq!((at(JOURNAL).exists(), at("aside").exists()), (stays, stays));
+            assert_eq!(at("b").exists(), !stays);
         }
     }
 

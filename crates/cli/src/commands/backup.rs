@@ -181,8 +181,8 @@ async fn restore(common: &Common, home: &Path, wanted: &Restore) -> Result<Exit,
     let aside = match backup::put_in_place(home, now) {
         Ok(aside) => aside,
         Err(error) => {
-            // The error that is told is the one that came first.
-            let _ = std::fs::remove_dir_all(&staging);
+            // What a journal still names stays; the error that is told is the one that came first.
+            let _ = backup::sweep(home);
             return Err(failed(error));
         }
     };

@@ -90,7 +90,7 @@ impl Writer {
         if found.f_bavail.saturating_mul(found.f_frsize) < FREE_BYTES_MIN {
             return Err(failed(std::io::ErrorKind::StorageFull.into()));
         }
-        let kept = std::fs::write(&path, TRIAL).and_then(|()| File::open(&path)?.sync_all());
+        let kept = std::fs::write(&path, TRIAL).and_then(|()| File::open(&path)?.sync_data());
         kept.map_err(failed)
     }
 }

@@ -87,6 +87,11 @@ pub struct Following {
 }
 
 impl Following {
+    /// Sends a frame to the house, which may be gone.
+    pub async fn say(&mut self, frame: &Value) {
+        let _gone = self.socket.send(Message::text(frame.to_string())).await;
+    }
+
     /// The next frame; nothing when the other side is gone. Safe to cancel.
     pub async fn next(&mut self) -> Option<Value> {
         loop {

@@ -1,7 +1,8 @@
 //! What must hold after a kill and a restart, and how often what came of it.
 
 use crate::client::Client;
-use crate::crash::Before;
+use crate::crash::{Before, Hears, STRANGER};
+use crate::kept_backups::Outcome;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,36 +24,65 @@ pub struct One {
     pub file: Known,
     /// How often the far side took the mail.
     pub taken: usize,
+    /// Whether a question was open when the program was killed.
+    pub was_open: bool,
+    /// Whether it was answered with no.
+    pub was_denied: bool,
 }
 
 /// All of it together.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     pub kills: usize,
+    acknowledged: usize,
     mails: usize,
     unknown_mails: usize,
     unknown_but_taken: usize,
     unknown_files: usize,
+    open: usize,
+    denied: usize,
+    backups: usize,
+    backups_killed: usize,
+    read_back: usize,
 }
 
 impl Tally {
-    pub fn count(&mut self, one: &One) {
+    pub fn count(&mut self, before: &Before, one: &One) {
         let unknown = |known: Known| usize::from(known == Known::Unknown);
         self.add(&Self {
             kills: 1,
+            acknowledged: usize::from(before.accepted.is_some()),
             mails: one.taken,
             unknown_mails: unknown(one.mail),
             unknown_but_taken: if one.mail == Known::Unknown { one.taken } else { 0 },
             unknown_files: unknown(one.file),
+            open: usize::from(one.was_open),
+            denied: usize::from(one.was_denied),
+            ..Self::default()
         });
     }
 
+    pub fn backup(&mut self, outcome: &Outcome) {
+        self.backups += usize::from(outcome.is_there);
+        self.backups_killed += usize::from(outcome.is_killed);
+    }
+
+    pub fn read_back(&mut self) {
+        self.read_back += 1;
+    }
+
     pub fn add(&mut self, other: &Self) {
-        self.kills = self.kills.wrapping_add(other.kills);
-        self.mails = self.mails.wrapping_add(other.mails);
-        self.unknown_mails = self.unknown_mails.wrapping_add(other.unknown_mails);
-        self.unknown_but_taken = self.unknown_but_taken.wrapping_add(other.unknown_but_taken);
-        self.unknown_files = self.unknown_files.wrapping_add(other.unknown_files);
+        self.kills += other.kills;
+        self.acknowledged += other.acknowledged;
+        self.mails += other.mails;
+        self.unknown_mails += other.unknown_mails;
+        self.unknown_but_taken += other.unknown_but_taken;
+        self.unknown_files += other.unknown_files;
+        self.open += other.open;
+        self.denied += other.denied;
+        self.backups += other.backups;
+        self.backups_killed += other.backups_killed;
+        self.read_back += other.read_back;
     }
 }
 
@@ -61,14 +91,26 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} kills: {} mails taken, lost 0, repeated 0, unknown {} ({} of them taken); files unknown {}",
-            self.kills, self.mails, self.unknown_mails, self.unknown_but_taken, self.unknown_files
+            "{} kills, and {} of backups: {} messages acknowledged, lost 0; {} mails taken, repeated 0, unknown {} ({} of \
+             them taken); files unknown {}; {} questions open, {} denied; {} backups whole; {} files read back",
+            self.kills,
+            self.backups_killed,
+            self.acknowledged,
+            self.mails,
+            self.unknown_mails,
+            self.unknown_but_taken,
+            self.unknown_files,
+            self.open,
+            self.denied,
+            self.backups,
+            self.read_back,
         )
     }
 }
 
 /// Holds what the program says against what the mail server and the disk say.
-pub async fn check(client: &Client, home: &Path, before: &Before, smtp: &Smtp) -> One {
+/// `answers` are those that were acknowledged.
+pub async fn check(client: &Client, home: &Path, before: &Before, answers: &[String], smtp: &Smtp) -> One {
     let transcript = client.get(&format!("/api/v1/sessions/{}", before.session)).await;
     let items = transcript["items"].as_array().unwrap();
     let of = |kind: &'static str| items.iter().filter(move |item| item["kind"] == kind).collect::<Vec<_>>();
@@ -80,8 +122,29 @@ pub async fn check(client: &Client, home: &Path, before: &Before, smtp: &Smtp) -
         assert_eq!(results.len(), 1, "{tool}: {transcript:#}");
         known(results[0])
     };
-    let one =
-        One { mail: result("mail.send"), file: result("files.write"), taken: taken(smtp, &before.text) };
+    let was_denied = of("result").iter().any(|item| {
+        item["tool"] == "mail.send" && item["text"].as_str().unwrap().contains("the owner said no")
+    });
+    let one = One {
+        mail: result("mail.send"),
+        file: result("files.write"),
+        taken: taken(smtp, &before.text),
+        was_open: before.asked.is_some() && before.answered.is_none(),
+        was_denied,
+    };
+    match answers.last().map(String::as_str) {
+        Some("approve") => assert!(!was_denied, "{transcript:#}"),
+        Some("deny") => assert!(was_denied, "{transcript:#}"),
+        Some(other) => panic!("{other}"),
+        // Taken, and not acknowledged.
+        None => assert!(before.answering || !was_denied, "{transcript:#}"),
+    }
+    if was_denied {
+        assert_eq!((one.mail, one.taken), (Known::NotDone, 0), "the owner said no: {transcript:#}");
+    }
+    if before.hears == Hears::AStranger {
+        is_a_strangers(&transcript["label"]);
+    }
     assert_eq!(result("host.disk"), Known::Done, "{transcript:#}");
     match one.mail {
         Known::Done => assert_eq!(one.taken, 1, "it says that the mail was sent: {transcript:#}"),
@@ -106,6 +169,27 @@ pub async fn check(client: &Client, home: &Path, before: &Before, smtp: &Smtp) -
     let page = client.get(&path).await;
     used_once(page["records"].as_array().unwrap(), one.mail);
     one
+}
+
+/// Whether a label says that a stranger's mail was read.
+fn is_a_strangers(label: &Value) {
+    let named = |source: &Value| source.to_string().contains(STRANGER);
+    let sources = label["sources"].as_array().unwrap();
+    assert!(label["integrity"] == "untrusted" && sources.iter().any(named), "whose words are these? {label}");
+}
+
+/// A session that read what another wrote is as that one was; what a kill left of a file counts as a stranger's.
+pub fn file_is_labelled(transcript: &Value, text: &str, known: Known, wrote: Hears) {
+    let items = transcript["items"].as_array().unwrap();
+    let read = items.iter().any(|item| item["kind"] == "result" && item.to_string().contains(text));
+    assert!(read, "{transcript:#}");
+    let label = &transcript["label"];
+    match (wrote, known) {
+        (Hears::AStranger, Known::Done) => is_a_strangers(label),
+        (Hears::AStranger, _) => assert_eq!(label["integrity"], "untrusted", "{transcript:#}"),
+        (Hears::TheOwner, Known::Done) => assert_ne!(label["integrity"], "untrusted", "{transcript:#}"),
+        (Hears::TheOwner, _) => {}
+    }
 }
 
 /// What a result says about its effect.

@@ -39,8 +39,11 @@ const FILES_MAX: usize = 36;
 /// How long a task is waited for that a fault may have stopped.
 const STOPPED: Duration = Duration::from_secs(4);
 
+/// How long it takes at most until the house has looked after its log.
+const LOOKED_AFTER: Duration = Duration::from_secs(15);
+
 /// What the model answers: a file, a mail and a look at once, then the reply. `$USER` is the message's text.
-const SCRIPT: &str = r#"{"text": "At once.", "calls": [{"tool": "files.write", "args": {"path": "$USER.txt", "content": "$USER"}}, {"tool": "mail.send", "args": {"to": ["anna@example.org"], "subject": "$USER", "body": "as you said"}}, {"tool": "host.disk", "args": {}}]}
+pub const SCRIPT: &str = r#"{"text": "At once.", "calls": [{"tool": "files.write", "args": {"path": "$USER.txt", "content": "$USER"}}, {"tool": "mail.send", "args": {"to": ["anna@example.org"], "subject": "$USER", "body": "as you said"}}, {"tool": "host.disk", "args": {}}]}
 {"text": "All of it is done."}
 "#;
 
@@ -48,6 +51,7 @@ const FLUSHES: &str = "fsync,fdatasync";
 const WRITES: &str = "write,pwrite64,writev,pwritev,ftruncate";
 const READS: &str = "read,pread64";
 const RENAMES: &str = "rename,renameat,renameat2";
+const REMOVALS: &str = "rename,renameat,renameat2,unlink,unlinkat";
 const OPENS: &str = "openat,openat2";
 
 /// What goes wrong in one run.
@@ -66,7 +70,7 @@ enum Mishap {
 }
 
 /// Each kind once: what calls, what becomes of them, how often, on what.
-const KINDS: [(&str, Harm, bool, On); 15] = [
+const KINDS: [(&str, Harm, bool, On); 17] = [
     (FLUSHES, Harm::Fails("EIO"), false, On::Log),
     (FLUSHES, Harm::Fails("EIO"), true, On::Log),
     (FLUSHES, Harm::Fails("EIO"), false, On::Store),
@@ -82,6 +86,8 @@ const KINDS: [(&str, Harm, bool, On); 15] = [
     (FLUSHES, Harm::Kills, false, On::Store),
     (FLUSHES, Harm::Kills, false, On::Everything),
     (RENAMES, Harm::Kills, false, On::Everything),
+    (REMOVALS, Harm::Kills, false, On::Log),
+    (REMOVALS, Harm::Fails("EIO"), false, On::Log),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,6 +229,9 @@ impl Stage {
             let sent = work(&up.client, &format!("count-{number}"), PATIENCE).await;
             assert!(sent.over, "{sent:?}");
         }
+        if calls == REMOVALS {
+            until(LOOKED_AFTER, || most_of_one_thread(&home) >= 2).await;
+        }
         up.kill();
         assert_eq!(smtp.deliveries().len(), 2);
         let most = most_of_one_thread(&home);
@@ -360,12 +369,7 @@ impl Stage {
             }
         }
         // What is killed at a call of a thread of its own may still answer the last request.
-        for _ in 0..100 {
-            if came(&mut up) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until(if fault.calls == REMOVALS { LOOKED_AFTER } else { STOPPED }, || came(&mut up)).await;
         assert!(came(&mut up), "{fault:?} never came: {}", std::fs::read_to_string(trace_of(home)).unwrap());
         if !up.is_gone() {
             let lasts = matches!(fault.which, Which::From(_));
@@ -494,6 +498,14 @@ impl Stage {
     }
 }
 
+/// Waits until something holds, or for so long.
+async fn until(patience: Duration, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() && begun.elapsed() < patience {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Many large requests at once, each refused for what it is: they take memory.
 async fn press(client: &Client) {
     let body = json!({"id": "!", "text": "x".repeat(250_000)});
@@ -509,7 +521,7 @@ async fn press(client: &Client) {
 
 /// Sends a message in a session of its own, approves what it asks, and waits until its task is over, `patience` is at
 /// its end, or nobody answers any more.
-async fn work(client: &Client, text: &str, patience: Duration) -> Sent {
+pub async fn work(client: &Client, text: &str, patience: Duration) -> Sent {
     work_asked(client, text, patience, &mut || {}).await
 }
 

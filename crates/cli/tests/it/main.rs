@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod afterwards;
 #[cfg(test)]
+mod backup_faults;
+#[cfg(test)]
 mod backups;
 #[cfg(test)]
 mod bad_input;
@@ -32,6 +34,8 @@ mod install;
 mod internal;
 #[cfg(test)]
 mod judge;
+#[cfg(test)]
+mod kept_backups;
 #[cfg(test)]
 mod lockdown;
 #[cfg(test)]
@@ -68,5 +72,7 @@ mod tracer;
 mod typed;
 #[cfg(test)]
 mod undo;
+#[cfg(test)]
+mod upkeep;
 #[cfg(test)]
 mod walls;

@@ -138,6 +138,24 @@ impl Place {
         command
     }
 
+    /// `hardshell`, about to be started by way of `wrapper`.
+    fn wrapped(&self, home: &Path, wrapper: &[String]) -> Command {
+        let inner = self.command(home);
+        let Some((program, rest)) = wrapper.split_first() else { return inner };
+        let mut command = Command::new(program);
+        command.args(rest).arg(inner.get_program()).env_clear().stdin(Stdio::null());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs `hardshell` with `arguments` to its end, by way of `wrapper`.
+    pub async fn run_by(&self, home: &Path, wrapper: &[String], arguments: &[&str]) -> Said {
+        let mut command = self.wrapped(home, wrapper);
+        command.args(arguments);
+        Self::ended(command).await
+    }
+
     /// Runs `hardshell` with `arguments` to its end.
     pub async fn run(&self, home: &Path, arguments: &[&str]) -> Said {
         let mut command = self.command(home);
@@ -236,14 +254,7 @@ impl Place {
         variables: &[(&str, &str)],
         arguments: &[&str],
     ) -> Result<Up, Said> {
-        let mut command = self.command(home);
-        if let Some((program, rest)) = wrapper.split_first() {
-            let inner = command;
-            command = Command::new(program);
-            command.args(rest).arg(inner.get_program()).env_clear().stdin(Stdio::null());
-            command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            command.current_dir(self.folder.path());
-        }
+        let mut command = self.wrapped(home, wrapper);
         command.envs(variables.iter().copied());
         self.started(command, home, arguments).await
     }

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// How many segments of the log a run may begin: each failure begins another, up to 128.
-const SEGMENTS: u32 = 160;
+/// How many segments of the log a run may have.
+const SEGMENTS: u32 = 12;
 
 /// Whose calls are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +85,12 @@ impl On {
             Self::Everything => Vec::new(),
             Self::Log => {
                 let folder = home.join("audit");
-                let segments = (1..=SEGMENTS).map(|number| folder.join(format!("segment-{number:08}.jsonl")));
-                segments.chain([folder.clone()]).collect()
+                let of = |ending: &'static str| {
+                    let folder = folder.clone();
+                    (1..=SEGMENTS).map(move |number| folder.join(format!("segment-{number:08}.{ending}")))
+                };
+                let packed = ["jsonl.gz", "jsonl.packing", "index"].into_iter().flat_map(of);
+                of("jsonl").chain(packed).chain([folder.join("trial.new"), folder.clone()]).collect()
             }
             Self::Store => ["state.db", "state.db-wal", "state.db-shm"].map(|name| home.join(name)).to_vec(),
         }

@@ -89,18 +89,33 @@ impl Client {
 
     /// Follows events, from the newest on.
     pub async fn follow(&self) -> Result<Following, Problem> {
+        self.follow_from(None).await
+    }
+
+    /// Follows events again where `lost` ended, from the next one on if it is still kept.
+    pub async fn follow_again(&self, lost: &Following) -> Result<Following, Problem> {
+        self.follow_from(Some(lost.seq)).await
+    }
+
+    async fn follow_from(&self, after: Option<u64>) -> Result<Following, Problem> {
         let stream = self.connect().await?;
         let (mut socket, _) =
             tokio_tungstenite::client_async("ws://localhost/api/v1/ws", stream).await.map_err(Box::new)?;
-        let hello = serde_json::json!({"type": "hello"});
+        let hello = match after {
+            Some(after) => serde_json::json!({"type": "hello", "after": after}),
+            None => serde_json::json!({"type": "hello"}),
+        };
         socket.send(Message::text(hello.to_string())).await.map_err(Box::new)?;
-        let mut following = Following { socket };
+        let mut following = Following { socket, seq: 0, is_whole: true, closed: None };
         match following.next().await? {
-            Some(wire::ServerFrame::Welcome { .. }) => Ok(following),
-            Some(wire::ServerFrame::Error { error, about: _ }) => Err(Problem::Refused(Box::new(error))),
-            Some(wire::ServerFrame::Event(_) | wire::ServerFrame::Pong { .. }) | None => {
-                Err(Problem::NoWelcome)
+            Some(wire::ServerFrame::Welcome { seq, resumed, version: _ }) => {
+                following.seq = after.filter(|_| resumed).unwrap_or(seq);
+                following.is_whole = resumed;
+                Ok(following)
             }
+            Some(wire::ServerFrame::Error { error, about: _ }) => Err(Problem::Refused(Box::new(error))),
+            Some(wire::ServerFrame::Event(_) | wire::ServerFrame::Pong { .. }) => Err(Problem::NoWelcome),
+            None => Err(following.ended()),
         }
     }
 }
@@ -108,17 +123,38 @@ impl Client {
 /// Events as they come.
 pub struct Following {
     socket: WebSocketStream<UnixStream>,
+    /// The number of the last event that came.
+    seq: u64,
+    /// Whether no event is missing since the last time.
+    pub is_whole: bool,
+    /// Why Hardshell closed it, in its words.
+    closed: Option<String>,
 }
 
 impl Following {
-    /// The next frame; nothing when Hardshell stops. Safe to cancel.
+    /// That it was closed, and why.
+    pub fn ended(&self) -> Problem {
+        let why = self.closed.clone().unwrap_or_else(|| "the connection was closed".to_string());
+        Problem::Closed { why }
+    }
+
+    /// The next frame; nothing when Hardshell closed it. Safe to cancel.
     pub async fn next(&mut self) -> Result<Option<wire::ServerFrame>, Problem> {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    return serde_json::from_str(&text).map(Some).map_err(Problem::Answer);
+                    let frame = serde_json::from_str(&text).map_err(Problem::Answer)?;
+                    if let wire::ServerFrame::Event(event) = &frame {
+                        self.seq = event.seq;
+                    }
+                    return Ok(Some(frame));
                 }
-                Some(Ok(Message::Close(_))) | None => return Ok(None),
+                Some(Ok(Message::Close(frame))) => {
+                    let why = frame.map(|frame| frame.reason.to_string());
+                    self.closed = why.filter(|why| !why.is_empty());
+                    return Ok(None);
+                }
+                None => return Ok(None),
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
                 Some(Err(error)) => return Err(Box::new(error).into()),
             }

@@ -35,6 +35,12 @@ pub enum Problem {
     /// The event stream did not begin as it must.
     #[error("follow what happens: no welcome")]
     NoWelcome,
+    /// The event stream was closed, time and again.
+    #[error("follow what happens: {why}")]
+    Closed {
+        /// Hardshell's words.
+        why: String,
+    },
     /// An answer is longer than is read.
     #[error("read the answer: {why}")]
     TooLong {
@@ -107,6 +113,9 @@ impl Problem {
                 | daemon::config::ConfigProblem::Malformed { .. }
                 | daemon::config::ConfigProblem::Meaningless { .. } => "hardshell config check".to_string(),
             }),
+            Self::Closed { .. } => Some(
+                "it goes on without being watched: `hardshell session list`, `hardshell status`".to_string(),
+            ),
             Self::Other { hint, .. } => hint.clone(),
             Self::Answer(_)
             | Self::Request(_)
@@ -148,6 +157,7 @@ impl Problem {
             | Self::Http(_)
             | Self::Socket(_)
             | Self::NoWelcome
+            | Self::Closed { .. }
             | Self::TooLong { .. }
             | Self::Start(_)
             | Self::Home(_)

@@ -3,6 +3,7 @@
 use crate::arguments::Common;
 use crate::problem::Problem;
 use serde::Serialize;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -35,7 +36,7 @@ fn write(text: &str) {
 /// Prints one JSON document.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => line(&text),
+        Ok(text) => line(&in_json(&text)),
         Err(error) => note(&format!("could not write the answer as JSON: {error}")),
     }
 }
@@ -43,9 +44,34 @@ pub fn json(value: &impl Serialize) {
 /// Prints one line of a JSON stream.
 pub fn json_line(value: &impl Serialize) {
     match serde_json::to_string(value) {
-        Ok(text) => line(&text),
+        Ok(text) => line(&in_json(&text)),
         Err(error) => note(&format!("could not write the answer as JSON: {error}")),
     }
+}
+
+/// The same JSON, where no character does anything to a terminal or changes how the others show. Such a character can
+/// only stand in a string, where JSON has another way to write it (RFC 8259, section 7).
+fn in_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || !(c.is_control() || misleads(c)) {
+            shown.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]).iter() {
+            // Writing to a `String` cannot fail.
+            let _written = write!(shown, "\\u{unit:04x}");
+        }
+    }
+    shown
+}
+
+/// Whether `c` reorders, separates or hides what stands around it: bidirectional controls, line and paragraph
+/// separators, characters without a width that no script needs, tags.
+pub fn misleads(c: char) -> bool {
+    matches!(c,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Says something that is not the answer.
@@ -59,12 +85,18 @@ pub fn problem(problem: &Problem) {
     let mut text = format!("could not {problem}");
     let mut source = std::error::Error::source(problem);
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        // Some errors say their cause themselves.
+        let said = cause.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
         source = cause.source();
     }
-    note(&printable(&text));
+    // A path is any bytes: it stays on its line.
+    let names_a_path = matches!(problem, Problem::Sandbox(_) | Problem::Io { .. });
+    note(&if names_a_path { tools::visible(&text) } else { printable(&text) });
     if let Some(hint) = problem.hint() {
-        note(&format!("hint: {hint}"));
+        note(&printable(&format!("hint: {hint}")));
     }
 }
 

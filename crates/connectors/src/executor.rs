@@ -10,6 +10,7 @@ use crate::mail::{MailBoxes, Unread};
 use crate::memory::{self, Notes};
 use crate::remember::{KnownFile, Remember};
 use crate::shell::Shell;
+use crate::shell::meanwhile::Meanwhile;
 use crate::stop::Stop;
 use crate::targets;
 use crate::web::Web;
@@ -268,11 +269,8 @@ impl Connectors {
 
     async fn shell(&self, call: &Call, given: &Given<'_>, context: Context<'_>) -> Result<Found, Error> {
         let command = given.command()?;
-        let (said, mut hears) = tokio::sync::mpsc::unbounded_channel::<String>();
-        let heard = Arc::new(move |text: &str| {
-            // Nobody hearing it any more is no reason to stop.
-            let _ = said.send(text.to_string());
-        });
+        let (meanwhile, mut hears) = Meanwhile::new();
+        let heard = Arc::new(move |text: &str| meanwhile.hear(text));
         // Begins with the time, so that the oldest change sets are the first by name.
         let name = format!("{:020}-{}", context.now.0, context.key);
         let running = self.parts.shell.run(command, &call.targets, &name, context.cancel.cancelled(), heard);
@@ -280,9 +278,12 @@ impl Connectors {
         let ran = loop {
             tokio::select! {
                 ran = &mut running => break ran?,
-                Some(text) = hears.recv() => context.progress.step(&text, None),
+                text = hears.next() => context.progress.step(&text, None),
             }
         };
+        if let Some(text) = hears.rest() {
+            context.progress.step(&text, None);
+        }
         let tier = self
             .parts
             .files

@@ -1,6 +1,7 @@
 //! Programs, each in a sandbox of its own, without a shell where the line needs none.
 
 mod changes;
+pub(crate) mod meanwhile;
 mod programs;
 mod total;
 mod wait;
@@ -73,7 +74,7 @@ pub struct Ran {
 pub struct ShellSettings {
     /// The folder they work in; they may change it.
     pub workspace: PathBuf,
-    /// Folders they may read.
+    /// Folders they may read, absolute and free of links.
     pub readable: Vec<PathBuf>,
     /// Paths below the workspace, relative to it, that no command may change: the keeper's own files.
     pub never_writable: Vec<PathBuf>,
@@ -381,7 +382,12 @@ impl Shell {
         spec.folder = Some(workspace.grant.path().to_path_buf());
         spec.workspace = Some(workspace);
         for folder in &self.settings.readable {
-            spec.grants.push(Grant::resolve(folder, Access::Read)?);
+            let grant = Grant::resolve(folder, Access::Read)?;
+            if grant.path() != folder {
+                // It held no link when it was opened: somebody has put one there since.
+                return Err(sandbox::PathError::Link { path: folder.clone() }.into());
+            }
+            spec.grants.push(grant);
         }
         spec.limits = self.settings.limits.clone();
         spec.floor = self.settings.floor;

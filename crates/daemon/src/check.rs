@@ -75,6 +75,7 @@ fn findings(root: &Path, config: &Config, text: &str) -> Vec<Finding> {
     let mut faults = config.faults();
     faults.extend(models(config));
     faults.extend(mail(config));
+    faults.extend(files(config));
     faults.extend(network(config));
     faults.extend(tls(config));
     faults.extend(backups(config));
@@ -151,6 +152,24 @@ fn mail(config: &Config) -> Vec<Fault> {
         let why = why(&error);
         let field = if !hands::is_mail_address(&section.from) { "smtp.from" } else { "smtp.url" };
         faults.push(Fault::new(field, why));
+    }
+    faults
+}
+
+fn files(config: &Config) -> Vec<Fault> {
+    let keys = [
+        ("files.allowed_paths", &config.files.allowed_paths),
+        ("files.readable_paths", &config.files.readable_paths),
+    ];
+    let mut faults = Vec::new();
+    for (key, patterns) in keys {
+        for (at, pattern) in patterns.iter().enumerate() {
+            if let Err(why) = hands::plain_folder(pattern) {
+                let mut fault = Fault::new(key, why);
+                fault.way.push(at.into());
+                faults.push(fault);
+            }
+        }
     }
     faults
 }

@@ -173,7 +173,8 @@ pub struct Smtp {
 pub struct SandboxSection {
     /// The weakest walls that a command may run behind; below them nothing runs.
     pub floor: Floor,
-    /// The most memory of a command and all it starts, in MiB.
+    /// The most memory of a program of a command and all it starts, in MiB. The programs of a pipeline run at the same
+    /// time, each with this limit.
     pub memory_mib: u64,
     /// The most processes and threads of a command.
     pub processes: u32,
@@ -193,6 +194,8 @@ pub struct SandboxSection {
     pub tmp_files: u64,
     /// The most that a command may write to the workspace, in MiB; more, and it is stopped, and nothing of it is kept.
     pub disk_mib: u64,
+    /// The most that is kept for `files.undo` of what commands changed, in MiB; the oldest goes first, the last never.
+    pub undo_mib: u64,
     /// What becomes of what commands change in the workspace.
     pub changes: Changes,
     /// Names of files that run code later and that a command may make all the same: `.git`, `.envrc`.
@@ -216,6 +219,7 @@ impl Default for SandboxSection {
             tmp_mib: 256,
             tmp_files: 65_536,
             disk_mib: 2048,
+            undo_mib: 4096,
             changes: Changes::Judged,
             accept: Vec::new(),
             hosts: Vec::new(),

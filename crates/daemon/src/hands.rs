@@ -48,10 +48,10 @@ impl Hands {
     /// Opens what `config` names.
     pub(crate) fn take(home: &Home, config: &Config, around: Surroundings<'_>) -> Result<Self, StartError> {
         let workspace = home.path("workspace");
-        let folders =
-            |paths: &[String]| paths.iter().filter_map(|path| plain_folder(path)).collect::<Vec<_>>();
-        let mut open = folders(&config.files.allowed_paths);
-        open.extend(folders(&config.files.readable_paths));
+        let mut open = Vec::new();
+        for pattern in config.files.allowed_paths.iter().chain(&config.files.readable_paths) {
+            open.extend(plain_folder(pattern).map_err(|why| StartError::Hands { why })?);
+        }
         let files = Files::open(&workspace, &open, &home.path("trash")).map_err(|error| hands(&error))?;
         for said in files.recover().map_err(|error| hands(&error))? {
             tracing::warn!("{said}");
@@ -132,18 +132,30 @@ fn hands(error: &dyn std::error::Error) -> StartError {
     StartError::Hands { why: crate::tasks::error_chain(error) }
 }
 
-/// The folder that a pattern of the configuration means as a whole: `~/notes`, `/srv/data/**`. A pattern within a
-/// folder opens nothing by itself; the policy narrows what is open.
-fn plain_folder(pattern: &str) -> Option<PathBuf> {
+/// The folder that a pattern of the configuration means as a whole, free of links: `~/notes`, `/srv/data/**`. A pattern
+/// within a folder opens nothing by itself; the policy narrows what is open. What is itself a link is refused, since a
+/// program that could write there may have planted it; folders above it may be links.
+pub(crate) fn plain_folder(pattern: &str) -> Result<Option<PathBuf>, String> {
     let fixed: PathBuf = match pattern.strip_prefix("~/") {
-        Some(rest) => crate::home::own_folder()?.join(rest),
+        Some(rest) => match crate::home::own_folder() {
+            Some(own) => own.join(rest),
+            None => return Ok(None),
+        },
         None => PathBuf::from(pattern),
     };
     let whole = fixed
         .components()
         .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']));
     let folder: PathBuf = whole.collect();
-    (folder.is_absolute() && folder.is_dir()).then_some(folder)
+    if !folder.is_absolute() || !folder.is_dir() {
+        return Ok(None);
+    }
+    let canonical = folder.canonicalize().map_err(|error| format!("`{pattern}`: {error}"))?;
+    if folder.is_symlink() {
+        let leads_to = tools::visible(&canonical.to_string_lossy());
+        return Err(format!("`{pattern}` is a link to `{leads_to}`; if that is what you mean, write it so"));
+    }
+    Ok(Some(canonical))
 }
 
 fn level(level: IsolationLevel) -> Level {
@@ -177,6 +189,7 @@ fn changes(section: &SandboxSection, files: &Files) -> Changes {
             folder: files.change_sets(),
             accepted: section.accept.iter().cloned().collect(),
             bytes_max: section.disk_mib.saturating_mul(MIB),
+            kept_bytes_max: section.undo_mib.saturating_mul(MIB),
         }),
     }
 }

@@ -5,6 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Below it a program ends before its first line, with nothing to say why.
+const MEMORY_BYTES_MIN: u64 = 4 << 20;
+
 /// What can be done by hand in a sandbox: no home, no daemon.
 #[derive(Debug, Subcommand)]
 pub enum SandboxCommand {
@@ -24,10 +27,12 @@ pub enum SandboxCommand {
             hardshell sandbox run --write . --explain -- make"
     )]
     Run(Box<SandboxRun>),
-    /// Print a file below a folder, whatever links somebody plants or swaps there meanwhile.
+    /// Print a file below a folder, whatever links somebody plants or swaps there meanwhile; on a terminal without its
+    /// escape sequences.
     #[command(after_help = "Example:\n  hardshell sandbox read --within workspace notes/today.md")]
     Read(Beneath),
-    /// Write standard input to a file below a folder, never through a link.
+    /// Write standard input to a file below a folder, never through a link; one that is there keeps its owner and
+    /// permissions.
     #[command(
         after_help = "Example:\n  echo done | hardshell sandbox write --within workspace notes/today.md"
     )]
@@ -43,7 +48,7 @@ pub enum SandboxCommand {
 /// `sandbox read` and `sandbox write`.
 #[derive(Debug, Args)]
 pub struct Beneath {
-    /// The folder that nothing leads out of.
+    /// The folder that nothing leads out of; not a link itself.
     #[arg(long, value_name = "DIR")]
     pub within: PathBuf,
     /// The file, relative to it.
@@ -54,10 +59,10 @@ pub struct Beneath {
 /// `sandbox run`.
 #[derive(Debug, Args)]
 pub struct SandboxRun {
-    /// Show a file or folder read-only, at its own path; programs in it can be started.
+    /// Show a file or folder read-only, at its own path; programs in it can be started. Not a link: name what it leads to.
     #[arg(long, value_name = "PATH")]
     pub read: Vec<PathBuf>,
-    /// Show a file or folder that can be changed, but for files that run code later.
+    /// Show a file or folder that can be changed, but for files that run code later. Not a link: name what it leads to.
     #[arg(long, value_name = "PATH")]
     pub write: Vec<PathBuf>,
     /// Let it reach this host over HTTP or TLS, through a proxy that looks names up itself; ports 443 and 80 when none
@@ -65,14 +70,15 @@ pub struct SandboxRun {
     /// of this machine only `localhost:PORT` is reached.
     #[arg(long, value_name = "HOST[:PORT]")]
     pub host: Vec<String>,
-    /// Give it a variable: `NAME=VALUE`, or `NAME` to pass yours on. No other variable of yours is passed on.
+    /// Give it a variable: `NAME=VALUE`, or `NAME` to pass yours on, if it is set. No other variable of yours is passed
+    /// on.
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
     /// End it after this long: `90`, `1.5`, `500ms`, `2m`, `1h`. Thirty days when left out.
     #[arg(long, value_name = "S", value_parser = duration)]
     pub timeout: Option<Duration>,
-    /// The most memory of all its processes together: `256M`, `2G`, or bytes.
-    #[arg(long, value_name = "B", value_parser = bytes)]
+    /// The most memory of all its processes together: `256M`, `2G`, or bytes; 4 MiB at least, or nothing starts.
+    #[arg(long, value_name = "B", value_parser = memory)]
     pub memory: Option<u64>,
     /// The most processes and threads at one time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -87,7 +93,8 @@ pub struct SandboxRun {
     #[arg(long, value_name = "LEVEL", default_value = "landlock", value_parser = level)]
     pub floor: sandbox::Level,
     /// Let its escape sequences through to this terminal: for full-screen programs. They can do to a terminal whatever
-    /// it understands, such as set its title or write to the clipboard.
+    /// it understands, such as set its title or write to the clipboard. What goes into a pipe or a file is always passed
+    /// on as it is.
     #[arg(long)]
     pub escapes: bool,
     /// Print the sandbox it would make, in words, and run nothing.
@@ -123,6 +130,15 @@ fn bytes(text: &str) -> Result<u64, String> {
     let number: u64 =
         number.parse().map_err(|_not_a_number| "write it as `256M`, `2G` or bytes".to_string())?;
     number.checked_mul(factor).filter(|bytes| *bytes > 0).ok_or_else(|| "that is no size".to_string())
+}
+
+/// As [`bytes`], and enough for a program to begin.
+fn memory(text: &str) -> Result<u64, String> {
+    let bytes = bytes(text)?;
+    if bytes < MEMORY_BYTES_MIN {
+        return Err("less than 4M, in which no program starts".to_string());
+    }
+    Ok(bytes)
 }
 
 fn level(text: &str) -> Result<sandbox::Level, String> {

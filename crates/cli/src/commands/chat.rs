@@ -16,6 +16,9 @@ use gateway::wire::{
 /// Of how many sessions what was typed can be called back.
 const SESSIONS_CALLED_BACK: u32 = 5;
 
+/// How often one answer is followed again after a connection that was closed.
+const REJOINED_MAX: u32 = 20;
+
 /// Talks.
 pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
     let home = show::home(common)?;
@@ -167,6 +170,7 @@ async fn say(
     let mut interrupted = false;
     let mut drafted = Drafted::default();
     let mut asked: Vec<Event> = Vec::new();
+    let mut rejoined = 0_u32;
     loop {
         let event = tokio::select! {
             event = next_of(&mut following, &accepted.task, session) => event?,
@@ -178,7 +182,23 @@ async fn say(
                 continue;
             }
         };
-        let Some(event) = event else { return Err(Problem::NoWelcome) };
+        let Some(event) = event else {
+            // Whoever reads too slowly is cut off: it goes on where it was, or with what has come of the task.
+            rejoined = rejoined.saturating_add(1);
+            if rejoined > REJOINED_MAX {
+                return Err(following.ended());
+            }
+            following = client.follow_again(&following).await.map_err(|_gone| following.ended())?;
+            if !following.is_whole {
+                show::note(&format!(
+                    "some of what happened was missed here; `hardshell session show {session}` has all of it"
+                ));
+                if let Some(exit) = come_to(common, client, session, &accepted.task).await? {
+                    return Ok(exit);
+                }
+            }
+            continue;
+        };
         if common.json {
             let failed =
                 matches!(event, Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. });
@@ -257,6 +277,48 @@ fn waits_as_json(asked: &[Event], sheet: &[Question]) {
         [only] => show::json(only),
         _ => show::json(&serde_json::json!({"kind": "waits", "questions": sheet})),
     }
+}
+
+/// What `task` has come to, from its transcript: printed, and how it ended; nothing when it goes on.
+async fn come_to(
+    common: &Common,
+    client: &Client,
+    session: &str,
+    task: &str,
+) -> Result<Option<Exit>, Problem> {
+    let transcript: Transcript = client.get(&format!("/api/v1/sessions/{session}")).await?;
+    let last = transcript.items.into_iter().rfind(|item| item.task == task);
+    Ok(match last.as_ref().map(|item| &item.body) {
+        Some(ItemBody::Replied { text }) => {
+            if common.json {
+                show::json(&last);
+            } else {
+                show::line(&show::printable(text));
+            }
+            Some(Exit::Done)
+        }
+        Some(ItemBody::Ended { state, why }) => {
+            if common.json {
+                show::json(&last);
+            } else {
+                show::note(&show::printable(&format!("could not answer: {why}")));
+            }
+            Some(if *state == TaskState::Done { Exit::Done } else { Exit::Failed })
+        }
+        Some(ItemBody::Asked { question, .. }) => {
+            show::note(&format!("hint: hardshell approvals approve {question}, or deny {question}"));
+            Some(Exit::Waiting)
+        }
+        Some(
+            ItemBody::Said { .. }
+            | ItemBody::Planned { .. }
+            | ItemBody::Answered { .. }
+            | ItemBody::Result { .. }
+            | ItemBody::Held { .. }
+            | ItemBody::Summary { .. },
+        )
+        | None => None,
+    })
 }
 
 /// What has been shown of an answer while it was being written.

@@ -53,6 +53,8 @@ mod revoke;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod sandbox_attacked;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod secrets;

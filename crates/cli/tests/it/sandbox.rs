@@ -15,7 +15,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::time::Instant;
 
 /// Runs `hardshell sandbox` in the place's folder, with `input` on standard input, and without any home.
-fn sandbox(place: &Place, arguments: &[&str], input: &[u8]) -> Said {
+pub fn sandbox(place: &Place, arguments: &[&str], input: &[u8]) -> Said {
     let mut command = place.command(Path::new("/nonexistent"));
     command.arg("sandbox").args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -30,7 +30,7 @@ fn sandbox(place: &Place, arguments: &[&str], input: &[u8]) -> Said {
     }
 }
 
-fn shell(place: &Place, flags: &[&str], line: &str) -> Said {
+pub fn shell(place: &Place, flags: &[&str], line: &str) -> Said {
     sandbox(place, &[&["run"], flags, &["--", "sh", "-c", line]].concat(), b"")
 }
 
@@ -217,6 +217,17 @@ fn on_a_terminal(
     line: &str,
     resize: Option<Winsize>,
 ) -> (Option<i32>, String) {
+    let arguments = [&["run"], flags, &["--", "sh", "-c", line]].concat();
+    let (code, seen) = bytes_on_a_terminal(place, &arguments, resize);
+    (code, String::from_utf8_lossy(&seen).into_owned())
+}
+
+/// The same for any arguments, to the byte.
+pub fn bytes_on_a_terminal(
+    place: &Place,
+    arguments: &[&str],
+    resize: Option<Winsize>,
+) -> (Option<i32>, Vec<u8>) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&person).unwrap();
@@ -228,22 +239,23 @@ fn on_a_terminal(
         Stdio::from(fs::File::options().read(true).write(true).open(path).unwrap())
     };
     let mut command = place.command(Path::new("/nonexistent"));
-    command.env("TERM", "xterm-256color").args(["sandbox", "run"]).args(flags).args(["--", "sh", "-c", line]);
+    command.env("TERM", "xterm-256color").arg("sandbox").args(arguments);
     let mut child = command.stdin(terminal()).stdout(terminal()).stderr(terminal()).spawn().unwrap();
     drop(command);
-    let mut seen = String::new();
+    let mut seen = Vec::new();
+    let has = |seen: &[u8], word: &str| seen.windows(word.len()).any(|found| found == word.as_bytes());
     let mut file = fs::File::from(OwnedFd::try_clone(&person).unwrap());
     let mut chunk = [0_u8; 4096];
     // A terminal that its last user has left answers with an error (pty(7)).
     while let Ok(length) = file.read(&mut chunk) {
-        seen.push_str(&String::from_utf8_lossy(chunk.get(..length).unwrap()));
-        if seen.contains("type:") && !seen.contains("typed") {
+        seen.extend_from_slice(chunk.get(..length).unwrap());
+        if has(&seen, "type:") && !has(&seen, "typed") {
             if let Some(size) = resize {
                 tcsetwinsize(&person, size).unwrap();
                 kill_process(Pid::from_child(&child), Signal::WINCH).unwrap();
             }
             file.write_all(b"abc\r").unwrap();
-            seen.push_str("[typed]");
+            seen.extend_from_slice(b"[typed]");
         }
     }
     (child.wait().unwrap().code(), seen)

@@ -1,12 +1,16 @@
 //! What a command changes: kept apart while it runs, looked at, then taken over as a whole or not at all.
 
-use sandbox::{Change, ChangeKind, Concern, Transaction, TransactionError, Undo, Workspace};
+use sandbox::{Change, ChangeKind, ChangeSet, Concern, Transaction, TransactionError, Undo, Workspace};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// How many change sets are kept for `files.undo`; older ones are forgotten, and what they held is freed.
-const SETS_MAX: usize = 50;
+/// The changes of how many commands are kept for `files.undo`; older ones are forgotten, and what they held is freed.
+const KEPT_MAX: usize = 50;
+
+/// The file in a change set that tells how much it holds, so that it is counted once.
+const HELD: &str = "held";
 
 /// How many reasons are named when changes are dropped.
 const REASONS_MAX: usize = 5;
@@ -29,6 +33,9 @@ pub struct ChangeSets {
     pub accepted: BTreeSet<String>,
     /// The most that one command may leave behind, in bytes.
     pub bytes_max: u64,
+    /// The most that all change sets kept for `files.undo` may hold, in bytes; the oldest are forgotten first, the last
+    /// one never.
+    pub kept_bytes_max: u64,
 }
 
 /// The change sets of the programs of one pipeline: each has its own, since one cannot be shared by two that run at the
@@ -52,6 +59,8 @@ pub(super) struct Settled {
     pub(super) changes: Vec<Changed>,
     /// The change sets that were applied.
     pub(super) sets: Vec<String>,
+    /// What else there is to say.
+    pub(super) notes: Vec<String>,
     /// Why nothing was taken over.
     pub(super) dropped: Option<String>,
 }
@@ -101,9 +110,11 @@ impl ChangeSets {
     /// Looks at what was changed, and takes it over when all of it is of a kind that needs no second look.
     pub(super) fn settle(&self, held: Held) -> Result<Settled, TransactionError> {
         let mut changed = Vec::new();
+        let mut settled = Settled::default();
         for (name, transaction) in held.sets {
-            let changes = transaction.changes();
-            changed.push((name, transaction, changes?));
+            let mut changes = transaction.changes()?;
+            settled.notes.extend(leave_out_unnamable(&mut changes));
+            changed.push((name, transaction, changes));
         }
         let bytes = changed.iter().map(|(_, _, set)| set.bytes).fold(0, u64::saturating_add);
         let mut reasons: Vec<String> = changed
@@ -114,7 +125,6 @@ impl ChangeSets {
         if bytes > self.bytes_max {
             reasons.push(format!("{bytes} bytes, more than its limit of disk, {}", self.bytes_max));
         }
-        let mut settled = Settled::default();
         let mut applied: Vec<Undo> = Vec::new();
         for (name, transaction, set) in changed {
             if set.changes.is_empty() || !reasons.is_empty() {
@@ -134,7 +144,7 @@ impl ChangeSets {
             }
         }
         if reasons.is_empty() {
-            self.prune()?;
+            settled.notes.extend(self.prune(settled.sets.first().map(|name| run_of(name)))?);
             return Ok(settled);
         }
         for undo in applied.into_iter().rev() {
@@ -153,6 +163,11 @@ impl ChangeSets {
     /// Why a change is not taken over, in words.
     fn reason(&self, change: &Change) -> Option<String> {
         let path = tools::visible(&change.path.to_string_lossy());
+        if change.path.to_str().is_none() {
+            return Some(format!(
+                "`{path}` has a name that is not UTF-8, and what was removed may have been moved there"
+            ));
+        }
         change.concerns.iter().find_map(|concern| match concern {
             Concern::RunsLater(name) if self.accepted.contains(name) => None,
             Concern::RunsLater(name) => Some(format!(
@@ -188,16 +203,43 @@ impl ChangeSets {
         }
     }
 
-    /// Frees the oldest: their names begin with the time.
-    fn prune(&self) -> Result<(), TransactionError> {
-        let names = Self::names(&self.folder);
-        let surplus = names.len().saturating_sub(SETS_MAX);
-        for name in names.iter().take(surplus) {
-            if let Ok(undo) = Undo::open(&self.folder.join(name)) {
-                undo.forget()?;
+    /// Frees the oldest (their names begin with the time), but never what `last` left. Says what was forgotten for
+    /// want of room.
+    fn prune(&self, last: Option<&str>) -> Result<Option<String>, TransactionError> {
+        // The sets of one command are taken back together, so they are forgotten together.
+        let mut kept: Vec<(String, Vec<String>, u64)> = Vec::new();
+        for name in Self::names(&self.folder) {
+            // One that was not applied belongs to a command that still runs.
+            let Some(bytes) = held(&self.folder.join(&name)) else { continue };
+            match kept.last_mut() {
+                Some((run, names, sum)) if run == run_of(&name) => {
+                    names.push(name);
+                    *sum = sum.saturating_add(bytes);
+                }
+                Some(_) | None => kept.push((run_of(&name).to_string(), vec![name], bytes)),
             }
         }
-        Ok(())
+        let mut count = kept.len();
+        let mut bytes = kept.iter().map(|(_, _, bytes)| *bytes).fold(0, u64::saturating_add);
+        let mut for_room = 0_usize;
+        for (run, names, held) in kept {
+            let too_large = bytes > self.kept_bytes_max;
+            if Some(run.as_str()) == last || (count <= KEPT_MAX && !too_large) {
+                continue;
+            }
+            for name in names {
+                Undo::open(&self.folder.join(name))?.forget()?;
+            }
+            for_room = for_room.saturating_add(usize::from(too_large));
+            (count, bytes) = (count.saturating_sub(1), bytes.saturating_sub(held));
+        }
+        let most = self.kept_bytes_max >> 20;
+        Ok((for_room > 0).then(|| {
+            format!(
+                "What the {for_room} oldest commands of the list changed can no longer be taken back: what is kept for \
+                files.undo came to more than {most} MiB (`undo_mib`)."
+            )
+        }))
     }
 
     /// After a start: what a crash left behind. A set that nobody applied is dropped; one that was being applied, or
@@ -222,4 +264,60 @@ impl ChangeSets {
         }
         said
     }
+}
+
+/// The command that a change set is of: its name without the places of the pipeline and the program.
+fn run_of(name: &str) -> &str {
+    name.rsplitn(3, '.').nth(2).unwrap_or(name)
+}
+
+/// How much disk a change set holds, if it was applied: counted the first time, and the same from then on.
+fn held(set: &Path) -> Option<u64> {
+    let file = set.join(HELD);
+    let known = std::fs::read_to_string(&file).ok().and_then(|text| text.parse().ok());
+    known.or_else(|| {
+        Undo::open(set).ok()?;
+        let bytes = disk_bytes(set);
+        // One that cannot be written is counted again.
+        let _uncounted = std::fs::write(&file, bytes.to_string());
+        Some(bytes)
+    })
+}
+
+/// The blocks of everything below `folder`; links are not followed, and a folder that is closed counts by itself.
+fn disk_bytes(folder: &Path) -> u64 {
+    let mut waiting = vec![folder.to_path_buf()];
+    let mut bytes = 0_u64;
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let Ok(found) = entry.metadata() else { continue };
+            // A block of stat(2) is 512 bytes.
+            bytes = bytes.saturating_add(found.blocks().saturating_mul(512));
+            if found.is_dir() {
+                waiting.push(entry.path());
+            }
+        }
+    }
+    bytes
+}
+
+/// Leaves out changes of files whose names are not UTF-8: no list and no journal can hold them. They stay where something
+/// was removed too: a file that was moved to such a name would be lost.
+fn leave_out_unnamable(set: &mut ChangeSet) -> Option<String> {
+    let named = |change: &Change| change.path.to_str().is_some();
+    let moved = |change: &Change| match change.kind {
+        ChangeKind::Removed | ChangeKind::Replaced | ChangeKind::FolderReplaced => named(change),
+        ChangeKind::Added | ChangeKind::FolderAdded | ChangeKind::FolderChanged => false,
+    };
+    let first = set.changes.iter().find(|change| !named(change))?;
+    let path = tools::visible(&first.path.to_string_lossy());
+    if set.changes.iter().any(moved) {
+        return None;
+    }
+    let before = set.changes.len();
+    set.changes.retain(named);
+    let count = before.saturating_sub(set.changes.len());
+    Some(format!(
+        "{count} changes of files whose names are not UTF-8 were not kept, the first of them `{path}`; the others were."
+    ))
 }

@@ -53,11 +53,14 @@ impl Total {
             for denied in report.denied.iter().take(10) {
                 self.notes.push(format!("The sandbox refused `{name}` the system call {}.", denied.call));
             }
-            if place == last && report.stdout.truncated() {
-                self.notes.push(format!(
-                    "Of its output only the first {} bytes were kept.",
-                    report.stdout.bytes.len()
-                ));
+            for (stream, captured) in [("output", &report.stdout), ("errors", &report.stderr)] {
+                // What goes on to the next program goes on whole.
+                if captured.truncated() && (place == last || stream == "errors") {
+                    let (kept, all) = (captured.bytes.len(), captured.total_bytes);
+                    self.notes.push(format!(
+                        "Of the {all} bytes of `{name}`'s {stream} only the first {kept} bytes were kept (`output_kib`)."
+                    ));
+                }
             }
         }
     }
@@ -66,6 +69,7 @@ impl Total {
     pub(super) fn settled(&mut self, settled: Settled) {
         self.changes.extend(settled.changes);
         self.sets.extend(settled.sets);
+        self.notes.extend(settled.notes);
         self.notes.extend(settled.dropped);
     }
 

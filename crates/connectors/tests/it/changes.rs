@@ -35,6 +35,7 @@ impl House {
                 folder: files.change_sets(),
                 accepted: accepted.iter().map(ToString::to_string).collect(),
                 bytes_max: 1 << 20,
+                kept_bytes_max: 2 << 20,
             }),
             limits: Limits { wall: Duration::from_secs(30), ..Limits::default() },
             floor: Level::Landlock,
@@ -187,4 +188,51 @@ async fn after_a_crash_nothing_is_half_done_and_it_is_said() {
     assert!(house.path("listed").exists(), "what is on the list stays, and can still be taken back");
     files.undo(&key("t.99.0"), NOW).unwrap();
     assert!(!house.path("listed").exists());
+}
+
+#[tokio::test]
+async fn what_is_kept_to_take_back_has_a_ceiling_and_the_last_change_is_always_kept() {
+    let mut house = House::new(&[]).await;
+    let mut told = Vec::new();
+    for _ in 0..5 {
+        let ran = house.run("sh -c 'head -c 900000 /dev/zero > large'").await;
+        assert_eq!(ran.finding.fields["code"], 0, "{}", ran.finding.text);
+        told.push(ran.finding.text.matches("`undo_mib`").count());
+    }
+    // The first holds nothing old, each later one 900 kB: two of them fit into 2 MiB.
+    assert_eq!((told, house.sets()), (vec![0, 0, 0, 1, 1], 2));
+    house.undo().unwrap();
+    house.undo().unwrap();
+    assert!(house.undo().is_err(), "what was forgotten is not taken back");
+    // One that is larger than the ceiling by itself is kept until the next.
+    for number in 0..4 {
+        fs::write(house.path(&format!("own{number}")), vec![0; 1 << 20]).unwrap();
+    }
+    house.run("rm own0 own1 own2 own3").await;
+    assert!(!house.path("own0").exists());
+    house.undo().unwrap();
+    assert!(house.path("own0").exists() && house.path("own3").exists());
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_utf_8_is_left_out_and_takes_nothing_with_it_but_what_it_must() {
+    let mut house = House::new(&[]).await;
+    let ran = house
+        .run(r#"sh -c 'echo x > good; mkdir b; echo x > b/$(printf "\351"); echo x > $(printf "\351")'"#)
+        .await;
+    assert_eq!(ran.finding.fields["code"], 0, "{}", ran.finding.text);
+    assert!(
+        ran.finding.text.contains("2 changes of files whose names are not UTF-8 were not kept"),
+        "{}",
+        ran.finding.text
+    );
+    let mut left: Vec<_> =
+        fs::read_dir(house.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["b", "good", "kept"]);
+    // A file moved to such a name would be lost.
+    let ran = house.run(r#"sh -c 'mv kept $(printf "\351")'"#).await;
+    assert!(ran.finding.text.contains("has a name that is not UTF-8"), "{}", ran.finding.text);
+    assert_eq!(house.read("kept").as_deref(), Some("kept\n"));
+    assert_eq!((ran.sets.len(), house.sets()), (0, 1));
 }

@@ -157,3 +157,31 @@ async fn limits_are_named_when_they_are_met() {
     let found = run(&shell, "seq 1 100000").await;
     assert!(found.text.contains("only the first 1000 bytes were kept"), "{}", found.text);
 }
+
+#[tokio::test]
+async fn a_readable_folder_that_became_a_link_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    for name in ["work", "notes", "secret"] {
+        fs::create_dir(path.join(name)).unwrap();
+        fs::write(path.join(name).join("file"), name).unwrap();
+    }
+    let settings = ShellSettings {
+        workspace: path.join("work"),
+        readable: vec![path.join("notes")],
+        never_writable: vec![],
+        changes: Changes::Direct,
+        limits: Limits { wall: Duration::from_secs(20), ..Limits::default() },
+        floor: Level::Landlock,
+    };
+    let shell = Shell::new(Arc::new(Sandbox::probe().await.unwrap()), settings);
+    let text = format!("cat {}/notes/file {}/secret/file", path.display(), path.display());
+    assert_eq!(run(&shell, &text).await.fields["output"], "notes");
+    fs::rename(path.join("notes"), path.join("away")).unwrap();
+    std::os::unix::fs::symlink("secret", path.join("notes")).unwrap();
+    let command = line(&text);
+    let targets = Shell::targets(&command).unwrap();
+    let heard = Arc::new(|_: &str| {});
+    let refused = shell.run(&command, &targets, "run", std::future::pending(), heard).await.unwrap_err();
+    assert!(refused.to_string().contains("notes` is a symbolic link"), "{refused}");
+}

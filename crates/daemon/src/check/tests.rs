@@ -118,3 +118,24 @@ fn checking_makes_nothing() {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_folder_that_is_a_link_is_refused_and_where_it_leads_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    fs::create_dir(path.join("real")).unwrap();
+    std::os::unix::fs::symlink("real", path.join("link")).unwrap();
+    let config = |key: &str, name: &str| format!("[files]\n{key} = [\"{}\"]", path.join(name).display());
+    for (key, name) in [("allowed_paths", "link"), ("readable_paths", "link/**"), ("readable_paths", "link/")]
+    {
+        let found = said(&config(key, name), &[]);
+        let expected =
+            format!("is a link to `{}`; if that is what you mean, write it so", path.join("real").display());
+        let told = |text: &str| text.contains(&format!("`files.{key}`")) && text.contains(&expected);
+        assert!(
+            found.iter().any(|(text, weight)| told(text) && *weight == Weight::Refused),
+            "{name}: {found:#?}"
+        );
+    }
+    assert_eq!(said(&config("readable_paths", "real"), &[]), []);
+}

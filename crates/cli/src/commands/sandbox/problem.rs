@@ -1,5 +1,6 @@
 //! What can go wrong with a sandbox by hand, each with its exit code and what helps.
 
+use super::given::Link;
 use crate::exit::Exit;
 use sandbox::{Error, PathError, ProgramError, SpecError};
 
@@ -19,6 +20,15 @@ pub enum SandboxProblem {
     /// A path cannot be shown.
     #[error("show a path")]
     Path(#[from] PathError),
+    /// A path is a link.
+    #[error(transparent)]
+    Link(#[from] Link),
+    /// A variable's value is not text.
+    #[error("pass a variable on: what is in `{name}` is not UTF-8")]
+    NotText {
+        /// Its name.
+        name: String,
+    },
     /// A variable cannot be passed on.
     #[error("pass a variable on")]
     Variable(#[from] SpecError),
@@ -66,6 +76,7 @@ impl SandboxProblem {
             Self::Path(_) => {
                 Some("--read and --write take a file or folder that is there, never `/` itself".to_string())
             }
+            Self::Link(link) => Some(link.hint()),
             Self::Variable(_) => {
                 Some("what a loader or an interpreter runs before the program is never passed on".to_string())
             }
@@ -86,7 +97,9 @@ impl SandboxProblem {
             Self::ProfilePath { .. } => {
                 Some("install Hardshell where the path is letters, digits, `/`, `.`, `-`, `_`".to_string())
             }
-            Self::Sandbox(_) | Self::WayOut(_) | Self::Vault(_) | Self::Io { .. } => None,
+            Self::Sandbox(_) | Self::WayOut(_) | Self::Vault(_) | Self::NotText { .. } | Self::Io { .. } => {
+                None
+            },
         }
     }
 
@@ -96,6 +109,8 @@ impl SandboxProblem {
             Self::Program(ProgramError::NotFound { .. }) => NO_PROGRAM,
             Self::Program(_) => NOT_A_PROGRAM,
             Self::Path(_)
+            | Self::Link(_)
+            | Self::NotText { .. }
             | Self::Variable(_)
             | Self::Host { .. }
             | Self::WayOut(_)

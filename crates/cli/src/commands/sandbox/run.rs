@@ -1,7 +1,7 @@
 //! `hardshell sandbox run`: one program in a sandbox of its own.
 
 use super::problem::SandboxProblem;
-use super::screen::{Escapes, Raw, Screen, Signals, size};
+use super::screen::{Escapes, Patience, Raw, Screen, Signals, Taken, size};
 use super::spec::{Ends, spec};
 use super::way_out::{Refusal, WayOut};
 use crate::arguments::Common;
@@ -12,14 +12,21 @@ use sandbox::{Captured, Ending, Report, Running, Sandbox};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
 
 /// The exit code when nobody takes the output any more: what a shell shows for `SIGPIPE`.
 const OUTPUT_GONE: i32 = 141;
 
 /// Runs it, and ends as it ended.
 pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProblem> {
-    let folder = std::env::current_dir()
-        .map_err(|source| SandboxProblem::Io { step: "find the folder this was started in", source })?;
+    let folder = match std::env::current_dir() {
+        Ok(folder) => folder,
+        // One that was removed is missed only by what is named from it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !starts_here(run) => PathBuf::from("/"),
+        Err(source) => {
+            return Err(SandboxProblem::Io { step: "find the folder this was started in", source });
+        }
+    };
     let interactive = !common.json && io::stdin().is_terminal() && io::stdout().is_terminal();
     let input = io::stdin()
         .as_fd()
@@ -41,6 +48,7 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
     }
     let signals =
         Signals::listen().map_err(|source| SandboxProblem::Io { step: "listen for signals", source })?;
+    let patience = Patience::until(spec.limits.wall);
     let mut running = sandbox.start(spec).await?;
     let proxy = match (&way_out, running.listener(), reaching) {
         (Some(way_out), Some(listener), Some(reaching)) => Some(way_out.serve(listener, reaching)?),
@@ -51,8 +59,8 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
         .transpose()
         .map_err(|source| SandboxProblem::Io { step: "take over the terminal", source })?;
     let escapes = if run.escapes { Escapes::Passed } else { Escapes::Dropped };
-    let printing = (!common.json).then(|| Screen::new(escapes));
-    let ended = wait(running, signals, printing).await;
+    let printing = (!common.json).then(|| Screen::new(escapes, patience.clone()));
+    let ended = wait(running, signals, patience, printing).await;
     drop(raw);
     drop(proxy);
     let (report, taken) = ended?;
@@ -61,35 +69,50 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
         show::json(&document(&report, &refusals));
     } else {
         notes(&report, &refusals);
+        if taken == Taken::Late {
+            show::note("hardshell: what it printed at the end is lost, since nobody read it in time");
+        }
     }
-    let code = if taken { report.exit_code() } else { OUTPUT_GONE };
+    let code = if taken == Taken::Never { OUTPUT_GONE } else { report.exit_code() };
     Ok(Exit::Passed(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// Whether anything is named from the folder the caller is in.
+fn starts_here(run: &SandboxRun) -> bool {
+    let program = run.command.first().map(Path::new).filter(|name| name.components().count() > 1);
+    run.read.iter().chain(&run.write).map(PathBuf::as_path).chain(program).any(Path::is_relative)
 }
 
 /// Waits for the end; also says whether all of the output was taken.
 async fn wait(
     running: Running,
     signals: Signals,
+    patience: Patience,
     mut screen: Option<Screen>,
-) -> Result<(Report, bool), SandboxProblem> {
+) -> Result<(Report, Taken), SandboxProblem> {
     let io = |source| SandboxProblem::Io { step: "pass signals on", source };
     let (signaller, terminal) = (running.signaller().map_err(io)?, running.terminal().map_err(io)?);
-    let passing = tokio::spawn(signals.pass_on(signaller, terminal));
+    let passing = tokio::spawn(signals.pass_on(signaller, terminal, patience));
     let (gone, mut is_gone) = tokio::sync::watch::channel(false);
     let nobody_reads = async move {
         if is_gone.wait_for(|gone| *gone).await.is_err() {
             std::future::pending::<()>().await;
         }
     };
-    let mut taken = true;
+    let mut taken = Taken::All;
     let ended = running
         .finish(nobody_reads, &mut |stream, bytes| {
             if let Some(screen) = &mut screen
-                && taken
-                && screen.print(stream, bytes).is_err()
+                && taken != Taken::Never
             {
-                taken = false;
-                gone.send_replace(true);
+                match screen.print(stream, bytes) {
+                    Ok(Taken::All) => {}
+                    Ok(less) => taken = less,
+                    Err(_broken) => taken = Taken::Never,
+                }
+                if taken == Taken::Never {
+                    gone.send_replace(true);
+                }
             }
         })
         .await;
@@ -108,7 +131,9 @@ fn notes(report: &Report, refusals: &[Refusal]) {
         show::note(&format!("hardshell: the system call {} was refused {} times", denied.call, denied.count));
     }
     for Refusal { destination, rule, why } in refusals {
-        show::note(&show::printable(&format!("hardshell: {destination} was not reached: {why} ({rule})")));
+        // The name is whatever the program asked for: it stays on its line.
+        let told = format!("{destination} was not reached: {why} ({rule})");
+        show::note(&format!("hardshell: {}", tools::visible(&told)));
     }
 }
 

@@ -1,12 +1,15 @@
 //! From the flags of `sandbox run` to the sandbox they describe.
 
+use super::given;
 use super::problem::SandboxProblem;
 use super::way_out::WayOut;
 use crate::arguments::sandbox::SandboxRun;
+use crate::show;
 use egress::proxy::Run;
 use sandbox::{
     Access, Grant, Input, Limits, Program, ProgramError, Spec, Terminal, Workspace, resolve_program,
 };
+use std::env::VarError;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -37,10 +40,10 @@ pub fn spec(
     let own = program.path.clone();
     let mut spec = Spec::new(program, run.command.clone());
     for path in &run.read {
-        spec.grants.push(Grant::resolve(&folder.join(path), Access::ReadExecute)?);
+        spec.grants.push(given::grant("--read", folder, path, Access::ReadExecute)?);
     }
     for path in &run.write {
-        let grant = Grant::resolve(&folder.join(path), Access::Write)?;
+        let grant = given::grant("--write", folder, path, Access::Write)?;
         // The folder the caller is in is the one that is worked in.
         if spec.workspace.is_none() && folder.starts_with(grant.path()) {
             spec.workspace = Some(Workspace::new(grant));
@@ -83,7 +86,16 @@ fn variables(run: &SandboxRun, interactive: bool, spec: &mut Spec) -> Result<(),
     for given in &run.env {
         match given.split_once('=') {
             Some((name, value)) => spec.environment.set(name, value)?,
-            None => spec.environment.set(given, &std::env::var(given).unwrap_or_default())?,
+            None => match std::env::var(given) {
+                Ok(value) => spec.environment.set(given, &value)?,
+                Err(VarError::NotPresent) => {
+                    let given = tools::visible(given);
+                    show::note(&format!("hardshell: `{given}` is not set here, so it is not passed on"));
+                }
+                Err(VarError::NotUnicode(_)) => {
+                    return Err(SandboxProblem::NotText { name: tools::visible(given) });
+                }
+            },
         }
     }
     Ok(())

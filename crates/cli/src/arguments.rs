@@ -9,9 +9,8 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use secret::{KeyWord, SecretCommand};
-
 pub use install::Install;
+pub use secret::{KeyWord, SecretCommand};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -360,9 +359,7 @@ pub enum ApprovalsCommand {
         always: bool,
     },
     /// Refuse one, or several with one answer.
-    #[command(
-        after_help = "Examples:\n  hardshell approvals deny q-0123456789abcdef\n  hardshell approvals deny q-0123456789abcdef q-fedcba9876543210"
-    )]
+    #[command(after_help = "Example:\n  hardshell approvals deny q-0123456789abcdef q-fedcba9876543210")]
     Deny {
         /// The questions.
         #[arg(required = true, value_name = "ID")]

@@ -1,5 +1,7 @@
 //! `hardshell chat`: in the terminal.
 
+mod drawn;
+
 use crate::arguments::{Chat, Common};
 use crate::client::{Client, Following};
 use crate::commands::approvals::{Heard, STOP, print_sheet, sheet_here, sheet_hint, stop, stopped};
@@ -8,6 +10,7 @@ use crate::problem::Problem;
 use crate::typed::{self, Lines};
 use crate::{root, show};
 use daemon::{Options, Running};
+use drawn::{Drafted, card};
 use gateway::wire::{
     Accepted, Commands, Event, ItemBody, NewCeiling, NewMessage, NewSession, Proof, ProofState, Question,
     ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript, Verdict,
@@ -321,63 +324,6 @@ async fn come_to(
     })
 }
 
-/// What has been shown of an answer while it was being written.
-#[derive(Default)]
-struct Drafted {
-    text: String,
-    step: Option<u32>,
-    /// Whether the cursor stands behind a piece of it.
-    is_open: bool,
-    /// What was last said of the session's label.
-    label: String,
-}
-
-impl Drafted {
-    /// Shows a piece of a draft, or what a reply adds to it. Tells whether that was all there was to show.
-    fn show(&mut self, event: &Event) -> bool {
-        if let Event::Draft { step, text, .. } = event {
-            if self.step != Some(*step) {
-                self.end_line();
-                self.text.clear();
-                self.step = Some(*step);
-            }
-            show::piece(&show::printable(text));
-            self.text.push_str(text);
-            self.is_open = !text.ends_with('\n');
-            return true;
-        }
-        if let Event::Reply { text, .. } = event
-            && !self.text.is_empty()
-            && let Some(rest) = text.strip_prefix(&self.text)
-        {
-            if !rest.is_empty() || self.is_open {
-                show::line(&show::printable(rest));
-            }
-            self.text.clear();
-            self.is_open = false;
-            return true;
-        }
-        self.end_line();
-        if let Event::Label { label, .. } = event {
-            let sources = label.sources.len();
-            let told = format!("  session: {:?} · {:?} · {sources} source(s)", label.integrity, label.tier);
-            if told != self.label {
-                show::note(&told.to_lowercase());
-                self.label = told;
-            }
-            return true;
-        }
-        false
-    }
-
-    fn end_line(&mut self) {
-        if self.is_open {
-            show::line("");
-            self.is_open = false;
-        }
-    }
-}
-
 /// The next event of `task`, or of the label of `session`.
 async fn next_of(following: &mut Following, task: &str, session: &str) -> Result<Option<Event>, Problem> {
     while let Some(frame) = following.next().await? {
@@ -404,53 +350,4 @@ async fn next_of(following: &mut Following, task: &str, session: &str) -> Result
         }
     }
     Ok(None)
-}
-
-/// Prints an event as a card.
-fn card(event: &Event) {
-    match event {
-        Event::Planned { grants, .. } => {
-            for grant in grants {
-                show::note(&show::printable(&format!("  · may do unasked: {grant}")));
-            }
-        }
-        Event::Call { tool, arguments, .. } => {
-            let arguments: Vec<String> =
-                arguments.iter().map(|argument| format!("{}={}", argument.name, argument.value)).collect();
-            show::note(&show::printable(&format!("  ┌ {tool} {}", arguments.join(" "))));
-        }
-        Event::Decided { verdict, rules, .. } => {
-            let word = match verdict {
-                Verdict::Allow => "allowed",
-                Verdict::Ask => "asks you",
-                Verdict::Deny => "refused",
-            };
-            let why: Vec<String> = rules.iter().map(|rule| format!("{} ({})", rule.why, rule.id)).collect();
-            show::note(&show::printable(&format!("  │ {word}: {}", why.join("; "))));
-        }
-        Event::Progress { text, percent, .. } => {
-            let percent = percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
-            show::note(&show::printable(&format!("  │ {text}{percent}")));
-        }
-        Event::Result { text, failed, label, .. } => {
-            let lines = text.lines().count();
-            let word = if *failed { "did not work" } else { "done" };
-            show::note(&show::printable(
-                &format!("  └ {word}, {lines} line(s), {:?}", label.integrity).to_lowercase(),
-            ));
-        }
-        Event::Reply { text, .. } => show::line(&show::printable(text)),
-        Event::Ended { state: TaskState::Failed | TaskState::Cancelled, why, .. } => {
-            show::note(&show::printable(&format!("could not answer: {why}")));
-        }
-        Event::Accepted { .. }
-        | Event::Draft { .. }
-        | Event::Asked { .. }
-        | Event::Waits { .. }
-        | Event::Answered { .. }
-        | Event::Label { .. }
-        | Event::Ended { .. }
-        | Event::Audit { .. }
-        | Event::Status { .. } => {}
-    }
 }

@@ -304,10 +304,15 @@ impl Lane {
             }
             let opened = up.client.post("/api/v1/sessions", json!({})).await;
             let session = opened["id"].as_str().unwrap().to_string();
-            send(&up.client, &session, text).await.unwrap().unwrap();
-            let over = async || self.transcript_of(&up.client, &session).await;
-            let transcript =
-                timeout(PATIENCE, over()).await.unwrap_or_else(|_late| panic!("{text} was not read"));
+            // An id that was taken in before is the same message once more.
+            let message = json!({"id": format!("read-{text}"), "text": text});
+            let taken = up.client.post(&format!("/api/v1/sessions/{session}/messages"), message).await;
+            assert_eq!(taken["accepted"], true, "{taken}");
+            let over = self.transcript_of(&up.client, &session);
+            let Ok(transcript) = timeout(PATIENCE, over).await else {
+                let so_far = up.client.get(&format!("/api/v1/sessions/{session}")).await;
+                panic!("{text} was not read: {so_far}");
+            };
             file_is_labelled(&transcript, text, *known, self.hears);
             tally.read_back();
         }

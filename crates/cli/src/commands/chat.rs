@@ -13,7 +13,7 @@ use daemon::{Options, Running};
 use drawn::{Drafted, card};
 use gateway::wire::{
     Accepted, Commands, Event, ItemBody, NewCeiling, NewMessage, NewSession, Proof, ProofState, Question,
-    ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript, Verdict,
+    ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript,
 };
 
 /// Of how many sessions what was typed can be called back.

@@ -12,7 +12,7 @@ const TITLE_WORDS_BANNED: &[&str] = &["common", "utils", "util", "core", "helper
 const MAY_HOLD_UNSAFE: &[&str] = &["sandbox"];
 const TRUSTED_CORE: &[&str] = &["domain", "policy", "audit", "vault", "sandbox", "egress", "broker"];
 /// The goal is 15,000, and is not met: SPECIFICATION.md says so. Until it is, the core may not grow past this.
-const TRUSTED_CORE_LINES_MAX: usize = 32_050;
+const TRUSTED_CORE_LINES_MAX: usize = 31_850;
 
 /// Files that may be longer than one sitting, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
@@ -99,12 +99,11 @@ const CLIENTS: &[&str] = &[
     "crates/connectors/src/secrets/aws.rs",
     "crates/connectors/src/secrets/hashicorp.rs",
     "crates/connectors/src/secrets/oauth2.rs",
-    "crates/connectors/src/way_out.rs",
     "crates/connectors/src/web.rs",
-    "crates/daemon/src/bait.rs",
     "crates/daemon/src/secrets.rs",
     "crates/models/src/exchange.rs",
     "crates/posture/src/way_out.rs",
+    "crates/proxy/src/judged.rs",
     "crates/shipping/src/otlp.rs",
     "crates/shipping/src/stream.rs",
     "crates/shipping/src/syslog.rs",
@@ -156,8 +155,8 @@ fn sql_stands_only_in_the_store_and_processes_start_only_in_the_sandbox() {
     for (krate, needs) in outside_needs() {
         for (need, owners) in [
             ("rusqlite", ["store", "audit"].as_slice()),
-            ("hyper", &["egress", "gateway", "cli", "testkit"]),
-            ("rustls", &["egress", "gateway", "testkit"]),
+            ("hyper", &["egress", "proxy", "gateway", "cli", "testkit"]),
+            ("rustls", &["egress", "proxy", "gateway", "testkit"]),
             ("chacha20poly1305", &["vault"]),
             ("cedar-policy", &["policy"]),
         ] {

@@ -28,6 +28,10 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == "__sandbox") {
         return sandbox::helper_main();
     }
+    // And as the process that reads what programs in a sandbox ask their proxy for, where nothing of this one may be.
+    if std::env::args_os().nth(1).is_some_and(|first| first == proxy::ARGUMENT) {
+        return proxy::main();
+    }
     let arguments = Arguments::parse();
     harden();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

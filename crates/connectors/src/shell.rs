@@ -9,10 +9,9 @@ mod wait;
 pub use changes::{ChangeSets, Changes};
 
 use crate::Finding;
-use crate::way_out::{WayOut, WayOutError};
+use crate::way_out::{Ready, WayOut, WayOutError};
 use changes::Held;
 use domain::{CommandForm, CommandLine, Connector, Host, Pipeline, Target};
-use egress::proxy::Run;
 use programs::{checked, names, told_apart};
 use sandbox::{Access, Grant, Input, Level, Limits, Program, Report, Sandbox, Spec, Workspace};
 use std::path::PathBuf;
@@ -286,12 +285,12 @@ impl Shell {
                 input = Input::Descriptor(read);
                 next = Some(write);
             }
-            let run = self.outside(&mut spec, line)?;
+            let ready = self.outside(&mut spec, line).await?;
             let called = Instant::now();
             let mut running = self.sandbox.start(spec).await?;
             (self.started.0)(called.elapsed());
-            let proxy = match (run, running.listener()) {
-                (Some((way_out, run)), Some(listener)) => Some(way_out.serve(listener, run)?),
+            let proxy = match (ready, running.listener()) {
+                (Some((way_out, ready)), Some(listener)) => Some(way_out.serve(listener, ready)?),
                 (Some(_), None) | (None, Some(_) | None) => None,
             };
             started.push((running, next, proxy));
@@ -317,7 +316,7 @@ impl Shell {
     }
 
     /// Gives one program its way out, when its line names hosts.
-    fn outside(&self, spec: &mut Spec, line: &Line) -> Result<Option<(&WayOut, Run)>, ShellError> {
+    async fn outside(&self, spec: &mut Spec, line: &Line) -> Result<Option<(&WayOut, Ready)>, ShellError> {
         if line.hosts.is_empty() {
             return Ok(None);
         }
@@ -333,7 +332,7 @@ impl Shell {
         // The name of a run is a moment and the key of its effect.
         let who = format!("command {}", line.name.split_once('-').map_or(line.name.as_str(), |(_, key)| key));
         let run = way_out.prepare(spec, &who, &line.hosts)?;
-        Ok(Some((way_out, run)))
+        Ok(Some((way_out, way_out.ready(&self.sandbox, run).await?)))
     }
 
     /// Where changes are held apart; `None` where they are made directly, which `total` then says.

@@ -2,13 +2,15 @@
 //! its call names, and stand-ins for the secrets that go to them.
 
 use domain::{Host, SecretName};
-use egress::proxy::{Binding, Placeholders, Proxy, Run};
+use egress::proxy::{Binding, Placeholders, Run};
 use egress::{Destination, Egress, HeaderName, Limits, Method, Reach, Rule, Rules};
-use sandbox::{Access, Grant, Network, PROXY_PORT, Spec};
+use proxy::{Process, ProcessError};
+use sandbox::{Access, Grant, Network, PROXY_PORT, Sandbox, Spec};
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -98,6 +100,9 @@ pub enum WayOutError {
     /// The proxy cannot be made.
     #[error("{0}")]
     Egress(#[from] egress::Error),
+    /// There is no process to read what the command says to its proxy.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// The file of trusted authorities cannot be written.
     #[error("write `{}`: {source}", path.display())]
     Trust {
@@ -117,6 +122,19 @@ pub enum WayOutError {
         /// The level.
         level: sandbox::Level,
     },
+}
+
+/// What a command may reach, and the process that reads what it asks for: ready before the command is.
+pub struct Ready {
+    run: Run,
+    socket: UnixStream,
+    process: Process,
+}
+
+/// A way out that is open. Dropping it ends every connection, and then the process.
+pub struct Open {
+    _proxy: proxy::Open,
+    _process: Process,
 }
 
 /// Gives commands their way out.
@@ -146,7 +164,7 @@ impl WayOut {
     }
 
     /// Prepares `spec` to reach `hosts` and nothing else, on behalf of `who`. What comes back is for
-    /// [`WayOut::serve`], once the command has its listener.
+    /// [`WayOut::ready`], before the command is started.
     ///
     /// # Errors
     ///
@@ -214,13 +232,25 @@ impl WayOut {
         self.egress.revoked(&secrets).await;
     }
 
-    /// Accepts on the listener that the sandbox handed out, until what comes back is dropped.
+    /// Starts the process that will read what the command of `run` asks for, in `sandbox`.
     ///
     /// # Errors
     ///
-    /// [`WayOutError::Egress`].
-    pub fn serve(&self, listener: TcpListener, run: Run) -> Result<Proxy, WayOutError> {
-        Ok(self.egress.proxy(listener, run)?)
+    /// [`WayOutError::Process`]: then the command must not be started.
+    pub async fn ready(&self, sandbox: &Sandbox, run: Run) -> Result<Ready, WayOutError> {
+        let (process, socket) = Process::start(sandbox).await?;
+        Ok(Ready { run, socket, process })
+    }
+
+    /// Serves the listener that the sandbox handed out, until what comes back is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`WayOutError::Process`] when the listener is none.
+    pub fn serve(&self, listener: TcpListener, ready: Ready) -> Result<Open, WayOutError> {
+        let Ready { run, socket, process } = ready;
+        let open = proxy::open(&self.egress, listener, socket, run).map_err(ProcessError::from)?;
+        Ok(Open { _proxy: open, _process: process })
     }
 
     fn trust_file(&self) -> Result<&Path, WayOutError> {

@@ -83,7 +83,8 @@ pub(crate) enum Given {
 pub(crate) async fn the_bait_stays(sandbox: &Sandbox, known: &Redactor, given: Given) -> Vec<Proof> {
     match Bait::lay() {
         Ok(bait) => {
-            let (sent, environment) = tokio::join!(bait.sent(given), bait.environment(sandbox, known, given));
+            let (sent, environment) =
+                tokio::join!(bait.sent(sandbox, given), bait.environment(sandbox, known, given));
             vec![judged("stand-in", sent), judged("environment", environment)]
         }
         Err(why) => {
@@ -157,12 +158,12 @@ impl Bait {
     }
 
     /// A command that is given its way out, and what it has in the place of the secret.
-    fn command(&self, port: u16, given: Given) -> Result<(Spec, Run, String), String> {
+    fn command(way_out: &WayOut, port: u16, given: Given) -> Result<(Spec, Run, String), String> {
         let program = resolve_program("cat").map_err(|error| error.to_string())?;
         let mut spec = Spec::new(program, ["cat", "/proc/self/environ"].map(Into::into).to_vec());
         let hosts = [OWN, OTHER].into_iter().filter_map(|host| Some((host.parse().ok()?, port)));
         let hosts: Vec<(Host, u16)> = hosts.collect();
-        let run = self.way_out(port)?.prepare(&mut spec, "proof", &hosts);
+        let run = way_out.prepare(&mut spec, "proof", &hosts);
         let run = run.map_err(|error| error.to_string())?;
         match given {
             Given::StandIn => {}
@@ -177,14 +178,16 @@ impl Bait {
     }
 
     /// Sends what a command has to the wrong host, then to its own, through the proxy of a run.
-    async fn sent(&self, given: Given) -> Result<(State, String), String> {
+    async fn sent(&self, sandbox: &Sandbox, given: Given) -> Result<(State, String), String> {
         let unfit = |error: std::io::Error| error.to_string();
         let (server, proxy) = (listener().await.map_err(unfit)?, listener().await.map_err(unfit)?);
         let port = server.local_addr().map_err(unfit)?.port();
         let door = proxy.local_addr().map_err(unfit)?;
-        let (_spec, run, has) = self.command(port, given)?;
+        let way_out = self.way_out(port)?;
+        let (_spec, run, has) = Self::command(&way_out, port, given)?;
         let proxy = proxy.into_std().map_err(unfit)?;
-        let _proxy = self.egress.proxy(proxy, run).map_err(|error| crate::chain(&error))?;
+        let ready = way_out.ready(sandbox, run).await.map_err(|error| crate::chain(&error))?;
+        let _open = way_out.serve(proxy, ready).map_err(|error| crate::chain(&error))?;
         let mut arrived = Vec::new();
         for host in [OTHER, OWN] {
             let request = format!(
@@ -207,7 +210,7 @@ impl Bait {
     ) -> Result<(State, String), String> {
         let (mut seen, mut ran) = (Vec::new(), "no command runs here".to_string());
         if sandbox.isolation().level != Level::None {
-            let (mut spec, _run, _has) = self.command(9, given)?;
+            let (mut spec, _run, _has) = Self::command(&self.way_out(9)?, 9, given)?;
             // What it has is looked at; it reaches nobody.
             spec.network = sandbox::Network::None;
             let report = sandbox.run(spec, std::future::pending(), &mut |_stream, _bytes| {}).await;

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has nothing to say")]
 #![expect(clippy::indexing_slicing, reason = "a measurement that cannot be made has nothing to say")]
 
-use egress::proxy::{Placeholders, Proxy, Run};
+use egress::proxy::{Placeholders, Run};
 use egress::{CertificateDer, Egress, Limits, Rule, Rules, Settings, Unobserved};
 use rustix::net::{AddressFamily, SocketType};
 use rustix::thread::{CpuSet, sched_setaffinity};
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,6 +66,18 @@ fn main() {
     }
 }
 
+/// What is a process of its own elsewhere, here a thread of its own.
+fn process(placing: Placing) -> UnixStream {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    std::thread::spawn(move || {
+        placing.here(1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(proxy::serve(theirs))
+    });
+    ours.read_exact(&mut [0]).unwrap();
+    ours
+}
+
 fn measure(placing: Placing) {
     let home = tempfile::tempdir().unwrap();
     std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
@@ -98,7 +112,7 @@ fn measure(placing: Placing) {
             placeholders: Placeholders::default(),
         };
         let within = proxies.enter();
-        let proxy = egress.proxy(listener, run).unwrap();
+        let proxy = proxy::open(&egress, listener, process(placing), run).unwrap();
         drop(within);
         let connector = connector(if way == Way::Read { &ours } else { &authority });
         let port = if way == Way::Direct { None } else { Some(proxy_port) };
@@ -144,7 +158,7 @@ struct Road {
     port: Option<u16>,
     speeds: Vec<f64>,
     times: Vec<f64>,
-    _proxy: Proxy,
+    _proxy: proxy::Open,
 }
 
 fn middle(values: &mut [f64]) -> f64 {

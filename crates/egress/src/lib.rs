@@ -8,7 +8,7 @@
 //! - [`Egress::websocket`] opens a WebSocket, and puts a secret into a frame where a service wants it there.
 //! - [`Egress::connect`] gives a connection for SMTP or IMAP, which logs in with a secret its user never sees.
 //! - [`Egress::datagrams`] sends datagrams to one host, and reads none.
-//! - [`Egress::proxy`] serves the programs of one sandbox: HTTP CONNECT, plain HTTP and SOCKS5 on a listener of theirs.
+//! - [`Egress::proxy`] judges and carries out what the programs of one sandbox ask their proxy for.
 //! - [`Redactor`] takes secrets out of whatever is shown, stored or sent.
 //!
 //! This crate never prints or returns a secret, never follows an address that a rule does not open, and never trusts
@@ -50,7 +50,7 @@ pub use redact::{Reader, RedactStream, Redactor};
 pub use request::Request;
 pub use resolve::{Resolve, SystemResolver};
 pub use rules::{Reach, Refusal, Rule, Rules};
-pub use trust::{OwnCertificate, Trust};
+pub use trust::{OwnCertificate, Trust, tls_provider};
 pub use url::{Destination, Scheme, Url, UrlError};
 pub use websocket::{Frame, WebSocket};
 

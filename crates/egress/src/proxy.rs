@@ -1,40 +1,33 @@
-//! The way out of a sandbox: HTTP CONNECT, plain HTTP and SOCKS5 on a listener that only one run can reach.
+//! The way out of a sandbox: what programs ask for on a listener that only one run can reach is judged and carried out.
 //!
-//! The listener itself identifies the run, so nobody logs in. Names are resolved here; a run that asks for an address,
-//! a number form, or anything else that is not a strict host name is refused. What passes by unread must be TLS for
-//! exactly the host that was asked for; a host whose rules name methods or paths, or that one of the run's
-//! placeholders belongs to, is spoken to under a certificate of this home's own, and each request is judged.
+//! The listener itself identifies the run, so nobody logs in. What programs say is read by a process of the run's own,
+//! which has no secret and nothing to decide; what it asks for is judged here as if a program had sent it itself. Names
+//! are resolved here; a run that asks for an address, a number form, or anything else that is not a strict host name is
+//! refused. What passes by unread must be TLS for exactly the host that was asked for; a host whose rules name methods
+//! or paths, or that one of the run's placeholders belongs to, is spoken to under a certificate of this home's own, and
+//! each request is judged.
 
 mod authority;
 mod forward;
 mod hello;
 mod placeholder;
-mod socks;
 mod tunnel;
 
-pub use authority::Authority;
-pub use hello::{Hello, HelloError, read_hello};
+pub use authority::{Authority, Leaf};
+pub use forward::{Asked, Origin};
+pub use hello::{HELLO_BYTES_MAX, Hello, HelloError, read_hello};
 pub use placeholder::{Binding, Placeholder, Placeholders};
-pub use socks::{SocksError, SocksRequest, read_socks_request};
+pub use tunnel::{Passing, Tunnel};
 
 use crate::connect::reason;
 use crate::record::Trace;
 use crate::rules::refusal;
 use crate::{Destination, Egress, Error, Limits, Refusal, Rules};
-use std::net::TcpListener as StandardListener;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
 
-/// How many connections of one run are open at a time; further ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 256;
 /// How long a program has for what it says before its bytes are passed on: greeting, head, ClientHello.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(15);
-/// The first byte of SOCKS 5 (RFC 1928 §3).
-const SOCKS_VERSION: u8 = 5;
+pub const GREETING_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What one run may do.
 #[derive(Clone)]
@@ -49,13 +42,9 @@ pub struct Run {
     pub placeholders: Placeholders,
 }
 
-/// A proxy at work. Dropping it ends every connection of its run at once.
-pub struct Proxy {
-    accepting: JoinHandle<()>,
-}
-
-/// What every connection of a run shares.
-struct Shared {
+/// Judges what the programs of one run ask for, and carries it out. What asks is not believed: it may be a process that
+/// a program has taken over.
+pub struct Judge {
     egress: Arc<Egress>,
     run: Run,
 }
@@ -77,68 +66,21 @@ impl Limits {
 }
 
 impl Egress {
-    /// Serves the programs of one run, which connect to `listener`: in their own network namespace, or on loopback.
-    /// To be called within a Tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setup`] when the listener is not one.
-    pub fn proxy(self: &Arc<Self>, listener: StandardListener, run: Run) -> Result<Proxy, Error> {
-        let failed = |error: std::io::Error| Error::Setup { reason: format!("listen for a run: {error}") };
-        listener.set_nonblocking(true).map_err(failed)?;
-        let listener = TcpListener::from_std(listener).map_err(failed)?;
-        let shared = Arc::new(Shared { egress: Arc::clone(self), run });
-        Ok(Proxy { accepting: tokio::spawn(accept(listener, shared)) })
+    /// Judges for the programs of one run, on what their proxy asks for them.
+    #[must_use]
+    pub fn proxy(self: &Arc<Self>, run: Run) -> Arc<Judge> {
+        Arc::new(Judge { egress: Arc::clone(self), run })
     }
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // The connections are in a set that this task owns, and end with it.
-        self.accepting.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        // An error here is of one connection that was gone before it was accepted, or of too many open files, which
-        // passes when one of them closes.
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            serve(stream, &shared).await;
-            drop(place);
-        });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-/// Serves one connection, whichever of the two protocols it speaks.
-async fn serve(stream: TcpStream, shared: &Arc<Shared>) {
-    // Without it small writes wait for each other; where it cannot be set they still arrive.
-    let _ = stream.set_nodelay(true);
-    let mut first = [0];
-    match timeout(GREETING_TIMEOUT, stream.peek(&mut first)).await {
-        Ok(Ok(1)) if first == [SOCKS_VERSION] => socks::serve(stream, shared).await,
-        Ok(Ok(1)) => forward::serve_proxy(stream, shared).await,
-        Ok(Ok(_) | Err(_)) | Err(_) => {}
-    }
-}
-
-impl Shared {
+impl Judge {
     /// Follows an attempt of the run.
     fn trace(&self, destination: &str, port: u16) -> Trace {
         Trace::new(self.egress.observer(), self.egress.redactor().ok(), &self.run.who, destination, port)
     }
 
     /// Records something that was not let out before there was a destination to judge.
-    fn refused(&self, destination: &str, port: u16, rule: &'static str, why: &str) {
+    pub fn refused(&self, destination: &str, port: u16, rule: &'static str, why: &str) {
         self.trace(destination, port).refused(rule, why);
     }
 

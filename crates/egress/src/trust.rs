@@ -52,14 +52,15 @@ impl Trust {
 pub(crate) fn builder(
     roots: RootCertStore,
 ) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>, Error> {
-    let builder = ClientConfig::builder_with_provider(provider())
+    let builder = ClientConfig::builder_with_provider(tls_provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Setup { reason: error.to_string() })?;
     Ok(builder.with_root_certificates(roots))
 }
 
 /// The cipher that browsers prefer stands first: ten rounds a block, where the library's own choice has fourteen.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
+#[must_use]
+pub fn tls_provider() -> Arc<CryptoProvider> {
     let mut provider = rustls::crypto::ring::default_provider();
     provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
     Arc::new(provider)

@@ -40,6 +40,8 @@ pub struct Spec {
     pub terminal: Terminal,
     /// The weakest isolation it may run at; below it nothing is started.
     pub floor: Level,
+    /// Whom it runs as when the caller is root; the user of all commands when `None`.
+    pub user: Option<u32>,
 }
 
 impl Spec {
@@ -58,6 +60,7 @@ impl Spec {
             input: Input::Empty,
             terminal: Terminal::Pipes,
             floor: Level::Landlock,
+            user: None,
         }
     }
 }
@@ -213,6 +216,8 @@ pub enum Input {
     Bytes(Vec<u8>),
     /// What can be read from this descriptor: a pipe, a file or a terminal that the caller owns.
     Descriptor(OwnedFd),
+    /// What comes from this socket, which is standard input itself, both ways; nothing at a terminal.
+    Socket(OwnedFd),
 }
 
 /// What the output of a command is connected to.

@@ -210,7 +210,8 @@ async fn client(house: &House, far: &Far, host: &str) -> Output {
     #[expect(clippy::disallowed_methods, reason = "where the proxy of a sandbox listens")]
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
-    let _proxy = way_out.serve(listener, run).unwrap();
+    let sandbox = sandbox::Sandbox::probe().await.unwrap();
+    let _open = way_out.serve(listener, way_out.ready(&sandbox, run).await.unwrap()).unwrap();
     let mut command = command(&far.python);
     command.envs(spec.environment.iter()).env("HTTP_PROXY", &proxy).env("http_proxy", &proxy);
     command.env("HOME", house.home.path());

@@ -1,17 +1,13 @@
 //! The authority whose certificates a run trusts inside its sandbox, and nobody else anywhere.
 
 use crate::Error;
-use crate::trust::provider;
 use domain::Host;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose,
 };
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio_rustls::TlsAcceptor;
+use std::sync::{Mutex, PoisonError};
 
 /// How many hosts' certificates are kept; when there are more, all are made anew as they are needed.
 const CERTIFICATES_MAX: usize = 512;
@@ -20,9 +16,17 @@ const CERTIFICATES_MAX: usize = 512;
 /// neither copied nor trusted for longer.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
     pem: String,
-    acceptors: Mutex<HashMap<Host, TlsAcceptor>>,
+    leaves: Mutex<HashMap<Host, Leaf>>,
+}
+
+/// A certificate for one host, up to this authority's own, and its key; both in PEM. All that a proxy process has of it.
+#[derive(Clone)]
+pub struct Leaf {
+    /// The chain.
+    pub chain: String,
+    /// The key.
+    pub key: String,
 }
 
 impl Authority {
@@ -35,12 +39,7 @@ impl Authority {
         let key = KeyPair::generate().map_err(failed)?;
         let certificate = params.self_signed(&key).map_err(failed)?;
         let pem = certificate.pem();
-        Ok(Self {
-            certificate: certificate.der().clone(),
-            issuer: Issuer::new(params, key),
-            pem,
-            acceptors: Mutex::default(),
-        })
+        Ok(Self { issuer: Issuer::new(params, key), pem, leaves: Mutex::default() })
     }
 
     /// The certificate, as programs in the sandbox are to trust it: PEM, beside the system's own.
@@ -49,11 +48,11 @@ impl Authority {
         &self.pem
     }
 
-    /// Speaks TLS as `host`.
-    pub(crate) fn acceptor(&self, host: &Host) -> Result<TlsAcceptor, Error> {
-        let mut acceptors = self.acceptors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(acceptor) = acceptors.get(host) {
-            return Ok(acceptor.clone());
+    /// What to speak TLS as `host` with.
+    pub(crate) fn leaf(&self, host: &Host) -> Result<Leaf, Error> {
+        let mut leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(leaf) = leaves.get(host) {
+            return Ok(leaf.clone());
         }
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::new(vec![host.as_str().to_string()]).map_err(failed)?;
@@ -62,21 +61,12 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
-        let chain = vec![certificate.der().clone(), self.certificate.clone()];
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(failed)?
-            .with_no_client_auth()
-            .with_single_cert(chain, PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-            .map_err(failed)?;
-        config.ignore_client_order = true;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        if acceptors.len() >= CERTIFICATES_MAX {
-            acceptors.clear();
+        let leaf = Leaf { chain: certificate.pem() + &self.pem, key: key.serialize_pem() };
+        if leaves.len() >= CERTIFICATES_MAX {
+            leaves.clear();
         }
-        acceptors.insert(host.clone(), acceptor.clone());
-        Ok(acceptor)
+        leaves.insert(host.clone(), leaf.clone());
+        Ok(leaf)
     }
 }
 

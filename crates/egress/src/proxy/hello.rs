@@ -3,7 +3,7 @@
 use domain::Host;
 
 /// The longest ClientHello, in bytes with its record headers: a post-quantum key share and a session ticket fit.
-pub(crate) const HELLO_BYTES_MAX: usize = 16 * 1024;
+pub const HELLO_BYTES_MAX: usize = 16 * 1024;
 const RECORD_HANDSHAKE: u8 = 22;
 const RECORD_BYTES_MAX: usize = 16 * 1024;
 const MESSAGE_CLIENT_HELLO: u8 = 1;

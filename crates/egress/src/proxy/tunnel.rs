@@ -1,34 +1,40 @@
 //! Connections that pass by unread, once it is certain whom they are for.
 
+use super::authority::Leaf;
+use super::forward::Origin;
 use super::hello::{HELLO_BYTES_MAX, Hello, read_hello};
-use super::{GREETING_TIMEOUT, Shared, forward, is_named, tell};
-use crate::connect::Deadline;
+use super::{GREETING_TIMEOUT, Judge, is_named};
+use crate::connect::{Deadline, reason};
 use crate::record::{Counts, Trace};
-use crate::rules::Passing;
-use crate::socket::{Counted, Socket, add};
-use crate::{Destination, Error, Scheme};
+use crate::rules;
+use crate::socket::{Counted, add};
+use crate::url::split_authority;
+use crate::{Destination, Error, Limits, Refusal, Scheme};
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
 /// What is copied at a time, in bytes: it stays in the nearest caches. Eight times as much halves the speed, and
 /// splice(2) is slower too: each page that it moves, the sender must allocate anew.
 const COPY_BYTES: usize = 32 * 1024;
+/// How much is shown of what a program named, in letters.
+const TARGET_LETTERS_MAX: usize = 260;
 
 /// A tunnel that may be opened.
-pub(super) struct Ready {
+pub struct Tunnel {
+    judge: Arc<Judge>,
     destination: Destination,
     port: u16,
     far: Far,
 }
 
 enum Far {
-    /// Connected, and to be checked for TLS or HTTP for this host before anything passes.
+    /// Connected, and to be checked for TLS for this host before anything passes.
     Checked(Counted, Trace),
     /// Connected; anything passes.
     Opaque(Counted, Trace),
@@ -36,106 +42,148 @@ enum Far {
     Inspected,
 }
 
-/// Judges a tunnel, and connects it.
-pub(super) async fn prepare(shared: &Shared, destination: &Destination, port: u16) -> Result<Ready, Error> {
-    let ready = |far| Ready { destination: destination.clone(), port, far };
-    let mut trace = shared.trace(&destination.to_string(), port);
-    let judged = is_named(destination, port).and_then(|()| shared.run.rules.judge_tunnel(destination, port));
-    let (reach, passing) = judged.inspect_err(|refusal| trace.refused(refusal.rule, &refusal.why))?;
-    // HTTP in the clear is read request by request, whoever asked for the tunnel.
-    if passing != Passing::Opaque && (shared.inspects(destination, port) || port == Scheme::Http.port()) {
-        return Ok(ready(Far::Inspected));
-    }
-    let deadline = Deadline::after(shared.run.limits.connect_timeout);
-    let socket = shared.egress.dialer.dial(&mut trace, destination, port, reach, deadline).await?;
-    Ok(ready(match passing {
-        Passing::Opaque => Far::Opaque(socket, trace),
-        Passing::Tls | Passing::Inspected => Far::Checked(socket, trace),
-    }))
+/// What may pass a tunnel.
+pub enum Passing {
+    /// Anything.
+    Opaque,
+    /// TLS for its host, or requests that are asked for one by one.
+    Checked,
+    /// Requests that are asked for one by one, under TLS with this certificate.
+    Inspected(Leaf),
 }
 
-/// Carries a tunnel to its end. `first` was read from `near` already.
-pub(super) async fn carry(mut near: TcpStream, first: Vec<u8>, ready: Ready, shared: &Arc<Shared>) {
-    let Ready { destination, port, far } = ready;
-    let (socket, mut trace) = match far {
-        Far::Opaque(socket, trace) => return pass_by(near, first, socket, trace, shared).await,
-        Far::Checked(socket, trace) => (Some(socket), trace),
-        Far::Inspected => (None, shared.trace(&destination.to_string(), port)),
-    };
-    let (first, spoken) = match timeout(GREETING_TIMEOUT, listen(&mut near, first, &destination)).await {
-        Ok(Ok(heard)) => heard,
-        Ok(Err(why)) => {
-            trace.refused_after("egress.sni", &why);
-            return;
-        }
-        Err(_) => {
-            trace.failed("the program said nothing");
-            return;
-        }
-    };
-    match (spoken, socket) {
-        (Spoken::Tls, Some(socket)) => pass_by(near, first, socket, trace, shared).await,
-        (Spoken::Tls, None) => {
-            let near = Counted::new(near, Arc::default(), first);
-            if let Err(error) = forward::serve_tls(near, destination, port, shared).await {
-                tell(&mut trace, &error);
+impl Judge {
+    /// Judges a tunnel to `HOST:PORT`, and connects it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Egress::request`](crate::Egress::request). It is on record.
+    pub async fn tunnel(self: &Arc<Self>, target: &str) -> Result<Tunnel, Error> {
+        let nowhere = |why: &str| {
+            let destination: String = target.chars().take(TARGET_LETTERS_MAX).collect();
+            self.refused(&destination, 0, "egress.host", why);
+            Refusal { rule: "egress.host", destination, why: why.to_string() }
+        };
+        let (destination, port) = match split_authority(target) {
+            Ok((destination, Some(port))) => (destination, port),
+            Ok((_, None)) => return Err(nowhere("it names a host and no port").into()),
+            Err(error) => return Err(nowhere(&reason(&error)).into()),
+        };
+        let mut trace = self.trace(&destination.to_string(), port);
+        let judged =
+            is_named(&destination, port).and_then(|()| self.run.rules.judge_tunnel(&destination, port));
+        let (reach, passing) = judged.inspect_err(|refusal| trace.refused(refusal.rule, &refusal.why))?;
+        // HTTP in the clear is read request by request, whoever asked for the tunnel.
+        let is_read = self.inspects(&destination, port) || port == Scheme::Http.port();
+        let far = if passing != rules::Passing::Opaque && is_read {
+            Far::Inspected
+        } else {
+            let deadline = Deadline::after(self.run.limits.connect_timeout);
+            let socket = self.egress.dialer.dial(&mut trace, &destination, port, reach, deadline).await?;
+            match passing {
+                rules::Passing::Opaque => Far::Opaque(socket, trace),
+                rules::Passing::Tls | rules::Passing::Inspected => Far::Checked(socket, trace),
             }
+        };
+        Ok(Tunnel { judge: Arc::clone(self), destination, port, far })
+    }
+}
+
+impl Tunnel {
+    /// What may pass it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setup`] when there is no certificate for it.
+    pub fn passing(&self) -> Result<Passing, Error> {
+        match (&self.far, self.destination.name()) {
+            (Far::Opaque(..), _) => Ok(Passing::Opaque),
+            (Far::Checked(..), _) => Ok(Passing::Checked),
+            (Far::Inspected, Some(host)) => {
+                Ok(Passing::Inspected(self.judge.egress.authority()?.leaf(host)?))
+            }
+            (Far::Inspected, None) => Err(Error::Setup { reason: "a certificate is for a name".to_string() }),
         }
-        (Spoken::Http, socket) => {
-            drop(socket);
-            trace.closed(None);
-            let near = Counted::new(near, Arc::default(), first);
-            let origin = forward::Origin { scheme: Scheme::Http, destination, port };
-            forward::serve_origin(Socket::Plain(near), origin, shared).await;
+    }
+
+    /// What a request in it is for; `None` where requests are not read. Each makes a connection of its own.
+    pub fn origin(&mut self, scheme: Scheme) -> Option<Origin> {
+        match std::mem::replace(&mut self.far, Far::Inspected) {
+            opaque @ Far::Opaque(..) => {
+                self.far = opaque;
+                return None;
+            }
+            Far::Checked(_, mut trace) => trace.closed(None),
+            Far::Inspected => {}
+        }
+        Some(Origin { scheme, destination: self.destination.clone(), port: self.port })
+    }
+
+    /// Carries it to its end, unread. `first` was read from `near` already. Where it is not opaque, it is carried only
+    /// if what comes is TLS for its host; where requests are looked into, not even then.
+    pub async fn carry(self, near: &TcpStream, first: Vec<u8>) {
+        let limits = &self.judge.run.limits;
+        let (socket, mut trace) = match self.far {
+            Far::Opaque(socket, trace) => return pass_by(near, first, socket, trace, limits).await,
+            Far::Checked(socket, trace) => (Some(socket), trace),
+            Far::Inspected => (None, self.judge.trace(&self.destination.to_string(), self.port)),
+        };
+        match (timeout(GREETING_TIMEOUT, listen(near, first, &self.destination)).await, socket) {
+            (Ok(Ok(first)), Some(socket)) => pass_by(near, first, socket, trace, limits).await,
+            (Ok(Ok(_)), None) => trace.refused("egress.sni", "it would pass by unread"),
+            (Ok(Err(why)), _) => trace.refused_after("egress.sni", &why),
+            (Err(_), _) => trace.failed("the program said nothing"),
         }
     }
 }
 
-/// What a program speaks in its tunnel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spoken {
-    Tls,
-    Http,
-}
-
-/// Reads until it is known what is spoken, and for TLS for whom. Returns what was read.
-async fn listen(
-    near: &mut TcpStream,
-    mut first: Vec<u8>,
-    destination: &Destination,
-) -> Result<(Vec<u8>, Spoken), String> {
+/// Reads until it is known that TLS for `destination` is spoken. Returns what was read.
+async fn listen(near: &TcpStream, mut first: Vec<u8>, destination: &Destination) -> Result<Vec<u8>, String> {
+    let mut buffer = vec![0; HELLO_BYTES_MAX];
     loop {
-        match first.first() {
-            // The methods of HTTP begin with a capital letter.
-            Some(byte) if byte.is_ascii_uppercase() => return Ok((first, Spoken::Http)),
-            Some(_) => match read_hello(&first).map_err(|error| error.to_string())? {
-                Hello::Incomplete => {}
-                Hello::For(host) if destination.name() == Some(&host) => return Ok((first, Spoken::Tls)),
-                Hello::For(host) => return Err(format!("the TLS inside is for `{host}`")),
-            },
-            None => {}
+        match read_hello(&first).map_err(|error| error.to_string())? {
+            Hello::Incomplete => {}
+            Hello::For(host) if destination.name() == Some(&host) => return Ok(first),
+            Hello::For(host) => return Err(format!("the TLS inside is for `{host}`")),
         }
-        if first.len() >= HELLO_BYTES_MAX {
-            return Err("it is neither TLS nor HTTP".to_string());
-        }
-        match near.read_buf(&mut first).await {
+        match receive(near, &mut buffer).await {
             Ok(0) => return Err("it ended before it said what it is".to_string()),
-            Ok(_) => {}
+            Ok(read) => first.extend_from_slice(buffer.get(..read).unwrap_or_default()),
             Err(error) => return Err(error.to_string()),
         }
     }
 }
 
-/// Carries both ways, unread, until both have ended, or neither moved for the idle limit. `first` was read from `near` already.
-async fn pass_by(mut near: TcpStream, first: Vec<u8>, far: Counted, mut trace: Trace, shared: &Shared) {
-    let limits = &shared.run.limits;
+/// Carries both ways, unread, until both have ended, or neither moved for the idle limit. `first` was read from `near`
+/// already.
+async fn pass_by(near: &TcpStream, first: Vec<u8>, far: Counted, mut trace: Trace, limits: &Limits) {
     let Counted { inner: mut far, counts, .. } = far;
     let carried = async {
         far.write_all(&first).await?;
         add(&counts.sent, first.len());
-        let ((from_near, to_near), (from_far, to_far)) = (near.split(), far.split());
-        let there = pass(from_near, to_far, &counts.sent);
-        let back = pass(from_far, to_near, &counts.received);
+        let (mut from_far, mut to_far) = far.split();
+        let there = async {
+            let mut buffer = vec![0; COPY_BYTES];
+            loop {
+                let read = receive(near, &mut buffer).await?;
+                if read == 0 {
+                    return to_far.shutdown().await;
+                }
+                to_far.write_all(buffer.get(..read).unwrap_or_default()).await?;
+                add(&counts.sent, read);
+            }
+        };
+        let back = async {
+            let mut buffer = vec![0; COPY_BYTES];
+            loop {
+                let read = from_far.read(&mut buffer).await?;
+                if read == 0 {
+                    return Ok(rustix::net::shutdown(near, Shutdown::Write)?);
+                }
+                send(near, buffer.get(..read).unwrap_or_default()).await?;
+                add(&counts.received, read);
+            }
+        };
         tokio::select! {
             done = async { tokio::try_join!(there, back) } => done.map(drop),
             () = idle(&counts, limits.idle_timeout) => Err(io::Error::other("nothing moved for too long")),
@@ -159,15 +207,18 @@ async fn idle(counts: &Counts, limit: Duration) {
     }
 }
 
-/// Carries one way, and passes the end on.
-async fn pass(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: &AtomicU64) -> io::Result<()> {
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        let read = from.read(&mut buffer).await?;
-        if read == 0 {
-            return to.shutdown().await;
-        }
-        to.write_all(buffer.get(..read).unwrap_or_default()).await?;
-        add(count, read);
+/// Reads what there is. The proxy process has the same socket and could make it one that blocks; this never does.
+async fn receive(near: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let read = || Ok(rustix::net::recv(near, &mut *buffer, RecvFlags::DONTWAIT)?.0);
+    near.async_io(Interest::READABLE, read).await
+}
+
+/// Sends all of `bytes`, blocking as little.
+async fn send(near: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let write = || Ok(rustix::net::send(near, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?);
+        let sent = near.async_io(Interest::WRITABLE, write).await?;
+        bytes = bytes.get(sent..).unwrap_or_default();
     }
+    Ok(())
 }

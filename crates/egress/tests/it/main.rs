@@ -9,6 +9,8 @@ mod hostile;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod liar;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod programs;

@@ -1,8 +1,10 @@
 //! What programs in a sandbox reach, and what they do not, over the proxy's three protocols.
 
 use crate::house::{API_KEY, House, LOOPBACK, Server, destination, ok, secret, short, tls};
-use egress::proxy::{Binding, Placeholders, Proxy, Run};
+use egress::proxy::{Binding, Placeholders, Run};
 use egress::{Method, Rule, Rules, Settings};
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -11,7 +13,18 @@ use tokio_rustls::TlsConnector;
 pub struct Cage {
     pub house: House,
     pub port: u16,
-    _proxy: Proxy,
+    _proxy: proxy::Open,
+}
+
+/// What is a process of its own elsewhere, here a thread of its own: the same code, the same sockets.
+pub fn process() -> UnixStream {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(proxy::serve(theirs))
+    });
+    ours.read_exact(&mut [0]).unwrap();
+    ours
 }
 
 pub fn cage(settings: Settings, rules: Rules, placeholders: Placeholders) -> Cage {
@@ -22,7 +35,7 @@ pub fn cage_of(house: House, rules: Rules, placeholders: Placeholders) -> Cage {
     let listener = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let run = Run { who: "run 1".to_string(), rules: Arc::new(rules), limits: short(), placeholders };
-    let proxy = house.egress.proxy(listener, run).unwrap();
+    let proxy = proxy::open(&house.egress, listener, process(), run).unwrap();
     Cage { house, port, _proxy: proxy }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn prepare(
         version: wire::VERSION,
         level,
         landlock_abi,
-        sandbox_user: crate::process::is_root().then(sandbox_user),
+        sandbox_user: crate::process::is_root().then(|| spec.user.unwrap_or_else(sandbox_user)),
         program: spec.program,
         arguments: spec.arguments.into_iter().map(OsString::into_vec).collect(),
         environment,
@@ -159,6 +159,7 @@ fn pipes(input: Input) -> io::Result<Ends> {
             let (read, write) = pipe()?;
             (read, Some(Source::Descriptor(write, from)))
         }
+        Input::Socket(socket) => (socket, None),
     };
     let (stdout, stdout_inside) = pipe()?;
     let (stderr, stderr_inside) = pipe()?;
@@ -189,7 +190,7 @@ fn pty(input: Input, rows: u16, columns: u16) -> io::Result<Ends> {
     let inside = rustix::fs::openat(rustix::fs::CWD, name.as_c_str(), flags, Mode::empty())?;
     let copy = || ours.as_fd().try_clone_to_owned();
     let feed = match input {
-        Input::Empty => None,
+        Input::Empty | Input::Socket(_) => None,
         Input::Bytes(bytes) => Some(Source::Bytes(copy()?, bytes)),
         Input::Descriptor(from) => Some(Source::Descriptor(copy()?, from)),
     };

@@ -63,7 +63,7 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
     let input = match &spec.input {
         Input::Empty => "nothing",
         Input::Bytes(_) => "what it is given",
-        Input::Descriptor(_) => "what the caller is given",
+        Input::Descriptor(_) | Input::Socket(_) => "what the caller is given",
     };
     let output = match spec.terminal {
         Terminal::Pipes => "pipes",

@@ -48,11 +48,15 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
     }
     let signals =
         Signals::listen().map_err(|source| SandboxProblem::Io { step: "listen for signals", source })?;
+    let ready = match (&way_out, reaching) {
+        (Some(way_out), Some(run)) => Some((way_out, way_out.ready(&sandbox, run).await?)),
+        (_, _) => None,
+    };
     let patience = Patience::until(spec.limits.wall);
     let mut running = sandbox.start(spec).await?;
-    let proxy = match (&way_out, running.listener(), reaching) {
-        (Some(way_out), Some(listener), Some(reaching)) => Some(way_out.serve(listener, reaching)?),
-        (_, _, _) => None,
+    let proxy = match (ready, running.listener()) {
+        (Some((way_out, ready)), Some(listener)) => Some(way_out.serve(listener, ready)?),
+        (_, _) => None,
     };
     let raw = interactive
         .then(Raw::enter)

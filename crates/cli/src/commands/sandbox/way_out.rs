@@ -1,11 +1,12 @@
 //! The hosts that a sandboxed program may reach: egress's own proxy, on the listener that only this run can connect to.
 
 use super::problem::SandboxProblem;
+use connectors::way_out::{Open, Ready};
 use connectors::way_out::{OpenHost, OpenName, Protocol, WayOutError};
 use domain::{Host, HostError};
-use egress::proxy::{Proxy, Run};
+use egress::proxy::Run;
 use egress::{Egress, Observer, Reach, Record, Settings, Stage};
-use sandbox::Spec;
+use sandbox::{Sandbox, Spec};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,9 +84,14 @@ impl WayOut {
         Ok(self.way.prepare(spec, "sandbox", &self.to)?)
     }
 
+    /// Starts the process that reads what the program asks for.
+    pub async fn ready(&self, sandbox: &Sandbox, run: Run) -> Result<Ready, SandboxProblem> {
+        Ok(self.way.ready(sandbox, run).await?)
+    }
+
     /// Serves what connects to `listener`, until what comes back is dropped.
-    pub fn serve(&self, listener: TcpListener, run: Run) -> Result<Proxy, SandboxProblem> {
-        Ok(self.way.serve(listener, run)?)
+    pub fn serve(&self, listener: TcpListener, ready: Ready) -> Result<Open, SandboxProblem> {
+        Ok(self.way.serve(listener, ready)?)
     }
 
     /// What was refused so far.

@@ -1,8 +1,11 @@
 //! SOCKS 5 (RFC 1928), names only: `socks5h://`.
 
-use super::{GREETING_TIMEOUT, Shared, tunnel};
+use crate::greeting;
+use crate::line::Line;
+use crate::wire::{Answer, Breaks};
 use domain::Host;
-use std::sync::Arc;
+use egress::proxy::GREETING_TIMEOUT;
+use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -16,6 +19,8 @@ const COMMAND_CONNECT: u8 = 1;
 const ADDRESS_V4: u8 = 1;
 const ADDRESS_NAME: u8 = 3;
 const ADDRESS_V6: u8 = 4;
+/// The HTTP status of what the rules refuse.
+const NOT_ALLOWED: u16 = 403;
 const REPLY_DONE: u8 = 0;
 const REPLY_FAILED: u8 = 1;
 const REPLY_NOT_ALLOWED: u8 = 2;
@@ -89,27 +94,21 @@ fn connect(name: &[u8], port: u16) -> Result<SocksRequest, SocksError> {
 }
 
 /// Serves one connection whose first byte is SOCKS 5's.
-pub(super) async fn serve(mut stream: TcpStream, shared: &Arc<Shared>) {
-    let Ok(Ok((host, port))) = timeout(GREETING_TIMEOUT, negotiate(&mut stream, shared)).await else {
-        return;
-    };
-    let destination = crate::Destination::Name(host);
-    match tunnel::prepare(shared, &destination, port).await {
-        Ok(ready) => {
-            if reply(&mut stream, REPLY_DONE).await.is_ok() {
-                tunnel::carry(stream, Vec::new(), ready, shared).await;
-            }
-        }
-        Err(error) => {
-            let code = if error.refusal().is_some() { REPLY_NOT_ALLOWED } else { REPLY_FAILED };
-            // The program may be gone already.
-            let _ = reply(&mut stream, code).await;
+pub(crate) async fn serve(mut stream: TcpStream, mut line: Line) -> io::Result<()> {
+    let (host, port) = timeout(GREETING_TIMEOUT, negotiate(&mut stream, &mut line)).await??;
+    let target = format!("{host}:{port}");
+    match line.tunnel(target.clone()).await? {
+        Answer::Refused { status: NOT_ALLOWED, why: _ } => reply(&mut stream, REPLY_NOT_ALLOWED).await,
+        Answer::Refused { .. } => reply(&mut stream, REPLY_FAILED).await,
+        answer => {
+            reply(&mut stream, REPLY_DONE).await?;
+            greeting::tunnel(stream, Vec::new(), &target, answer, line).await
         }
     }
 }
 
 /// Greeting and request; an error when there is nothing to serve.
-async fn negotiate(stream: &mut TcpStream, shared: &Shared) -> std::io::Result<(Host, u16)> {
+async fn negotiate(stream: &mut TcpStream, line: &mut Line) -> io::Result<(Host, u16)> {
     let mut start = [0; 2];
     stream.read_exact(&mut start).await?;
     let [_, count] = start;
@@ -117,7 +116,7 @@ async fn negotiate(stream: &mut TcpStream, shared: &Shared) -> std::io::Result<(
     stream.read_exact(&mut methods).await?;
     if !methods.contains(&NO_AUTHENTICATION) {
         stream.write_all(&[VERSION, NO_ACCEPTABLE_METHOD]).await?;
-        return Err(std::io::Error::other("no common method"));
+        return Err(io::Error::other("no common method"));
     }
     stream.write_all(&[VERSION, NO_AUTHENTICATION]).await?;
     let mut bytes = Vec::new();
@@ -128,17 +127,17 @@ async fn negotiate(stream: &mut TcpStream, shared: &Shared) -> std::io::Result<(
             Ok(SocksRequest::Incomplete) if bytes.len() < MESSAGE_BYTES_MAX => {
                 bytes.push(stream.read_u8().await?)
             }
-            Ok(SocksRequest::Incomplete) => return Err(std::io::Error::other("too long")),
+            Ok(SocksRequest::Incomplete) => return Err(io::Error::other("too long")),
             Err(error) => {
-                shared.refused("(SOCKS)", 0, "egress.host", &error.to_string());
+                line.nonsense("(SOCKS)", Breaks::Host, &error.to_string()).await?;
                 reply(stream, error.reply).await?;
-                return Err(std::io::Error::other(error));
+                return Err(io::Error::other(error));
             }
         }
     }
 }
 
-async fn reply(stream: &mut TcpStream, code: u8) -> std::io::Result<()> {
+async fn reply(stream: &mut TcpStream, code: u8) -> io::Result<()> {
     // The address bound is nobody's business: 0.0.0.0:0.
     stream.write_all(&[VERSION, code, 0, ADDRESS_V4, 0, 0, 0, 0, 0, 0]).await
 }

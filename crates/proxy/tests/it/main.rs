@@ -1,0 +1,4 @@
+//! The proxy process, as the shipped program is one.
+
+#[cfg(test)]
+mod process;

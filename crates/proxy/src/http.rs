@@ -2,7 +2,7 @@
 
 use crate::greeting;
 use crate::line::Line;
-use crate::wire::{self, Answer, Ask, Asked, Breaks, HasBody, Spoken, Writer};
+use crate::wire::{self, Answer, Ask, Asked, Breaks, HasBody, Reader, Spoken, Writer};
 use bytes::Bytes;
 use egress::proxy::GREETING_TIMEOUT;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -15,15 +15,19 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::sync::{Arc, Mutex as StandardMutex, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 /// The most headers a request of a program may have.
 const REQUEST_HEADERS_MAX: usize = 100;
 /// The largest head of a request, in bytes.
 const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How long the end of an answer may take once nobody takes more of it.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Reply = Response<UnsyncBoxBody<Bytes, io::Error>>;
 /// The line, while it is not in use; gone when part of a body is left on it.
@@ -102,9 +106,10 @@ async fn connect(request: Request<Incoming>, line: &Shared, opened: &Opened) -> 
     }
 }
 
-/// Asks for one request, and gives the answer on.
+/// Asks for one request, and gives the answer on. The line is held until the answer is over.
 async fn ask(request: Request<Incoming>, spoken: Spoken, shared: &Shared) -> io::Result<Reply> {
-    let Line { mut answers, mut asks } = shared.lock().await.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let mut held = Arc::clone(shared).lock_owned().await;
+    let Line { mut answers, mut asks } = held.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let (head, body) = request.into_parts();
     let asked = Asked {
         spoken,
@@ -126,10 +131,7 @@ async fn ask(request: Request<Incoming>, spoken: Spoken, shared: &Shared) -> io:
         Answer::Refused { status, why } => {
             let mut reply = plain(code(status)?, why);
             match has_body {
-                HasBody::None => {
-                    let asks = sending.finished().await?;
-                    *shared.lock().await = Some(Line { answers, asks });
-                }
+                HasBody::None => *held = Some(Line { answers, asks: sending.finished().await? }),
                 // What is left of its body is on the line.
                 HasBody::Follows => {
                     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -142,26 +144,45 @@ async fn ask(request: Request<Incoming>, spoken: Spoken, shared: &Shared) -> io:
             return Err(io::ErrorKind::InvalidData.into());
         }
     };
-    let state = (answers, sending, Arc::clone(shared));
-    let pieces = futures_util::stream::try_unfold(Some(state), |state| async move {
-        let Some((mut answers, mut sending, shared)) = state else { return Ok(None) };
-        match answers.piece().await? {
-            Some(piece) => Ok(Some((Frame::data(piece), Some((answers, sending, shared))))),
-            None => {
-                let asks = tokio::select! {
-                    asks = sending.finished() => Some(asks?),
-                    // The body was not wanted to its end: the connection ends with this answer.
-                    () = answers.interrupted() => None,
-                };
-                *shared.lock().await = asks.map(|asks| Line { answers, asks });
-                Ok(None)
-            }
+    let (give, take) = mpsc::channel(1);
+    tokio::spawn(async move {
+        if let Err(error) = receive(&mut answers, &give).await {
+            // Nobody takes it any more where the program has left.
+            let _gone = give.send(Err(error)).await;
+            return;
         }
+        drop(give);
+        *held = tokio::select! {
+            asks = sending.finished() => asks.ok().map(|asks| Line { answers, asks }),
+            // The request's body was not wanted to its end: the connection ends with this answer.
+            () = answers.interrupted() => None,
+        };
     });
+    let pieces =
+        futures_util::stream::unfold(take, |mut take| async move { Some((take.recv().await?, take)) });
     let mut reply = Response::new(StreamBody::new(pieces).boxed_unsync());
     *reply.status_mut() = status;
     *reply.headers_mut() = wire::headers(&headers).ok_or(io::ErrorKind::InvalidData)?;
     Ok(reply)
+}
+
+/// Takes an answer's body from the line, to its end. Whoever has all that it said it would have takes no more, and its
+/// end is on its way then.
+async fn receive(answers: &mut Reader, give: &mpsc::Sender<io::Result<Frame<Bytes>>>) -> io::Result<()> {
+    let mut since = std::pin::pin!(async {
+        give.closed().await;
+        tokio::time::sleep(END_TIMEOUT).await;
+    });
+    loop {
+        let piece = tokio::select! {
+            piece = answers.piece() => piece?,
+            () = &mut since => return Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        match piece {
+            Some(piece) => give.send(Ok(Frame::data(piece))).await.map_err(io::Error::other)?,
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Sends a body on, to its end.

@@ -76,8 +76,8 @@ impl Process {
             memory_bytes: 256 << 20,
             pids: 4,
             file_bytes: 0,
-            tmp_bytes: 64 << 10,
-            tmp_inodes: 64,
+            tmp_bytes: 1 << 20,
+            tmp_inodes: 1024,
             output_bytes: 4 << 10,
             ..Limits::default()
         };

@@ -98,7 +98,7 @@ async fn connect(request: Request<Incoming>, line: &Shared, opened: &Opened) -> 
     }
     match line.tunnel(target.clone()).await? {
         Answer::Refused { status, why } => Ok(plain(code(status)?, why)),
-        answer => {
+        answer @ (Answer::Opaque | Answer::Checked | Answer::Inspected { .. } | Answer::Head { .. }) => {
             *opened.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((hyper::upgrade::on(request), target, answer));
             Ok(Response::new(text("")))

@@ -80,10 +80,13 @@ fn receive(socket: &UnixStream) -> io::Result<Option<(OwnedFd, OwnedFd)>> {
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut into = [IoSliceMut::new(&mut byte)];
     let received = rustix::net::recvmsg(socket, &mut into, &mut control, RecvFlags::CMSG_CLOEXEC)?;
-    let mut descriptors = control.drain().flat_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect(),
-        _ => Vec::new(),
-    });
+    let mut descriptors = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            descriptors.extend(received);
+        }
+    }
+    let mut descriptors = descriptors.into_iter();
     match (received.bytes, descriptors.next(), descriptors.next()) {
         (0, _, _) => Ok(None),
         (_, Some(near), Some(line)) => Ok(Some((near, line))),

@@ -100,7 +100,7 @@ pub(crate) async fn serve(mut stream: TcpStream, mut line: Line) -> io::Result<(
     match line.tunnel(target.clone()).await? {
         Answer::Refused { status: NOT_ALLOWED, why: _ } => reply(&mut stream, REPLY_NOT_ALLOWED).await,
         Answer::Refused { .. } => reply(&mut stream, REPLY_FAILED).await,
-        answer => {
+        answer @ (Answer::Opaque | Answer::Checked | Answer::Inspected { .. } | Answer::Head { .. }) => {
             reply(&mut stream, REPLY_DONE).await?;
             greeting::tunnel(stream, Vec::new(), &target, answer, line).await
         }

@@ -59,7 +59,7 @@ pub(super) fn watch_over(
     rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     let handle = rustix::process::pidfd_open(child, PidfdFlags::empty()).at(Step::Fork)?;
     let mut watcher = match request.limits.watched {
-        Watched::ByHelper => Some(Watcher::new(&request.limits, request.level)),
+        Watched::ByHelper => Some(Watcher::new(&request.limits, request.level, child)),
         Watched::ByKernel => None,
     };
     let mut state = State {

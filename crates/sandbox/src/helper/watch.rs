@@ -1,7 +1,7 @@
 //! The watcher of memory and processes where no control group counts them.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 use rustix::process::Pid;
 
@@ -11,6 +11,12 @@ use crate::wire::LimitsRequest;
 
 /// The longest file of `/proc` that is read here.
 const PROC_FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// The longest list of what a process has mapped that is read: more lines than the kernel lets it have.
+const MAPS_BYTES_MAX: u64 = 64 << 20;
+
+/// How the kernel names memory that is shared without a file (proc_pid_maps(5)).
+const SHARED_MEMORY: &[u8] = b"/dev/zero (deleted)";
 
 /// What was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +32,26 @@ pub(super) struct Watcher {
     pids: u64,
     level: Level,
     peak_bytes: u64,
+    /// The first process inside, which is our own and lets nobody look into it.
+    first: i32,
+    /// The least that memory shared on the whole machine came to so far.
+    shared_least: u64,
 }
 
 impl Watcher {
-    pub(super) fn new(limits: &LimitsRequest, level: Level) -> Self {
-        Self { memory_bytes: limits.memory_bytes, pids: limits.pids.into(), level, peak_bytes: 0 }
+    pub(super) fn new(limits: &LimitsRequest, level: Level, first: Pid) -> Self {
+        let first = match level {
+            Level::Full | Level::FullSoft => 1,
+            Level::Landlock | Level::None => first.as_raw_nonzero().get(),
+        };
+        Self {
+            first,
+            memory_bytes: limits.memory_bytes,
+            pids: limits.pids.into(),
+            level,
+            peak_bytes: 0,
+            shared_least: u64::MAX,
+        }
     }
 
     pub(super) fn peak_bytes(&self) -> u64 {
@@ -47,22 +68,41 @@ impl Watcher {
                 descendants(own).into_iter().map(|process| process.as_raw_nonzero().get()).collect()
             }
         };
+        let states: Vec<String> =
+            processes.iter().map(|process| text(&format!("/proc/{process}/status"))).collect();
+        let sum = |name| states.iter().map(|state| field(state, name)).fold(0, u64::saturating_add);
         let scratch = self.scratch_bytes();
-        let quick =
-            processes.iter().map(|process| private_bytes(*process)).fold(scratch, u64::saturating_add);
+        // Page tables hold as much as they like, and count in no size.
+        let certain = scratch.saturating_add(sum("VmPTE:").saturating_mul(1024));
+        let private = sum("RssAnon:").saturating_add(sum("VmSwap:")).saturating_mul(1024);
+        let quick = certain.saturating_add(private);
         self.peak_bytes = self.peak_bytes.max(quick);
         // Threads count as the kernel counts them; one is the first process.
-        let tasks = processes.iter().map(|process| threads(*process)).fold(0, u64::saturating_add);
-        if tasks > self.pids.saturating_add(1) {
+        if sum("Threads:") > self.pids.saturating_add(1) {
             return Some(Exceeded::Pids);
         }
-        if quick <= self.memory_bytes {
+        let shared = self.shared_growth(scratch);
+        if quick.saturating_add(shared) <= self.memory_bytes {
             return None;
         }
-        // Pages shared after a fork were counted once for each; now the exact sum.
-        let exact =
-            processes.iter().map(|process| proportional_bytes(*process)).fold(scratch, u64::saturating_add);
+        // Pages shared after a fork were counted once for each, and shared memory whosever it is; now what is theirs.
+        let private = processes.iter().map(|process| proportional_bytes(*process));
+        let exact = private.fold(certain, u64::saturating_add);
+        let theirs = processes.iter().any(|process| *process != self.first && has_shared_memory(*process));
+        let exact = exact.saturating_add(if theirs { shared } else { 0 });
         (exact > self.memory_bytes).then_some(Exceeded::Memory)
+    }
+
+    /// By how much memory that is shared without a file grew on the whole machine since the command began: what is
+    /// unmapped in part, or dropped from the page tables, stays, and no process shows it (proc_meminfo(5)). What went to
+    /// swap stays too.
+    fn shared_growth(&mut self, scratch: u64) -> u64 {
+        let machine = text("/proc/meminfo");
+        let swapped = field(&machine, "SwapTotal:").saturating_sub(field(&machine, "SwapFree:"));
+        let all = field(&machine, "Shmem:").saturating_add(swapped).saturating_mul(1024);
+        let others = all.saturating_sub(scratch);
+        self.shared_least = self.shared_least.min(others);
+        others.saturating_sub(self.shared_least)
     }
 
     fn scratch_bytes(&self) -> u64 {
@@ -87,26 +127,33 @@ fn text(path: &str) -> String {
     text
 }
 
-/// Resident pages that no file backs, counted whole (proc_pid_statm(5)).
-fn private_bytes(process: i32) -> u64 {
-    let statm = text(&format!("/proc/{process}/statm"));
-    let mut fields = statm.split_whitespace().skip(1).filter_map(|field| field.parse::<u64>().ok());
-    let (Some(resident), Some(shared)) = (fields.next(), fields.next()) else { return 0 };
-    resident.saturating_sub(shared).saturating_mul(u64::try_from(rustix::param::page_size()).unwrap_or(4096))
+/// The number in a line of `status`, `smaps_rollup` or `meminfo`; 0 where there is none.
+fn field(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// The same with shared pages divided among those who share them (proc_pid_smaps(5)).
+/// What no file backs, in memory and in swap, with shared pages divided among those who share them
+/// (proc_pid_smaps(5)); counted whole where that cannot be read (proc_pid_status(5)).
 fn proportional_bytes(process: i32) -> u64 {
     let rollup = text(&format!("/proc/{process}/smaps_rollup"));
-    let anonymous = rollup.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
-    let kibibytes = anonymous.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-    kibibytes.map_or_else(|| private_bytes(process), |kibibytes| kibibytes.saturating_mul(1024))
+    let kibibytes = if rollup.is_empty() {
+        let state = text(&format!("/proc/{process}/status"));
+        field(&state, "RssAnon:").saturating_add(field(&state, "VmSwap:"))
+    } else {
+        field(&rollup, "Pss_Anon:").saturating_add(field(&rollup, "SwapPss:"))
+    };
+    kibibytes.saturating_mul(1024)
 }
 
-fn threads(process: i32) -> u64 {
-    let status = text(&format!("/proc/{process}/status"));
-    let line = status.lines().find_map(|line| line.strip_prefix("Threads:"));
-    line.and_then(|rest| rest.trim().parse().ok()).unwrap_or(0)
+/// Whether a process has memory that is shared without a file; one that hides what it has is taken to have some.
+fn has_shared_memory(process: i32) -> bool {
+    let file = match std::fs::File::open(format!("/proc/{process}/maps")) {
+        Err(error) => return error.kind() == std::io::ErrorKind::PermissionDenied,
+        Ok(file) => file,
+    };
+    let mut lines = BufReader::new(file.take(MAPS_BYTES_MAX)).split(b'\n').map_while(Result::ok);
+    lines.any(|line| line.ends_with(SHARED_MEMORY))
 }
 
 /// Every process that descends from `ancestor`, found by their parents (proc_pid_stat(5)).

@@ -59,6 +59,57 @@ async fn memory_shared_by_a_fork_counts_once() {
     }
 }
 
+/// What holds memory that no size of a process shows; each says so when it has 600 MB of it.
+const HIDDEN_MEMORY: [(&str, &str); 4] = [
+    (
+        "shared memory that is no longer in the page tables",
+        "import mmap, time\nheld = []\nfor _ in range(38):\n    held.append(mmap.mmap(-1, 16 << 20))\n    \
+         held[-1].write(b'x' * (16 << 20))\n    held[-1].madvise(mmap.MADV_DONTNEED)\n    time.sleep(0.01)\n",
+    ),
+    (
+        "shared memory of which one page is still mapped",
+        "import ctypes, mmap, time\nunmap = ctypes.CDLL(None).munmap\nheld = []\nfor _ in range(38):\n    \
+         area = mmap.mmap(-1, 16 << 20)\n    area.write(b'x' * (16 << 20))\n    held.append(area)\n    \
+         start = ctypes.addressof(ctypes.c_char.from_buffer(area))\n    \
+         unmap(ctypes.c_void_p(start + 4096), ctypes.c_size_t((16 << 20) - 4096))\n    time.sleep(0.01)\n",
+    ),
+    (
+        "shared memory of the device of zeros",
+        "import mmap, time\nheld = []\nfile = open('/dev/zero', 'r+b', buffering=0)\nfor _ in range(38):\n    \
+         held.append(mmap.mmap(file.fileno(), 16 << 20))\n    held[-1].write(b'x' * (16 << 20))\n    \
+         held[-1].madvise(mmap.MADV_DONTNEED)\n    time.sleep(0.01)\n",
+    ),
+    (
+        "page tables",
+        "import mmap, time\nheld = []\nsize = 16 << 30\nfor _ in range(19):\n    \
+         area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, prot=mmap.PROT_READ)\n    \
+         area.madvise(15)\n    sum(area[place] for place in range(0, size, 2 << 20))\n    held.append(area)\n    time.sleep(0.01)\n",
+    ),
+];
+
+#[tokio::test]
+async fn memory_that_no_size_of_a_process_shows_is_counted() {
+    for level in [Level::Full, Level::FullSoft, Level::Landlock] {
+        let sandbox = at_level(level).await;
+        for (what, script) in HIDDEN_MEMORY {
+            let script = format!("{script}time.sleep(1)\nprint('taken')\n");
+            let mut asked = spec(&["python3", "-c", &script]);
+            asked.limits.memory_bytes = 200 << 20;
+            let report = run(&sandbox, asked).await;
+            assert_eq!(report.limit_hit, Some(LimitHit::Memory), "{level}, {what}: {report:?}");
+            assert_eq!(report.stdout.text(), "", "{level}, {what}: {report:?}");
+        }
+        // Within the limit it is used as it is anywhere, by many. In this test, since what others share counts too.
+        let script = "import mmap, os, time\narea = mmap.mmap(-1, 60 << 20)\narea.write(b'x' * (60 << 20))\n\
+                      for _ in range(4):\n    if os.fork() == 0:\n        area[5]\n        time.sleep(0.3)\n        os._exit(0)\n\
+                      for _ in range(4): os.wait()\n";
+        let mut asked = spec(&["python3", "-c", script]);
+        asked.limits.memory_bytes = 200 << 20;
+        let report = run(&sandbox, asked).await;
+        assert_eq!((report.ending, report.limit_hit), (Ending::Exited(0), None), "{level}: {report:?}");
+    }
+}
+
 #[tokio::test]
 async fn files_in_memory_count() {
     let mut spec = shell(

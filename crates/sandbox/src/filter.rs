@@ -32,7 +32,7 @@ impl AllowedCall {
     #[must_use]
     pub fn choices(&self) -> Option<(u32, &'static [u32])> {
         match self.tests {
-            [test] if test.mask == u32::MAX => Some((test.argument, test.allowed)),
+            [test] if test.mask == u32::MAX => Some((test.half / 2, test.allowed)),
             _ => None,
         }
     }
@@ -41,8 +41,9 @@ impl AllowedCall {
     #[must_use]
     pub fn admits(&self, arguments: [u64; 6]) -> bool {
         self.tests.iter().all(|test| {
-            let whole = arguments.iter().zip(0..).find(|(_, place)| *place == test.argument);
-            whole.is_some_and(|(value, _)| test.allowed.contains(&(test.mask & lower_half(*value))))
+            let halves = arguments.iter().flat_map(|whole| [*whole, *whole >> 32]);
+            let half = halves.zip(0..).find(|(_, place)| *place == test.half);
+            half.is_some_and(|(value, _)| test.allowed.contains(&(test.mask & lower_half(value))))
         })
     }
 }
@@ -51,10 +52,12 @@ fn lower_half(value: u64) -> u32 {
     u32::try_from(value & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }
 
-/// A condition on the lower half of one argument; every argument tested is an `int` to the kernel, or is bounded by it.
+/// A condition on half of one argument: the lower half of what is an `int` to the kernel or is bounded by it, both of a
+/// pointer.
 #[derive(Clone, Copy, Debug)]
 struct Test {
-    argument: u32,
+    /// Twice the argument's place, and one more for its upper half.
+    half: u32,
     mask: u32,
     allowed: &'static [u32],
 }
@@ -71,12 +74,17 @@ const fn when(name: Text, number: i64, programs: Text, reason: Text, tests: &'st
 
 /// The masked argument is one of these.
 const fn among(argument: u32, mask: u32, allowed: &'static [u32]) -> Test {
-    Test { argument, mask, allowed }
+    Test { half: argument.saturating_mul(2), mask, allowed }
 }
 
 /// None of these bits is set.
 const fn none(argument: u32, mask: u32) -> Test {
-    Test { argument, mask, allowed: &[0] }
+    Test { half: argument.saturating_mul(2), mask, allowed: &[0] }
+}
+
+/// The upper half of the argument is zero.
+const fn short(argument: u32) -> Test {
+    Test { half: argument.saturating_mul(2).saturating_add(1), mask: u32::MAX, allowed: &[0] }
 }
 
 /// The calls allowed at a level, for `--explain`, the documentation and the test that none is spare.
@@ -104,7 +112,12 @@ fn rules(level: Level, watch: Watch) -> Vec<AllowedCall> {
         Level::Full => table::MEMORY_FILES,
         Level::FullSoft | Level::Landlock | Level::None => &[],
     };
-    [table::EVERYWHERE, table::OLDER, unix_sockets, sockets, memory_files].concat()
+    let mut rules = [table::EVERYWHERE, table::OLDER, unix_sockets, sockets, memory_files].concat();
+    if level == Level::Landlock {
+        rules.retain(|rule| !table::BEYOND_LANDLOCK.contains(&rule.name));
+        rules.extend(table::OWN_ALONE);
+    }
+    rules
 }
 
 /// The filter of a level.
@@ -118,7 +131,8 @@ pub(crate) fn compile(level: Level, watch: Watch) -> Vec<libc::sock_filter> {
     if watch == Watch::RefusalsAndConnects && is_walled(level) {
         program.extend([jump(EQUAL, number32(libc::SYS_connect), 0, 1), give(libc::SECCOMP_RET_USER_NOTIF)]);
     }
-    for (_, number) in table::ABSENT {
+    let unread = if level == Level::Landlock { table::UNREAD } else { &[] };
+    for (_, number) in table::ABSENT.iter().chain(unread) {
         program.extend([
             jump(EQUAL, number32(*number), 0, 1),
             give(RETURN_ERROR | libc::ENOSYS.cast_unsigned()),
@@ -174,7 +188,7 @@ fn block(alternatives: &[&[Test]], refuse: u32) -> Vec<libc::sock_filter> {
         let mut alternative = vec![give(libc::SECCOMP_RET_ALLOW)];
         for test in tests.iter().rev() {
             let mut steps =
-                vec![load(OFFSET_ARGUMENTS.saturating_add(test.argument.saturating_mul(8))), and(test.mask)];
+                vec![load(OFFSET_ARGUMENTS.saturating_add(test.half.saturating_mul(4))), and(test.mask)];
             let count = u8::try_from(test.allowed.len()).unwrap_or(u8::MAX);
             for (index, value) in (0u8..).zip(test.allowed) {
                 let left = count.saturating_sub(index).saturating_sub(1);

@@ -46,11 +46,13 @@ impl Level {
             Self::Full => "a bug in the kernel itself; side channels between processes of one machine",
             Self::FullSoft => {
                 "what `full` cannot stop; a burst of memory shorter than one look of the watcher; kernel memory \
-                 held in socket buffers; use of all processors"
+                 held in socket buffers, and shared memory for as long as others give up theirs; use of all processors"
             }
             Self::Landlock => {
-                "what `full-soft` cannot stop; seeing the size and times of a file whose name is known, whether a \
-                 process number is taken, and the name of the host; outliving the helper when it alone is killed"
+                "what `full-soft` cannot stop; changing mode, times and attributes of a file that may only be read; \
+                 seeing the size and times of a file whose name is known, where a link leads, when something in a \
+                 folder changes, whether a process number is taken and how it is scheduled, and the name of the \
+                 host; outliving the helper when it alone is killed"
             }
             Self::None => "anything but running for too long",
         }

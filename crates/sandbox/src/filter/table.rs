@@ -3,7 +3,7 @@
 //! `tests/it/spare.rs` watches the programs that are named while they work, and finds every line that one of them does
 //! not need; `tests/it/works.rs` says what they do.
 
-use super::{AllowedCall, always, among, none, when};
+use super::{AllowedCall, always, among, none, short, when};
 
 /// Calls of every architecture.
 pub(super) const EVERYWHERE: &[AllowedCall] = &[
@@ -276,6 +276,31 @@ pub(super) const ABSENT: &[(&str, i64)] = &[
     ("pkey_mprotect", libc::SYS_pkey_mprotect),
     ("process_madvise", libc::SYS_process_madvise),
     ("seccomp", libc::SYS_seccomp),
+];
+
+/// Where Landlock is the only wall: calls by which files that are not granted, and processes that are the host's, would be
+/// changed, since it asks nobody about them (landlock(7), "Kernel limitations"). What stays of them is `OWN_ALONE`.
+pub(super) const BEYOND_LANDLOCK: &[&str] = &[
+    "chmod", "fchmodat", "chown", "lchown", "fchownat", "utimes", "utimensat", // by name; an O_PATH descriptor too
+    "setxattr", "lsetxattr", "removexattr", "lremovexattr", "getxattr", "lgetxattr", "listxattr", "llistxattr",
+    "setpriority", "ioprio_set", "sched_setaffinity", "sched_setparam", "sched_setscheduler", "prlimit64",
+];
+
+/// What stays of them: what is open, which Landlock was asked about, and the process itself.
+pub(super) const OWN_ALONE: &[AllowedCall] = &[
+    when("utimensat", libc::SYS_utimensat, "coreutils", "times of what is open", &[none(1, u32::MAX), short(1)]),
+    when("setpriority", libc::SYS_setpriority, "coreutils", "its own priority", &[none(0, u32::MAX), none(1, u32::MAX)]),
+    when("ioprio_set", libc::SYS_ioprio_set, "util-linux", "its own priority on disk", &[among(0, u32::MAX, &[1]), none(1, u32::MAX)]),
+    when("sched_setaffinity", libc::SYS_sched_setaffinity, "python", "its own processors", &[none(0, u32::MAX)]),
+    when("sched_setparam", libc::SYS_sched_setparam, "python", "its own priority", &[none(0, u32::MAX)]),
+    when("sched_setscheduler", libc::SYS_sched_setscheduler, "python", "its own priority", &[none(0, u32::MAX)]),
+    when("prlimit64", libc::SYS_prlimit64, "coreutils sh", "its own limits, downwards", &[none(0, u32::MAX)]),
+];
+
+/// Attributes of files by name, where Landlock is the only wall: what lists files then asks for no more.
+pub(super) const UNREAD: &[(&str, i64)] = &[
+    ("getxattr", libc::SYS_getxattr), ("lgetxattr", libc::SYS_lgetxattr),
+    ("listxattr", libc::SYS_listxattr), ("llistxattr", libc::SYS_llistxattr),
 ];
 
 /// The newest call this table knows of (`process_mrelease`); newer ones do not exist for a command.

@@ -327,7 +327,7 @@ q = os.fork()
 if q == 0: time.sleep(30)
 signal.pidfd_send_signal(os.pidfd_open(q), signal.SIGKILL); os.setpgid(q, q) if False else None; print(os.waitpid(q, 0)[1])
 os.getpgid(0), os.getsid(0), os.getppid(), os.getpgrp(), os.getresuid(), os.getresgid(), os.getgroups(), os.getlogin if False else 0
-resource.getrlimit(resource.RLIMIT_NOFILE); resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); resource.prlimit(0, resource.RLIMIT_NOFILE); resource.getrusage(resource.RUSAGE_SELF); os.times(); os.nice(1); os.getpriority(0, 0); os.setpriority(0, 0, 2)
+resource.getrlimit(resource.RLIMIT_NOFILE); resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); resource.prlimit(0, resource.RLIMIT_NOFILE); resource.getrusage(resource.RUSAGE_SELF); os.times(); os.nice(1); os.setpriority(0, 0, os.getpriority(0, 0))
 os.sched_yield(); os.sched_getaffinity(0); os.sched_setaffinity(0, os.sched_getaffinity(0)); os.sched_getscheduler(0); os.sched_getparam(0); os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0)); os.sched_setparam(0, os.sched_param(0)); os.sched_get_priority_max(1); os.sched_get_priority_min(1); os.sched_rr_get_interval(0)
 time.clock_getres(0); time.sleep(0.001); os.uname(); os.getrandom(4); os.getloadavg(); os.sysconf("SC_PHYS_PAGES"); os.umask(0o22)
 e = os.eventfd(0); t = select.epoll(); t.register(e, 1); t.poll(0); select.poll().poll(0); os.posix_spawn("/bin/true", ["true"], {}); os.wait()

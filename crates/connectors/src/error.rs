@@ -178,5 +178,5 @@ fn of_files(error: &FilesError) -> Blame {
 }
 
 fn sandbox_may_have_run(error: &sandbox::Error) -> bool {
-    matches!(error, sandbox::Error::HelperLost | sandbox::Error::HelperGarbled)
+    matches!(error, sandbox::Error::Interrupted | sandbox::Error::HelperLost | sandbox::Error::HelperGarbled)
 }

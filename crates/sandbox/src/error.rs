@@ -84,6 +84,34 @@ pub enum PathError {
         /// The most the caller takes.
         limit: usize,
     },
+    /// More files that run code later than can be held.
+    #[error(
+        "more than {limit} files that run code later, and folders above them, are in the folders that may be \
+        changed, such as `{path}`: name a smaller folder"
+    )]
+    TooManyProtected {
+        /// One of them.
+        path: PathBuf,
+        /// The most.
+        limit: usize,
+    },
+    /// A folder that cannot be looked through, where files that run code later could be hidden.
+    #[error(
+        "`{path}` cannot be looked through for files that run code later: {source}; open or remove it, or name a \
+        smaller folder"
+    )]
+    Unseen {
+        /// The folder.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// What shows the whole machine.
+    #[error("`{path}` shows all of this machine, and is never granted")]
+    Machine {
+        /// As it was given.
+        path: PathBuf,
+    },
     /// The file is not the one that was looked at before.
     #[error("`{path}` is no longer the file it was")]
     Changed {
@@ -101,33 +129,26 @@ pub enum PathError {
 }
 
 /// What a path is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileKind {
     /// A regular file.
+    #[error("a file")]
     File,
     /// A folder.
+    #[error("a folder")]
     Folder,
     /// A symbolic link.
+    #[error("a symbolic link")]
     Link,
     /// A named pipe.
+    #[error("a named pipe")]
     Pipe,
     /// A socket.
+    #[error("a socket")]
     Socket,
     /// A block or character device.
+    #[error("a device")]
     Device,
-}
-
-impl std::fmt::Display for FileKind {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::File => "a file",
-            Self::Folder => "a folder",
-            Self::Link => "a symbolic link",
-            Self::Pipe => "a named pipe",
-            Self::Socket => "a socket",
-            Self::Device => "a device",
-        })
-    }
 }
 
 /// A sandbox that could not be made, or a command that could not be started in it.
@@ -168,6 +189,9 @@ pub enum Error {
     /// The helper went away without an answer.
     #[error("the sandbox helper ended without an answer")]
     HelperLost,
+    /// The helper went away, or was stopped, while the command ran; everything is killed.
+    #[error("the command had begun, and ended with the sandbox helper: what it did so far is done")]
+    Interrupted,
     /// The helper answered something that it never says.
     #[error("the sandbox helper gave an answer that makes no sense")]
     HelperGarbled,
@@ -188,86 +212,79 @@ pub enum Error {
 }
 
 /// The steps of making a sandbox, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Reading what is asked for.
+    #[error("reading the request")]
     Request,
     /// Joining the control group.
+    #[error("joining the control group")]
     ControlGroup,
     /// Giving up root.
+    #[error("giving up root")]
     BecomeUser,
     /// Making the namespaces.
+    #[error("making namespaces")]
     Namespaces,
     /// Mapping the one user and group.
+    #[error("mapping the user id")]
     IdMap,
     /// Starting the first process inside.
+    #[error("starting the first process")]
     Fork,
     /// Naming the machine.
+    #[error("naming the machine")]
     HostName,
     /// Bringing up the loopback.
+    #[error("bringing up the loopback")]
     Loopback,
     /// Opening a granted path again, inside.
+    #[error("opening a granted path")]
     Grant,
     /// Making the new root.
+    #[error("making the new root")]
     Root,
     /// The fresh `/proc`.
+    #[error("mounting /proc")]
     Proc,
     /// The five devices.
+    #[error("adding devices")]
     Devices,
     /// The private folders.
+    #[error("adding private folders")]
     Scratch,
     /// The overlay of a transaction.
+    #[error("mounting the change set")]
     Overlay,
     /// Read-only cover over protected files.
+    #[error("covering protected files")]
     Protect,
     /// Leaving the old root.
+    #[error("leaving the old root")]
     Pivot,
     /// The session keyring.
+    #[error("joining an empty keyring")]
     Keyring,
     /// Resource limits.
+    #[error("setting resource limits")]
     Limits,
     /// Capabilities and securebits.
+    #[error("dropping capabilities")]
     Capabilities,
     /// `no_new_privs`.
+    #[error("forbidding new privileges")]
     NoNewPrivileges,
     /// Landlock.
+    #[error("restricting files with Landlock")]
     Landlock,
     /// The system-call filter.
+    #[error("filtering system calls")]
     Seccomp,
     /// The working folder.
+    #[error("entering the working folder")]
     Folder,
     /// Finding and starting the program.
+    #[error("starting the program")]
     Execute,
-}
-
-impl std::fmt::Display for Step {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Request => "reading the request",
-            Self::ControlGroup => "joining the control group",
-            Self::BecomeUser => "giving up root",
-            Self::Namespaces => "making namespaces",
-            Self::IdMap => "mapping the user id",
-            Self::Fork => "starting the first process",
-            Self::HostName => "naming the machine",
-            Self::Loopback => "bringing up the loopback",
-            Self::Grant => "opening a granted path",
-            Self::Root => "making the new root",
-            Self::Proc => "mounting /proc",
-            Self::Devices => "adding devices",
-            Self::Scratch => "adding private folders",
-            Self::Overlay => "mounting the change set",
-            Self::Protect => "covering protected files",
-            Self::Pivot => "leaving the old root",
-            Self::Keyring => "joining an empty keyring",
-            Self::Limits => "setting resource limits",
-            Self::Capabilities => "dropping capabilities",
-            Self::NoNewPrivileges => "forbidding new privileges",
-            Self::Landlock => "restricting files with Landlock",
-            Self::Seccomp => "filtering system calls",
-            Self::Folder => "entering the working folder",
-            Self::Execute => "starting the program",
-        })
-    }
 }

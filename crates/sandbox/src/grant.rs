@@ -31,13 +31,17 @@ pub struct Grant {
     pin: OwnedFd,
 }
 
+/// Where the kernel shows every process and device; a sandbox has its own.
+const MACHINE: [&str; 3] = ["/proc", "/sys", "/dev"];
+
 impl Grant {
     /// Looks up `path` and holds on to what it is; links in it are followed now, once.
     ///
     /// # Errors
     ///
     /// [`PathError::Io`] when it is not there; [`PathError::Special`] when it is a pipe, a device or a socket;
-    /// [`PathError::Malformed`] when it is the root folder or cannot be named in full.
+    /// [`PathError::Machine`] when it is the root folder, or the kernel's; [`PathError::Malformed`] when it cannot be
+    /// named in full.
     pub fn resolve(path: &Path, access: Access) -> Result<Self, PathError> {
         let io = |source: rustix::io::Errno| PathError::Io { path: path.to_owned(), source: source.into() };
         let opened = rustix::fs::openat2(
@@ -50,8 +54,9 @@ impl Grant {
         .map_err(io)?;
         let full =
             crate::within::path_of(&opened).ok_or_else(|| PathError::Malformed { path: path.to_owned() })?;
-        if full == Path::new("/") {
-            return Err(PathError::Malformed { path: path.to_owned() });
+        let is_shared_memory = full.starts_with("/dev/shm") && full != Path::new("/dev/shm");
+        if full == Path::new("/") || MACHINE.iter().any(|part| full.starts_with(part)) && !is_shared_memory {
+            return Err(PathError::Machine { path: path.to_owned() });
         }
         let pin = rustix::fs::openat2(
             CWD,

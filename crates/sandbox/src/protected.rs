@@ -4,149 +4,258 @@
 //! reads it looks for it in any folder it is started in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::error::PathError;
 use crate::grant::{Access, Grant};
 use crate::spec::{Workspace, WorkspaceMode};
 use crate::wire::{Cover, CoverKind};
+use crate::within::{Identity, Within};
 
 /// Why a name is protected, for whoever is asked about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protected {
-    /// The file or folder name.
+    /// The file or folder name, or the last names of its path.
     pub name: &'static str,
     /// Who runs what stands in it.
     pub reason: &'static str,
 }
 
-const fn protected(name: &'static str, reason: &'static str) -> Protected {
-    Protected { name, reason }
-}
+/// Every protected name, with its reason: `protected/names.txt`, a line each.
+pub static NAMES: LazyLock<Vec<Protected>> = LazyLock::new(|| {
+    let lines = include_str!("protected/names.txt").lines().filter_map(|line| line.split_once(": "));
+    lines.map(|(name, reason)| Protected { name, reason }).collect()
+});
 
-/// Every protected name, with its reason.
-pub const NAMES: [Protected; 44] = [
-    protected(".git", "git runs its hooks, and programs that its config and attributes name"),
-    protected(".gitmodules", "git fetches and configures what it names"),
-    protected(".gitattributes", "git starts the filters and diff programs it names"),
-    protected(".gitconfig", "git runs the programs it names"),
-    protected(".hg", "mercurial runs its hooks"),
-    protected(".svn", "subversion starts the editors and diff programs it names"),
-    protected(".jj", "jujutsu runs the programs its config names"),
-    protected(".bashrc", "bash runs it"),
-    protected(".bash_profile", "bash runs it"),
-    protected(".bash_login", "bash runs it"),
-    protected(".bash_logout", "bash runs it"),
-    protected(".bash_aliases", "bash runs it"),
-    protected(".profile", "the login shell runs it"),
-    protected(".zshrc", "zsh runs it"),
-    protected(".zshenv", "zsh runs it"),
-    protected(".zprofile", "zsh runs it"),
-    protected(".zlogin", "zsh runs it"),
-    protected(".inputrc", "readline binds keys to commands in it"),
-    protected(".envrc", "direnv runs it"),
-    protected(".env", "programs take their environment from it"),
-    protected(".npmrc", "npm takes its registry and script shell from it"),
-    protected(".yarnrc", "yarn starts the program it names"),
-    protected(".yarnrc.yml", "yarn starts the program it names"),
-    protected(".pnpmfile.cjs", "pnpm runs it"),
-    protected(".pypirc", "python tools upload with the credentials in it"),
-    protected(".cargo", "cargo starts the linkers and wrappers its config names"),
-    protected(".vscode", "the editor runs its tasks"),
-    protected(".idea", "the editor runs its tasks"),
-    protected(".devcontainer", "the editor builds and runs it"),
-    protected(".vim", "vim runs it"),
-    protected(".vimrc", "vim runs it"),
-    protected(".exrc", "vim and ex run it"),
-    protected(".gdbinit", "gdb runs it"),
-    protected(".nvimrc", "neovim runs it"),
-    protected(".zed", "the editor runs its tasks"),
-    protected(".husky", "git runs the hooks in it"),
-    protected(".yarn", "yarn runs the releases and plugins in it"),
-    protected(".claude", "Claude Code runs the hooks and tool servers it names"),
-    protected(".codex", "Codex runs the tool servers it names, and takes its rules from it"),
-    protected(".cursor", "the editor's agent runs the tool servers it names"),
-    protected(".gemini", "Gemini CLI runs the tool servers it names"),
-    protected(".mcp.json", "agents run the tool servers it names"),
-    protected(".hardshell", "Hardshell takes its settings, rules and keys from it"),
-    protected(".pre-commit-config.yaml", "pre-commit fetches and runs what it names"),
-];
+/// Folders that are known by what they hold, under whatever name: a bare repository, and the keeper's home.
+const MARKS: [(&str, &[&str]); 2] =
+    [(".git", &["HEAD", "objects", "refs"]), (".hardshell", &["hardshell.toml", "vault.key"])];
 
-/// The protection of a file name, if it has one. ASCII case does not matter: some file systems ignore it.
+/// The protection of a path, by its last names, if it has one. ASCII case does not matter: some file systems ignore it.
 #[must_use]
-pub fn protection_of(name: &str) -> Option<&'static Protected> {
-    NAMES.iter().find(|protected| protected.name.eq_ignore_ascii_case(name))
+pub fn protection_of(path: &Path) -> Option<&'static Protected> {
+    let mut names = path.iter().rev();
+    let last = names.next()?;
+    NAMES.iter().find(|protected| {
+        let (mut wanted, mut above) = (protected.name.rsplit('/'), names.clone());
+        wanted.next().is_some_and(|name| last.eq_ignore_ascii_case(name))
+            && wanted.all(|name| above.next().is_some_and(|found| found.eq_ignore_ascii_case(name)))
+    })
 }
 
-/// The most entries of a workspace that are looked at for protected names: some 0.3 s of looking.
+/// The most entries of a workspace that are looked at for protected names: some 0.5 s of looking.
 const ENTRIES_MAX: usize = 200_000;
 
 /// The most covers of one sandbox; each is a mount.
 const COVERS_MAX: usize = 512;
 
+/// The most links that are followed from one protected name: as many as the kernel follows (path_resolution(7)).
+const LINKS_MAX: usize = 40;
+
+/// The longest `.git` file, and the longest `commondir`, that is read: one path.
+const GIT_FILE_BYTES_MAX: u64 = 4096;
+
 /// What must be covered in the folders that a command can change: each protected path that exists, after the folders
 /// above it. A change set needs no covers, being judged before it is applied.
 pub(crate) fn covers(grants: &[Grant], workspace: Option<&Workspace>) -> Result<Vec<Cover>, PathError> {
-    let mut all: BTreeMap<PathBuf, CoverKind> = BTreeMap::new();
-    for grant in grants.iter().filter(|grant| grant.access() == Access::Write) {
-        let mut found = BTreeSet::new();
-        find(grant.path(), &[], &mut found)?;
-        add(grant.path(), found, &mut all);
+    let named = || grants.iter().filter(|grant| grant.access() == Access::Write).map(Grant::path);
+    let workspace = workspace.filter(|workspace| workspace.is_writable());
+    let mut scan = Scan { roots: named().collect(), ..Scan::default() };
+    scan.roots.extend(workspace.map(|workspace| workspace.grant.path()));
+    for root in named() {
+        scan.look_through(root, Part::Open, &[])?;
     }
-    if let Some(workspace) = workspace.filter(|workspace| workspace.is_writable()) {
-        let mut found: BTreeSet<PathBuf> = workspace.never_writable.iter().cloned().collect();
-        match workspace.mode {
-            WorkspaceMode::InPlace => {
-                find(workspace.grant.path(), &workspace.writable_protected, &mut found)?
-            }
-            WorkspaceMode::Transaction(_) => {}
+    if let Some(workspace) = workspace.filter(|workspace| workspace.mode == WorkspaceMode::InPlace) {
+        scan.look_through(workspace.grant.path(), Part::Open, &workspace.writable_protected)?;
+    }
+    scan.follow_all()?;
+    for identity in std::mem::take(&mut scan.shared) {
+        // A file is changed under any of its names.
+        for path in scan.names.remove(&identity).into_iter().flatten() {
+            scan.protect(path);
         }
-        add(workspace.grant.path(), found, &mut all);
     }
-    if all.len() > COVERS_MAX {
-        let path = all.into_keys().next().unwrap_or_default();
-        return Err(PathError::TooMany { path, limit: COVERS_MAX });
+    // What is granted by its own name is meant.
+    for path in named() {
+        scan.found.remove(path);
     }
-    // Sorted by path, a folder comes before what lies beneath it.
-    Ok(all.into_iter().map(|(path, kind)| Cover { path, kind }).collect())
+    if let Some(workspace) = workspace {
+        let never = workspace.never_writable.iter().map(|path| workspace.grant.path().join(path));
+        never.for_each(|path| scan.find(path));
+        scan.follow_all()?;
+    }
+    scan.covers()
 }
 
-fn add(root: &Path, found: BTreeSet<PathBuf>, all: &mut BTreeMap<PathBuf, CoverKind>) {
-    for path in found {
-        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
-        for folder in above {
-            all.entry(root.join(folder)).or_insert(CoverKind::Anchor);
-        }
-        all.insert(root.join(path), CoverKind::ReadOnly);
-    }
+/// What was found in the folders that can be changed.
+#[derive(Debug, Default)]
+struct Scan<'a> {
+    roots: Vec<&'a Path>,
+    /// Absolute, as they are named in folders that are no links.
+    found: BTreeSet<PathBuf>,
+    /// Every name that was seen of each file that has several.
+    names: BTreeMap<Identity, Vec<PathBuf>>,
+    /// Those of them that are protected by one of their names.
+    shared: BTreeSet<Identity>,
+    /// What is protected and may lead elsewhere.
+    leads: Vec<PathBuf>,
+    seen: usize,
 }
 
-/// Looks through a folder, never into a protected one and never through a link.
-fn find(root: &Path, writable: &[String], found: &mut BTreeSet<PathBuf>) -> Result<(), PathError> {
-    let mut waiting = vec![PathBuf::new()];
-    let mut seen = 0_usize;
-    while let Some(folder) = waiting.pop() {
-        let Ok(entries) = std::fs::read_dir(root.join(&folder)) else { continue };
-        for entry in entries.flatten() {
-            seen = seen.saturating_add(1);
-            if seen > ENTRIES_MAX {
-                return Err(PathError::TooMany { path: root.to_owned(), limit: ENTRIES_MAX });
+/// Whether a folder is beneath a protected one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Open,
+    Protected,
+}
+
+impl Scan<'_> {
+    fn find(&mut self, path: PathBuf) {
+        self.leads.push(path.clone());
+        self.found.insert(path);
+    }
+
+    /// Looks through a folder, never through a link. What cannot be looked at is protected as a whole where it is
+    /// somebody else's, who is the only one to change it; else it would hide what the command made there before.
+    fn look_through(&mut self, root: &Path, part: Part, writable: &[String]) -> Result<(), PathError> {
+        let mut waiting = vec![(root.to_owned(), part)];
+        while let Some((folder, mut part)) = waiting.pop() {
+            if part == Part::Open && folder != root && is_marked(&folder, writable) {
+                self.find(folder.clone());
+                part = Part::Protected;
             }
-            let name = entry.file_name();
-            let path = folder.join(&name);
-            let Ok(kind) = entry.file_type() else { continue };
-            match name.to_str().and_then(protection_of) {
-                Some(protected) if writable.iter().any(|name| name == protected.name) => {}
-                Some(_) => {
-                    found.insert(path);
+            let unseen = |source: io::Error| PathError::Unseen { path: folder.clone(), source };
+            let entries = match std::fs::read_dir(&folder) {
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+                {
+                    continue;
                 }
-                None if kind.is_dir() => waiting.push(path),
-                // A socket of the host in the workspace would be a way out to whoever listens on it.
-                None => {}
+                Err(_) if folder != root && is_of_somebody_else(&folder) => {
+                    self.find(folder.clone());
+                    continue;
+                }
+                other => other.map_err(unseen)?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(unseen)?;
+                self.seen = self.seen.saturating_add(1);
+                if self.seen > ENTRIES_MAX {
+                    return Err(PathError::TooMany { path: root.to_owned(), limit: ENTRIES_MAX });
+                }
+                let found = match entry.metadata() {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    other => other.map_err(unseen)?,
+                };
+                let path = entry.path();
+                let inside = match (part, protection_of(&path)) {
+                    (Part::Open, Some(named)) if writable.iter().any(|name| name == named.name) => continue,
+                    (Part::Open, Some(_)) => {
+                        self.find(path.clone());
+                        Part::Protected
+                    }
+                    (Part::Open, None) | (Part::Protected, _) => part,
+                };
+                // What git keeps under its own hash is shared by clones, and runs nothing.
+                if found.is_dir() && !(inside == Part::Protected && entry.file_name() == "objects") {
+                    waiting.push((path, inside));
+                } else if found.is_symlink() && inside == Part::Protected {
+                    self.leads.push(path);
+                } else if found.is_file() && found.nlink() > 1 {
+                    // A socket of the host in the workspace would be a way out to whoever listens on it.
+                    let identity = Identity { device: found.dev(), inode: found.ino() };
+                    self.names.entry(identity).or_default().push(path);
+                    if inside == Part::Protected {
+                        self.shared.insert(identity);
+                    }
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Protects what protected paths lead to, and looks through that.
+    fn follow_all(&mut self) -> Result<(), PathError> {
+        while let Some(path) = self.leads.pop() {
+            let end = self.follow(&path);
+            if self.protect(end.clone()) && end.is_dir() {
+                self.look_through(&end, Part::Protected, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Protects each link that a path leads through; its end, and what that names if it is git's
+    /// (gitrepository-layout(5)), are followed next.
+    fn follow(&mut self, path: &Path) -> PathBuf {
+        let parts = |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
+        let (mut waiting, mut at, mut links): (Vec<OsString>, _, _) = (parts(path), PathBuf::new(), 0_usize);
+        while let Some(part) = waiting.pop() {
+            match Path::new(&part).components().next() {
+                Some(Component::ParentDir) => drop(at.pop()),
+                Some(Component::CurDir) | None => {}
+                Some(_) => at.push(&part),
+            }
+            if let Ok(target) = std::fs::read_link(&at)
+                && links < LINKS_MAX
+            {
+                links = links.saturating_add(1);
+                self.protect(at.clone());
+                at.pop();
+                waiting.extend::<Vec<OsString>>(parts(&target));
+            }
+        }
+        let names_another = |folder: &Path, name: &str, before: &str| {
+            let text = Within::open(folder).ok()?.read(Path::new(name), GIT_FILE_BYTES_MAX).ok()?;
+            Some(folder.join(std::str::from_utf8(&text).ok()?.strip_prefix(before)?.trim()))
+        };
+        let folder = at.parent().filter(|_| path.ends_with(".git"));
+        let repository = folder.and_then(|folder| names_another(folder, ".git", "gitdir: "));
+        let next = [repository, names_another(&at, "commondir", "")].into_iter().flatten();
+        // One that is protected already was followed when it was found.
+        let next: Vec<PathBuf> = next.filter(|next| self.is_new(next)).collect();
+        self.leads.extend(next);
+        at
+    }
+
+    /// Whether the command could change a path, there being no protected folder above it.
+    fn is_new(&self, path: &Path) -> bool {
+        self.roots.iter().any(|root| path.starts_with(root))
+            && !path.ancestors().any(|above| self.found.contains(above))
+    }
+
+    fn protect(&mut self, path: PathBuf) -> bool {
+        self.is_new(&path) && self.found.insert(path)
+    }
+
+    fn covers(self) -> Result<Vec<Cover>, PathError> {
+        let mut all: BTreeMap<PathBuf, CoverKind> = BTreeMap::new();
+        for path in &self.found {
+            for root in self.roots.iter().filter(|root| path.starts_with(root)) {
+                let above = path.ancestors().skip(1).take_while(|above| above != root && path != root);
+                all.extend(above.map(|folder| (folder.to_owned(), CoverKind::Anchor)));
+            }
+        }
+        all.extend(self.found.into_iter().map(|path| (path, CoverKind::ReadOnly)));
+        match all.keys().nth(COVERS_MAX) {
+            Some(path) => Err(PathError::TooManyProtected { path: path.clone(), limit: COVERS_MAX }),
+            // Sorted by path, a folder comes before what lies beneath it.
+            None => Ok(all.into_iter().map(|(path, kind)| Cover { path, kind }).collect()),
+        }
+    }
+}
+
+fn is_marked(folder: &Path, writable: &[String]) -> bool {
+    let is_there = |name: &&str| std::fs::symlink_metadata(folder.join(name)).is_ok();
+    MARKS.iter().any(|(name, marks)| !writable.iter().any(|own| own == name) && marks.iter().all(is_there))
+}
+
+fn is_of_somebody_else(folder: &Path) -> bool {
+    std::fs::symlink_metadata(folder).is_ok_and(|found| found.uid() != crate::process::user_id())
 }
 
 #[cfg(test)]
@@ -159,7 +268,14 @@ mod tests {
             assert!(NAMES.iter().skip(index + 1).all(|other| other.name != one.name), "{}", one.name);
             assert!(!one.reason.is_empty());
         }
-        assert_eq!(protection_of(".GIT").map(|found| found.name), Some(".git"));
-        assert_eq!(protection_of(".gitignore"), None);
+        assert_eq!(protection_of(Path::new("a/.GIT")).map(|found| found.name), Some(".git"));
+        assert_eq!(
+            protection_of(Path::new("/home/a/.Config/git")).map(|found| found.name),
+            Some(".config/git")
+        );
+        for plain in [".gitignore", "git", "a/git", ".git/config"] {
+            assert_eq!(protection_of(Path::new(plain)), None, "{plain}");
+        }
+        assert!(NAMES.len() > 60, "every line is a name and its reason");
     }
 }

@@ -216,7 +216,7 @@ impl Running {
                         return Err(Error::Step { step, source: io::Error::from_raw_os_error(errno) });
                     }
                     Some((Answer::Ready, _)) => return Err(Error::HelperGarbled),
-                    None => return Err(Error::HelperLost),
+                    None => return Err(Error::Interrupted),
                 },
                 () = &mut cancel, if !cancelled && ended.is_none() => {
                     cancelled = true;
@@ -228,7 +228,7 @@ impl Running {
                     self.hang_up()?;
                     deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
                 }
-                () = &mut deadline => return Err(Error::HelperLost),
+                () = &mut deadline => return Err(Error::Interrupted),
             }
         }
         let mut report = self.report(ended)?;

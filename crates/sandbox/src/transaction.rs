@@ -160,14 +160,34 @@ impl Transaction {
     }
 }
 
-/// Removes a change set, whose innermost folder the kernel left closed.
+/// Removes a change set, however deep what is in it and however closed: what a folder holds goes to the top first.
 fn remove(folder: &Path) -> Result<(), TransactionError> {
-    let failed = |source| PathError::Io { path: folder.to_owned(), source };
-    let inner = folder.join(WORK).join(WORK);
-    if inner.is_dir() {
-        std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
-    }
-    Ok(std::fs::remove_dir_all(folder).map_err(failed)?)
+    let open_up = |path: &Path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
+    let empty = || {
+        let (mut number, mut left) = (0_u64, true);
+        while std::mem::take(&mut left) {
+            for entry in std::fs::read_dir(folder)? {
+                let path = entry?.path();
+                if !path.symlink_metadata()?.is_dir() {
+                    std::fs::remove_file(&path)?;
+                    continue;
+                }
+                left = true;
+                open_up(&path)?;
+                for inner in std::fs::read_dir(&path)? {
+                    let inner = inner?;
+                    if inner.file_type()?.is_dir() {
+                        open_up(&inner.path())?;
+                    }
+                    number = number.saturating_add(1);
+                    std::fs::rename(inner.path(), folder.join(format!("remove-{number}")))?;
+                }
+                std::fs::remove_dir(&path)?;
+            }
+        }
+        std::fs::remove_dir(folder)
+    };
+    Ok(empty().map_err(|source| PathError::Io { path: folder.to_owned(), source })?)
 }
 
 #[cfg(test)]

@@ -270,6 +270,21 @@ impl Within {
     }
 }
 
+/// Whether a link at `path`, relative to a folder, can name something outside of it, now or when other links are
+/// made, aimed anew or moved: it goes up at its front alone, where every folder is a real one, and no further than it is
+/// deep. What it goes down through is then a folder, or a link of which the same is true.
+pub(crate) fn leads_out(path: &Path, target: &Path) -> bool {
+    let mut rest = target.components().filter(|part| *part != Component::CurDir).peekable();
+    let mut up = 0_usize;
+    while rest.next_if_eq(&Component::ParentDir).is_some() {
+        up = up.saturating_add(1);
+    }
+    let goes_up_again = rest.any(|part| part == Component::ParentDir);
+    // What every sandbox shows read-only may be named: a Python environment links its interpreter.
+    let elsewhere = target.is_absolute() && !crate::view::is_system(target);
+    goes_up_again || elsewhere || up >= path.components().count()
+}
+
 /// `PATH_MAX` of `<limits.h>`: what the kernel takes, its NUL included.
 const PATH_BYTES_MAX: usize = 4096;
 

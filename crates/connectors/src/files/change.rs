@@ -109,7 +109,7 @@ impl Journal {
         let name = name_of(number);
         let undone = Within::open(&self.trash.path().join("undone"))?;
         // The last hundred or so are kept for a person to look at; a name that is taken makes room for the newer one.
-        match self.within.move_to(&name, None, &undone, &name) {
+        match self.within.move_aside(&name, None, &undone, &name) {
             Ok(_identity) => Ok(()),
             Err(error) if super::error::is_taken(&error) => {
                 let content = self.within.read(&name, RECORD_BYTES_MAX)?;

@@ -96,7 +96,7 @@ impl Trash {
         let full = from.path().join(path.strip_prefix(from.path()).unwrap_or(path));
         let files = count(from, path);
         let name = self.entry(full, key, now)?;
-        from.move_to(path, Some(identity), &self.within, &Path::new(&name).join(ITEM))?;
+        from.move_aside(path, Some(identity), &self.within, &Path::new(&name).join(ITEM))?;
         Ok((name, files))
     }
 

@@ -176,6 +176,7 @@ impl ChangeSets {
             Concern::LeadsOut => Some(format!("`{path}` is a link that leads out of the workspace")),
             Concern::SetId => Some(format!("`{path}` would run as its owner")),
             Concern::Special(_) => Some(format!("`{path}` is a pipe, a socket or a device")),
+            Concern::Unseen => Some(format!("the folder `{path}` cannot be looked into")),
             // Its other names are in the change set too: a link cannot reach out of it.
             Concern::HardLink => None,
         })

@@ -109,22 +109,29 @@ fn plan(
         return Err(conflict());
     }
     let after = after.ok_or_else(conflict)?;
+    // Beneath a folder that is replaced, what was there is gone with it.
+    let gone_before = steps.iter().any(
+        |step| matches!(step, Step::Remove { path: above, .. } if path.starts_with(above) && *above != path),
+    );
+    let make_folder = Step::MakeFolder { path: path.clone(), mode: after.mode & 0o777 };
+    let remove = |old, number| Step::Remove { path: path.clone(), number, old };
     match (change.kind, before) {
         (ChangeKind::Added, None) => steps.push(Step::Add { path, new: after.identity }),
-        (ChangeKind::FolderAdded, None) => steps.push(Step::MakeFolder { path, mode: after.mode & 0o777 }),
+        (ChangeKind::FolderAdded, None) => steps.push(make_folder),
         (ChangeKind::Replaced, Some(before)) if after.kind != FileKind::Folder => {
             steps.push(Step::Exchange { path, old: before.identity, new: after.identity });
         }
         (ChangeKind::Replaced | ChangeKind::FolderReplaced, Some(before)) => {
-            steps.push(Step::Remove { path: path.clone(), number: steps.len(), old: before.identity });
-            steps.push(Step::MakeFolder { path, mode: after.mode & 0o777 });
+            steps.extend([remove(before.identity, steps.len()), make_folder]);
         }
         (ChangeKind::FolderChanged, Some(before)) => {
             steps.push(Step::Chmod { path, old_mode: before.mode & 0o777, mode: after.mode & 0o777 });
         }
-        (ChangeKind::Removed, Some(before)) => {
-            steps.push(Step::Remove { path, number: steps.len(), old: before.identity });
+        (ChangeKind::Removed, Some(before)) => steps.push(remove(before.identity, steps.len())),
+        (ChangeKind::Added, Some(_)) | (ChangeKind::Replaced, None) if gone_before => {
+            steps.push(Step::Add { path, new: after.identity });
         }
+        (ChangeKind::FolderAdded, Some(_)) if gone_before => steps.push(make_folder),
         (ChangeKind::Added | ChangeKind::FolderAdded, Some(_))
         | (
             ChangeKind::Replaced
@@ -132,28 +139,7 @@ fn plan(
             | ChangeKind::FolderChanged
             | ChangeKind::Removed,
             None,
-        ) => {
-            // Beneath a folder that is replaced, what was there is gone with it.
-            let replaced_above = steps.iter().any(
-                |step| matches!(step, Step::Remove { path: above, .. } if path.starts_with(above) && *above != path),
-            );
-            return match change.kind {
-                ChangeKind::Added | ChangeKind::Replaced if replaced_above => {
-                    steps.push(Step::Add { path, new: after.identity });
-                    Ok(())
-                }
-                ChangeKind::FolderAdded if replaced_above => {
-                    steps.push(Step::MakeFolder { path, mode: after.mode & 0o777 });
-                    Ok(())
-                }
-                ChangeKind::Added
-                | ChangeKind::FolderAdded
-                | ChangeKind::Replaced
-                | ChangeKind::FolderReplaced
-                | ChangeKind::FolderChanged
-                | ChangeKind::Removed => Err(conflict()),
-            };
-        }
+        ) => return Err(conflict()),
     }
     Ok(())
 }
@@ -162,19 +148,11 @@ impl Step {
     fn carry_out(&self, folders: &Folders) -> Result<(), TransactionError> {
         match self {
             Self::Exchange { path, old, new } => exchange(folders, path, *old, *new),
-            Self::Add { path, new } => {
-                folders.upper.move_to_any(path, Some(*new), &folders.workspace, path)?;
-                Ok(())
-            }
+            Self::Add { path, new } => carry(&folders.upper, path, *new, &folders.workspace, path),
             Self::MakeFolder { path, mode } => make_folder(&folders.workspace, path, *mode),
             Self::Remove { path, number, old } => {
-                folders.workspace.move_to_any(
-                    path,
-                    Some(*old),
-                    &folders.removed,
-                    Path::new(&number.to_string()),
-                )?;
-                Ok(())
+                let name = number.to_string();
+                carry(&folders.workspace, path, *old, &folders.removed, Path::new(&name))
             }
             Self::Chmod { path, old_mode: _, mode } => chmod(&folders.workspace, path, *mode),
         }
@@ -183,23 +161,27 @@ impl Step {
     fn take_back(&self, folders: &Folders) -> Result<(), TransactionError> {
         match self {
             Self::Exchange { path, old, new } => exchange(folders, path, *new, *old),
-            Self::Add { path, new } => {
-                folders.workspace.move_to_any(path, Some(*new), &folders.upper, path)?;
-                Ok(())
-            }
+            Self::Add { path, new } => carry(&folders.workspace, path, *new, &folders.upper, path),
             Self::MakeFolder { path, mode: _ } => remove_folder(&folders.workspace, path),
             Self::Remove { path, number, old } => {
-                folders.removed.move_to_any(
-                    Path::new(&number.to_string()),
-                    Some(*old),
-                    &folders.workspace,
-                    path,
-                )?;
-                Ok(())
+                let name = number.to_string();
+                carry(&folders.removed, Path::new(&name), *old, &folders.workspace, path)
             }
             Self::Chmod { path, old_mode, mode: _ } => chmod(&folders.workspace, path, *old_mode),
         }
     }
+}
+
+/// Moves what must be this thing.
+fn carry(
+    from: &Within,
+    path: &Path,
+    only: Identity,
+    to: &Within,
+    name: &Path,
+) -> Result<(), TransactionError> {
+    from.move_to_any(path, Some(only), to, name)?;
+    Ok(())
 }
 
 /// Swaps the two, if the workspace holds `here`, so that it then holds `there`.

@@ -1,6 +1,6 @@
 //! What a change set holds, and what in it deserves a second look.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::TransactionError;
 use crate::error::{FileKind, PathError};
 use crate::protected::protection_of;
-use crate::within::{Found, Within};
+use crate::within::{Found, Within, leads_out};
 
 /// The most changes of one command.
 pub(crate) const CHANGES_MAX: usize = 50_000;
@@ -71,7 +71,7 @@ pub enum ChangeKind {
 pub enum Concern {
     /// Something runs what stands in it; the name that says so.
     RunsLater(String),
-    /// A link that leads out of the workspace, or to an absolute path that is not the system's.
+    /// A link that leads out of the workspace or could come to, or to an absolute path that is not the system's.
     LeadsOut,
     /// A program that would run as its owner or group.
     SetId,
@@ -79,6 +79,8 @@ pub enum Concern {
     Special(FileKind),
     /// A file that shares its content with another name.
     HardLink,
+    /// A folder that cannot be looked into: closed, or deeper than a path can name.
+    Unseen,
 }
 
 pub(super) fn survey(workspace: &Within, upper: &Within) -> Result<ChangeSet, TransactionError> {
@@ -87,10 +89,23 @@ pub(super) fn survey(workspace: &Within, upper: &Within) -> Result<ChangeSet, Tr
     while let Some(folder) = waiting.pop() {
         let at = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
         let mut folders = Vec::new();
-        for entry in upper.list(at, CHANGES_MAX)? {
+        let entries = match upper.list(at, CHANGES_MAX) {
+            Err(error) if is_unseen(&error) => {
+                set.changes.push(unseen(folder));
+                continue;
+            }
+            other => other?,
+        };
+        for entry in entries {
             let path = folder.join(&entry.name);
-            let before = look(workspace, &path)?;
-            let kind = kind(upper, &path, entry.found, before)?;
+            let before = look(workspace, &path).map_err(TransactionError::from);
+            let kind = match before.and_then(|before| kind(upper, &path, entry.found, before)) {
+                Err(TransactionError::Path(error)) if is_unseen(&error) => {
+                    set.changes.push(unseen(path));
+                    continue;
+                }
+                other => other?,
+            };
             if entry.found.kind == FileKind::Folder {
                 folders.push(path.clone());
             }
@@ -106,6 +121,15 @@ pub(super) fn survey(workspace: &Within, upper: &Within) -> Result<ChangeSet, Tr
         waiting.extend(folders.into_iter().rev());
     }
     Ok(set)
+}
+
+fn unseen(path: PathBuf) -> Change {
+    Change { path, kind: ChangeKind::FolderChanged, bytes: 0, concerns: vec![Concern::Unseen] }
+}
+
+fn is_unseen(error: &PathError) -> bool {
+    let PathError::Io { source, .. } = error else { return matches!(error, PathError::Malformed { .. }) };
+    matches!(source.raw_os_error(), Some(libc::EACCES | libc::ENAMETOOLONG))
 }
 
 /// What is at a path itself, a link being a link.
@@ -170,8 +194,8 @@ fn is_opaque(upper: &Within, path: &Path) -> Result<bool, PathError> {
 
 fn concerns(upper: &Within, path: &Path, kind: ChangeKind, found: Found) -> Result<Vec<Concern>, PathError> {
     let mut concerns: Vec<Concern> = path
-        .components()
-        .filter_map(|component| protection_of(component.as_os_str().to_str()?))
+        .ancestors()
+        .filter_map(protection_of)
         .map(|protected| Concern::RunsLater(protected.name.to_owned()))
         .collect();
     if kind == ChangeKind::Removed {
@@ -198,26 +222,4 @@ fn concerns(upper: &Within, path: &Path, kind: ChangeKind, found: Found) -> Resu
         }
     }
     Ok(concerns)
-}
-
-/// Whether a link at `path`, relative to the workspace, can name something outside of it.
-fn leads_out(path: &Path, target: &Path) -> bool {
-    // What every sandbox shows read-only: a Python environment links its interpreter.
-    let dots = target.components().any(|component| component == Component::ParentDir);
-    if crate::view::is_system(target) && !dots {
-        return false;
-    }
-    let mut depth = path.components().count().saturating_sub(1);
-    for component in target.components() {
-        match component {
-            Component::Prefix(_) | Component::RootDir => return true,
-            Component::CurDir => {}
-            Component::ParentDir => match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return true,
-            },
-            Component::Normal(_) => depth = depth.saturating_add(1),
-        }
-    }
-    false
 }

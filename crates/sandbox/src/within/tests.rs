@@ -102,7 +102,7 @@ fn pipes_sockets_and_devices_are_not_opened() {
             "{name}"
         );
         assert!(matches!(
-            bench.within.move_to(path, None, &bench.within, Path::new("x")),
+            bench.within.move_aside(path, None, &bench.within, Path::new("x")),
             Err(PathError::Special { .. })
         ));
     }
@@ -134,18 +134,18 @@ fn a_delete_moves_the_thing_itself_and_only_the_one_that_was_meant() {
     std::fs::create_dir(bench.base.path().join("trash")).unwrap();
     let trash = Within::open(&bench.base.path().join("trash")).unwrap();
     symlink("../secret", folder.join("up")).unwrap();
-    bench.within.move_to(Path::new("up"), None, &trash, Path::new("1")).unwrap();
+    bench.within.move_aside(Path::new("up"), None, &trash, Path::new("1")).unwrap();
     assert!(bench.base.path().join("secret").exists());
     let identity = bench.within.stat(Path::new("file")).unwrap().identity;
     std::fs::remove_file(folder.join("file")).unwrap();
     std::fs::write(folder.join("other"), "other").unwrap();
     std::fs::write(folder.join("file"), "another").unwrap();
-    let moved = bench.within.move_to(Path::new("file"), Some(identity), &trash, Path::new("2"));
+    let moved = bench.within.move_aside(Path::new("file"), Some(identity), &trash, Path::new("2"));
     // The number may be taken again at once; then it is the same file as far as anyone can tell.
     assert_eq!(moved.is_err(), bench.within.stat(Path::new("file")).is_ok());
-    bench.within.move_to(Path::new("other"), None, &trash, Path::new("3")).unwrap();
+    bench.within.move_aside(Path::new("other"), None, &trash, Path::new("3")).unwrap();
     assert!(
-        bench.within.move_to(Path::new("inner"), None, &trash, Path::new("3")).is_err(),
+        bench.within.move_aside(Path::new("inner"), None, &trash, Path::new("3")).is_err(),
         "nothing is replaced"
     );
     bench.within.make_folder(Path::new("a/b/c")).unwrap();

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::{ATTEMPTS_MAX, Found, Identity, Within, io_error, kind_of};
+use super::{ATTEMPTS_MAX, ENTRIES_MAX, Found, Identity, Within, io_error, kind_of, leads_out, path_of};
 use crate::error::{FileKind, PathError};
 
 /// What begins the name of a file that is being written; one left behind by a crash is told by it.
@@ -85,13 +85,55 @@ impl Within {
     }
 
     /// Moves a file, a folder or a link (itself, not what it names) to `name` in another folder on the same file
-    /// system: how a delete becomes a trash. Nothing is replaced there.
+    /// system. Nothing is replaced there, and no link that stayed within its folder leads out from the new place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Within::move_aside`]; [`PathError::Outside`] for a link that would lead out.
+    pub fn move_to(
+        &self,
+        path: &Path,
+        only: Option<Identity>,
+        target: &Self,
+        name: &Path,
+    ) -> Result<Identity, PathError> {
+        let (old, new) = (self.real_place(path)?, target.real_place(name)?);
+        let mut waiting = vec![(path.to_owned(), PathBuf::new())];
+        while let Some((at, beneath)) = waiting.pop() {
+            let (folder, last) = self.parent(&at)?;
+            let kind = match rustix::fs::statat(&folder, &last, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => continue,
+                other => kind_of(other.map_err(|errno| io_error(&at, errno))?.st_mode),
+            };
+            if kind == FileKind::Folder {
+                for entry in self.list(&at, ENTRIES_MAX.saturating_sub(waiting.len()))? {
+                    waiting.push((at.join(&entry.name), beneath.join(&entry.name)));
+                }
+            } else if kind == FileKind::Link {
+                let aim = self.read_link(&at)?;
+                let stayed = self.path != target.path || !leads_out(&old.join(&beneath), &aim);
+                if aim.is_relative() && stayed && leads_out(&new.join(&beneath), &aim) {
+                    return Err(target.outside(&at));
+                }
+            }
+        }
+        self.move_aside(path, only, target, name)
+    }
+
+    /// Where a path is, relative to the folder, with no link in it but perhaps its last name.
+    fn real_place(&self, path: &Path) -> Result<PathBuf, PathError> {
+        let (folder, name) = self.parent(path)?;
+        let place = path_of(&folder).ok_or_else(|| PathError::Changed { path: path.to_owned() })?;
+        Ok(place.strip_prefix(&self.path).map_err(|_| self.outside(path))?.join(name))
+    }
+
+    /// As [`Within::move_to`], to where nobody follows links: how a delete becomes a trash.
     ///
     /// # Errors
     ///
     /// As [`Within::write`]; [`PathError::Changed`] when `only` is given and something else is there;
     /// [`PathError::Special`] for pipes, sockets and devices.
-    pub fn move_to(
+    pub fn move_aside(
         &self,
         path: &Path,
         only: Option<Identity>,
@@ -110,7 +152,7 @@ impl Within {
         self.move_to_any(path, Some(only.unwrap_or(Identity::of(&stat))), target, name)
     }
 
-    /// As [`Within::move_to`], of anything.
+    /// As [`Within::move_aside`], of anything.
     pub(crate) fn move_to_any(
         &self,
         path: &Path,

@@ -204,6 +204,23 @@ fn fill_workspace(folder: &Path) {
     for (path, content) in PROTECTED {
         std::fs::write(folder.join(path), content).unwrap();
     }
+    // Protected names that lead elsewhere, and repositories under other names.
+    let linked = folder.join("linked");
+    for name in ["repository", "bare/objects", "bare/refs"] {
+        std::fs::create_dir_all(linked.join(name)).unwrap();
+    }
+    let files = [
+        ("third", "true\n"),
+        (".npmrc", "audit=true\n"),
+        (".git", "gitdir: repository\n"),
+        ("bare/HEAD", "x"),
+    ];
+    for (name, content) in files {
+        std::fs::write(linked.join(name), content).unwrap();
+    }
+    std::os::unix::fs::symlink("third", linked.join("second")).unwrap();
+    std::os::unix::fs::symlink("second", linked.join(".envrc")).unwrap();
+    std::fs::hard_link(linked.join(".npmrc"), linked.join("other-name")).unwrap();
 }
 
 fn compile(source: &Path, program: &Path) {

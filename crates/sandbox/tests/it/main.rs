@@ -16,6 +16,7 @@ mod limits;
 mod missing;
 mod network;
 mod pool;
+mod protected;
 mod spare;
 mod stop;
 mod transaction;

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sandbox::{ChangeKind, Concern, Ending, LimitHit, Report, Transaction, TransactionError, Undo};
+use sandbox::{
+    ChangeKind, Concern, Ending, LimitHit, PathError, Report, Transaction, TransactionError, Undo, Within,
+};
 use tempfile::TempDir;
 
 use crate::house::{best, run, shell};
@@ -117,6 +119,78 @@ async fn what_deserves_a_second_look_is_named() {
     transaction.discard().unwrap();
     assert!(!bench.set().exists());
     assert_eq!(bench.read(".envrc"), None);
+}
+
+/// A link is judged by how far it goes up from the folder it really lies in, and by nothing that could be made or aimed
+/// anew after it was looked at.
+#[tokio::test]
+async fn a_link_leads_out_however_it_is_spelled_and_whenever_it_is_aimed() {
+    const CASES: [(&str, &str, bool); 12] = [
+        ("through a link to here", "ln -s . k; ln -s k/k/../../.ssh l", true),
+        ("through what is not there yet", "ln -s nothere/../x l", true),
+        ("through folders that may go", "mkdir -p p/q; ln -s p/q/../../x l", true),
+        ("up again after a name", "mkdir -p a/b; ln -s ../a/../../x a/b/l", true),
+        ("up past dots", "mkdir a; ln -s ./.././../x a/l", true),
+        ("one too many", "mkdir -p a/b; ln -s ../../../x a/b/l", true),
+        ("in a folder that was moved up", "mkdir -p a/b; ln -s ../../x a/b/l; mv a/b c", true),
+        (
+            "in a folder that was there and was moved up",
+            "ln -s ../../x folder/inner/l; mv folder/inner c",
+            true,
+        ),
+        ("under a second name, higher up", "mkdir -p a/b; ln -s ../../x a/b/l; ln -P a/b/l m", true),
+        ("of the system, and back", "ln -s /usr/lib/../../etc/passwd l", true),
+        ("as far up as it is deep", "mkdir -p a/b; ln -s ../../kept a/b/l", false),
+        ("beside, and beneath", "mkdir -p a/b; ln -s ../kept a/l; ln -s ./a/b l; ln -s . here", false),
+    ];
+    for (what, line, leads_out) in CASES {
+        let bench = Bench::new();
+        let (transaction, report) = bench.change(line).await;
+        assert_eq!(report.ending, Ending::Exited(0), "{what}: {report:?}");
+        let changes = transaction.changes().unwrap();
+        let found = changes.changes.iter().any(|change| change.concerns.contains(&Concern::LeadsOut));
+        assert_eq!(found, leads_out, "{what}: {changes:?}");
+    }
+}
+
+/// A move by the file tools takes links along, and none of them leads out from where it comes to lie.
+#[test]
+fn a_move_brings_no_link_out() {
+    let bench = Bench::new();
+    let deep = bench.workspace().join("folder/inner/links");
+    std::fs::create_dir(&deep).unwrap();
+    for (target, name) in [("../../../kept", "up"), ("/etc/hosts", "owners-own")] {
+        std::os::unix::fs::symlink(target, deep.join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink(".", bench.workspace().join("here")).unwrap();
+    let within = Within::open(&bench.workspace()).unwrap();
+    for (to, stays) in
+        [("top", false), ("folder/top", false), ("here/here/here/top", false), ("folder/inner/other", true)]
+    {
+        let moved = within.move_to(Path::new("folder/inner/links"), None, &within, Path::new(to));
+        assert_eq!(moved.is_ok(), stays, "{to}: {moved:?}");
+        assert!(stays || matches!(moved, Err(PathError::Outside { .. })), "{to}");
+    }
+}
+
+/// What a command closed, or made deeper than a path can name, has an answer, and goes when it is dropped.
+#[tokio::test]
+async fn a_closed_or_bottomless_folder_is_named_and_can_be_dropped() {
+    for line in [
+        "mkdir shut; echo x > shut/x; mkdir shut/in; chmod 0 shut/in; chmod 0 shut",
+        "n=$(printf %0200d 0); i=0; while [ $i -lt 25 ]; do mkdir $n; cd $n; i=$((i+1)); done; mkdir shut; chmod 0 shut",
+    ] {
+        let bench = Bench::new();
+        let (transaction, report) = bench.change(line).await;
+        assert_eq!(report.ending, Ending::Exited(0), "{report:?}");
+        let changes = transaction.changes().unwrap();
+        // Root looks into what is closed.
+        let is_seen = sandbox::is_root() && line.starts_with("mkdir");
+        let found = changes.changes.iter().any(|change| change.concerns == [Concern::Unseen]);
+        assert_eq!(found, !is_seen, "{} changes", changes.changes.len());
+        transaction.discard().unwrap();
+        assert!(!bench.set().exists());
+    }
 }
 
 #[tokio::test]

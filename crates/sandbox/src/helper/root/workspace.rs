@@ -70,16 +70,16 @@ fn overlay(root: BorrowedFd<'_>, lower: &Piece, change_set: &Piece) -> io::Resul
     Ok(())
 }
 
-/// Makes a path a mount point. One that is gone meanwhile needs no cover; a link is left alone,
-/// since what it names is covered where it is.
+/// Makes a path a mount point, a link as such: what it names is covered where it is. One that is gone meanwhile needs
+/// no cover.
 fn protect(root: BorrowedFd<'_>, cover: &Cover) -> io::Result<()> {
     let path = &cover.path;
     let target = match open_beneath(root, inside(path)) {
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => return Ok(()),
+        Err(rustix::io::Errno::NOENT) => return Ok(()),
         other => other?,
     };
     let kind = kind_of(rustix::fs::fstat(&target)?.st_mode);
-    if !matches!(kind, FileKind::File | FileKind::Folder) {
+    if !matches!(kind, FileKind::File | FileKind::Folder | FileKind::Link) {
         return Ok(());
     }
     let tree = clone_tree(target.as_fd(), Depth::Whole)?;

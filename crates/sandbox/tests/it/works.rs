@@ -106,7 +106,7 @@ pub const WORKS: &[Work] = &[
     work(
         "coreutils",
         "who and how many",
-        "id -G >/dev/null; nproc >/dev/null; nice -n 1 nice; uname -s; stty -a </dev/null 2>/dev/null; sleep 0.01; date -u -d @0 +%Y",
+        "id -G >/dev/null; nproc >/dev/null; echo $(($(nice -n 1 nice) - $(nice))); uname -s; stty -a </dev/null 2>/dev/null; sleep 0.01; date -u -d @0 +%Y",
         "1\nLinux\n1970\n",
     ),
     work(

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Question } from "../../src/wire/schema.ts";
 import { FakeHouse } from "../fake/house.ts";
 import { mailQuestion, playReply, STATUS, TRUSTED } from "../fake/words.ts";
-import { expectQuiet, openWindow, startBrowser, type OpenWindow } from "./harness.ts";
+import { expectFocus, expectQuiet, openWindow, startBrowser, type OpenWindow } from "./harness.ts";
 
 let browser: Browser;
 let house: FakeHouse;
@@ -211,7 +211,7 @@ it("a question that was answered elsewhere leaves, here and in its conversation"
   const question = ask("t1");
   await approve().waitFor();
   await page.getByRole("button", { name: /One approval waits/u }).click();
-  expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset["question"])).toBe("q-t1");
+  await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLElement).dataset["question"])).toBe("q-t1");
   house.questions = [];
   house.emit({ kind: "answered", session: "a", question: question.id, answer: "deny" });
   await page.getByText("You denied").waitFor();
@@ -275,7 +275,7 @@ describe("the other views", () => {
     for (const [keys, heading] of [["ga", "Approvals"], ["gl", "Audit log"], ["gs", "Status"], ["gc", "Invoices"]] as const) {
       for (const key of keys) await page.keyboard.press(key);
       await page.getByRole("heading", { name: heading, level: 1 }).waitFor();
-      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(heading);
+      await expectFocus(page, heading);
     }
     await page.keyboard.press("i");
     await page.keyboard.type("n?");
@@ -286,7 +286,7 @@ describe("the other views", () => {
     await help.waitFor();
     await page.keyboard.press("Escape");
     await help.waitFor({ state: "detached" });
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Invoices");
+    await expectFocus(page, "Invoices");
   });
 
   it("single keys can be switched off, and stay off", async () => {

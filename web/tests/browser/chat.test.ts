@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ATTACKS } from "../fake/attacks.ts";
 import { FakeHouse } from "../fake/house.ts";
 import { ATTESTED, playAttack, playReply, TRUSTED, UNTRUSTED } from "../fake/words.ts";
-import { expectQuiet, openWindow, startBrowser, type OpenWindow } from "./harness.ts";
+import { expectFocus, expectQuiet, openWindow, startBrowser, type OpenWindow } from "./harness.ts";
 
 let browser: Browser;
 let house: FakeHouse;
@@ -43,7 +43,7 @@ describe("a message", () => {
     await say("Tell me something");
     await page.waitForURL(/\/s\/s-1$/u);
     // Whoever wrote the first message goes on writing.
-    expect(await field().evaluate((element) => element === document.activeElement)).toBe(true);
+    await expect.poll(() => field().evaluate((element) => element === document.activeElement)).toBe(true);
     const { session, task } = house.received[0] ?? { session: "", task: "" };
     await log().getByText("Tell me something").waitFor();
     house.emit({ kind: "draft", session, task, step: 0, text: "Once **upon" });
@@ -198,7 +198,7 @@ describe("sessions", () => {
     await page.getByRole("link", { name: /Second/u }).click();
     await log().getByText("Half full.").waitFor();
     await page.getByRole("button", { name: /This session: Attested/u }).waitFor();
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Second");
+    await expectFocus(page, "Second");
     await page.keyboard.press("k");
     await page.waitForURL(/\/s\/a$/u);
     expect(await field().inputValue()).toBe("unsent");

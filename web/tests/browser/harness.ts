@@ -74,6 +74,11 @@ export function expectQuiet({ ear }: OpenWindow): void {
   expect(ear.wrong.filter((line) => !ear.expected.some((known) => known.test(line)))).toEqual([]);
 }
 
+/** The focus comes to what reads `text`: a dialog gives it back in a task of its own, after it is gone. */
+export async function expectFocus(page: Page, text: string): Promise<void> {
+  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent), { timeout: 5_000 }).toBe(text);
+}
+
 /** No serious accessibility violation in what is shown. */
 export async function expectAccessible(page: Page, where: string): Promise<void> {
   await page.evaluate(axe.source);

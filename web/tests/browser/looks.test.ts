@@ -54,7 +54,7 @@ for (const scheme of SCHEMES) {
         await page.getByRole("button", { name: "Play it" }).click();
         await page.getByText("The attack came to nothing.").waitFor();
         await look("2-attack");
-        expect(await page.evaluate(() => document.activeElement?.closest("[role=dialog]") !== null)).toBe(true);
+        await expect.poll(() => page.evaluate(() => document.activeElement?.closest("[role=dialog]") !== null)).toBe(true);
         await page.keyboard.press("Escape");
         await page.getByRole("dialog").waitFor({ state: "detached" });
         await page.getByRole("button", { name: /Try it/u }).click();

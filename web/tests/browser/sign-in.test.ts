@@ -2,7 +2,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FakeHouse } from "../fake/house.ts";
-import { expectQuiet, openWindow, startBrowser, type OpenWindow } from "./harness.ts";
+import { expectFocus, expectQuiet, openWindow, startBrowser, type OpenWindow } from "./harness.ts";
 
 let browser: Browser;
 let house: FakeHouse;
@@ -109,5 +109,5 @@ it("a sign-in that is taken back ends at once", async () => {
   opened.ear.expected.push(/status of 401/u);
   house.revoke();
   await page.getByRole("heading", { name: "Your sign-in has ended" }).waitFor();
-  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Your sign-in has ended");
+  await expectFocus(page, "Your sign-in has ended");
 });

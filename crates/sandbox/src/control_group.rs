@@ -67,30 +67,34 @@ impl ControlGroup {
     /// Makes a group with these limits, or says why the kernel will not keep them.
     pub(crate) fn create(limits: &Limits) -> io::Result<Self> {
         let places = Places::find()?;
-        let name =
-            format!("hardshell-{}-{}", crate::process::process_id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut group = Self { folders: Vec::new() };
         if let Some(base) = places.version_two() {
-            group.add(delegated(&base)?.join(&name), Version::Two, Holds::Everything)?;
+            group.add(&delegated(&base)?, Version::Two, Holds::Everything)?;
         } else {
             let all = [("memory", Holds::Memory), ("pids", Holds::Pids), ("cpu", Holds::Cpu)];
             let needed = all.into_iter().filter(|(_, holds)| *holds != Holds::Cpu || is_less(limits));
             for (controller, holds) in needed {
                 match places.version_one(controller) {
-                    Some(base) => group.add(base.join(&name), Version::One, holds)?,
+                    Some(base) => group.add(&base, Version::One, holds)?,
                     None if holds == Holds::Cpu => {}
                     None => return Err(io::ErrorKind::Unsupported.into()),
                 }
             }
         }
-        for folder in &group.folders {
-            folder.limit(limits)?;
-        }
+        group.folders.iter().try_for_each(|folder| folder.limit(limits))?;
         Ok(group)
     }
 
-    fn add(&mut self, path: PathBuf, version: Version, holds: Holds) -> io::Result<()> {
-        std::fs::create_dir(&path)?;
+    fn add(&mut self, base: &Path, version: Version, holds: Holds) -> io::Result<()> {
+        let path = loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = base.join(format!("hardshell-{}-{number}", crate::process::process_id()));
+            match std::fs::create_dir(&path) {
+                // Left by a process that had this number before and was killed.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => break made.map(|()| path)?,
+            }
+        };
         self.folders.push(Folder { path, version, holds });
         Ok(())
     }
@@ -279,9 +283,7 @@ fn delegated(base: &Path) -> io::Result<PathBuf> {
         return Ok(base.to_owned());
     }
     // Already in the leaf: the folders of commands are beside it.
-    if base.ends_with(LEAF)
-        && let Some(above) = base.parent()
-    {
+    if let Some(above) = base.parent().filter(|_| base.ends_with(LEAF)) {
         return Ok(above.to_owned());
     }
     let own = crate::process::process_id().to_string();

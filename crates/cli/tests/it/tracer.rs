@@ -102,13 +102,16 @@ pub fn has_failed_one(home: &Path) -> bool {
     std::fs::read_to_string(trace_of(home)).unwrap_or_default().contains("(INJECTED)")
 }
 
-/// The most calls that one thread made, as far as they were seen.
+/// The most calls of one kind that one thread made, as far as they were seen: what injects counts each system call of
+/// each thread apart.
 pub fn most_of_one_thread(home: &Path) -> u64 {
-    let mut counts = std::collections::BTreeMap::<String, u64>::new();
+    let mut counts = std::collections::BTreeMap::<Vec<String>, u64>::new();
     for line in std::fs::read_to_string(trace_of(home)).unwrap_or_default().lines() {
-        if line.contains('(') && !line.contains("resumed>") {
-            let count =
-                counts.entry(line.split_whitespace().next().unwrap_or_default().to_string()).or_default();
+        if let Some((thread_and_call, _)) = line.split_once('(')
+            && !line.contains("resumed>")
+        {
+            let key = thread_and_call.split_whitespace().map(str::to_string).collect();
+            let count = counts.entry(key).or_default();
             *count = count.wrapping_add(1);
         }
     }

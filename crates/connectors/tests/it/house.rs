@@ -12,7 +12,7 @@ pub const PASSWORD: &str = "correct horse battery";
 
 pub struct House {
     pub egress: Arc<Egress>,
-    pub home: tempfile::TempDir,
+    pub _home: tempfile::TempDir,
 }
 
 impl House {
@@ -30,7 +30,7 @@ impl House {
             names: names.into_iter().map(|name| (name.parse().unwrap(), here())).collect(),
             ..Settings::default()
         };
-        Self { egress: Arc::new(Egress::new(vault, settings, Arc::new(Unobserved)).unwrap()), home }
+        Self { egress: Arc::new(Egress::new(vault, settings, Arc::new(Unobserved)).unwrap()), _home: home }
     }
 }
 

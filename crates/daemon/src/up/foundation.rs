@@ -19,11 +19,16 @@ use domain::Timestamp;
 use models::Registry;
 use policy::IsolationLevel;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// How many of the sandbox's helpers wait ready: a pipeline of two starts at once.
 const HELPERS_READY: usize = 2;
+/// How long what another process has open may take to become free.
+const FREE_WITHIN: Duration = Duration::from_secs(1);
+/// How often that is looked at.
+const FREE_ASKED_EVERY: Duration = Duration::from_millis(20);
 
 /// What stands before the door: log, store, vault, way out, walls, models, tools.
 pub(super) struct Foundation {
@@ -42,6 +47,18 @@ pub(super) struct Foundation {
     pub(super) prover: Prover,
 }
 
+/// What `open` opens, waiting a moment while somebody else has it: what a killed process was just starting holds its
+/// locks until it has become the other program.
+async fn once_free<T, E>(open: impl Fn() -> Result<T, E>, is_in_use: impl Fn(&E) -> bool) -> Result<T, E> {
+    for _ in 0..(FREE_WITHIN.as_millis() / FREE_ASKED_EVERY.as_millis()) {
+        match open() {
+            Err(error) if is_in_use(&error) => tokio::time::sleep(FREE_ASKED_EVERY).await,
+            opened => return opened,
+        }
+    }
+    open()
+}
+
 impl Foundation {
     pub(super) async fn lay(
         home: &Home,
@@ -56,8 +73,9 @@ impl Foundation {
         let redact = Arc::new(crate::redaction::Redaction::of(Arc::clone(&vault))?);
         program_log.knows(&redact);
         let key = KeySource::File(home.path(AUDIT_KEY));
-        let for_log = Arc::clone(&redact) as Arc<dyn audit::Redact>;
-        let (log, opened) = Log::open(&home.path("audit"), &key, for_log, now)?;
+        let open =
+            || Log::open(&home.path("audit"), &key, Arc::clone(&redact) as Arc<dyn audit::Redact>, now);
+        let (log, opened) = once_free(open, |error| matches!(error, audit::Error::InUse { .. })).await?;
         let switch = Switch::of(home.root());
         if let Some(place) = opened.damaged.first() {
             let (segment, offset) = (place.segment, place.offset);
@@ -73,7 +91,8 @@ impl Foundation {
             );
         }
         let log = Arc::new(log);
-        let (store, _) = Store::open(home.root(), now)?;
+        let open = || Store::open(home.root(), now);
+        let (store, _) = once_free(open, |error| matches!(error, store::Error::InUse { .. })).await?;
         let refused = Arc::new(Refused::default());
         let observer =
             Connections::into(Arc::clone(&log), gateway::clock(), switch.clone(), Arc::clone(&vault));

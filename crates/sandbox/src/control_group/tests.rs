@@ -59,3 +59,17 @@ fn a_version_two_folder_gets_every_limit_and_tells_what_was_counted() {
         Usage { peak_memory_bytes: Some(4096), limit_hit: Some(LimitHit::Memory), slowed: true }
     );
 }
+
+#[test]
+fn a_group_that_a_killed_process_left_under_this_number_is_passed_over() {
+    let base = tempfile::tempdir().unwrap();
+    let next = NEXT.load(Ordering::Relaxed);
+    for number in next..next + 50 {
+        std::fs::create_dir(base.path().join(format!("hardshell-{}-{number}", std::process::id()))).unwrap();
+    }
+    let mut group = ControlGroup { folders: Vec::new() };
+    group.add(base.path(), Version::Two, Holds::Everything).unwrap();
+    assert!(group.folders[0].path.is_dir());
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 51);
+    std::mem::forget(group);
+}

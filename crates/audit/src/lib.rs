@@ -18,7 +18,7 @@ mod key;
 mod line;
 mod log;
 mod pack;
-mod query;
+mod read;
 mod recover;
 mod segment;
 mod tidy;
@@ -34,7 +34,7 @@ pub use error::{Error, WriteFailure};
 pub use key::{KeySource, PublicKey, PublicKeyError, sign_statement};
 pub use line::{Hash, Malformed, Record, Seq};
 pub use log::{Log, Missed, NothingSecret, Opened, Recordable, Recorded, Redact, State, Tail};
-pub use query::{Filter, Found, Order, RECORDS_MAX, query, visit};
+pub use read::{Parts, Segment, lines, newest, open_private, segments};
 pub use tidy::{Retention, Tidied};
 pub use verify::{Against, Fault, Go, Progress, Report, Wrong, verify};
 pub use words::{

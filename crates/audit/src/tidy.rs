@@ -1,10 +1,9 @@
-//! Closed segments: packed, indexed, and removed when they are older or more than the owner wants to keep.
+//! Closed segments: packed, and removed when they are older or more than the owner wants to keep.
 
 use crate::chain::{Own, PrunedTo};
 use crate::folder::{Folder, SegmentFile, sync_folder};
-use crate::heads::Heads;
 use crate::line::Head;
-use crate::query::{Index, index_path};
+use crate::read::index_path;
 use crate::{Error, Kind, Seq, pack, segment};
 use domain::Timestamp;
 use std::io::ErrorKind;
@@ -30,16 +29,12 @@ pub struct Tidied {
     pub pruned: Option<Seq>,
 }
 
-/// Packs and indexes every closed segment.
+/// Packs every closed segment.
 pub(crate) fn pack_closed(folder: &Folder) -> Result<u64, Error> {
     let mut packed = 0_u64;
     for file in closed(folder)? {
         pack::pack(folder, &file)?;
         packed = packed.saturating_add(u64::from(!file.path.exists()));
-    }
-    let heads = Heads::read(&folder.segments()?)?;
-    for file in closed(folder)? {
-        Index::of(&folder.path, &file, heads.void_of(file.number))?;
     }
     Ok(packed)
 }

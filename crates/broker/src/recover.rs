@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::broker::{Broker, Speaker};
 use crate::steps::{Outlook, ours};
-use audit::{Deed, Ending, Entry, Event, Filter, Kind, Seq, Subject};
+use audit::{Deed, Ending, Entry, Event, Kind, Seq, Subject};
 use domain::{Blame, EffectKey, ItemBody, ProposedCall, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -44,10 +44,9 @@ struct OnRecord {
 
 impl OnRecord {
     fn read(folder: &Path) -> Result<Self, audit::Error> {
-        let filter = Filter { kinds: vec![Kind::Intent, Kind::Outcome], ..Filter::default() };
         let mut on_record = Self::default();
         // The newest first: an outcome comes before its intent.
-        for record in audit::query(folder, &filter, NEWEST)?.records {
+        for record in audit::newest(folder, &[Kind::Intent, Kind::Outcome], NEWEST)? {
             let Ok(Some(Entry { subject, event })) = record.entry() else { continue };
             #[expect(clippy::wildcard_enum_match_arm, reason = "only two kinds were asked for")]
             match event {

@@ -59,7 +59,8 @@ impl Keeping {
             tracing::error!(%error, "what a restore left could not be removed");
         }
         let now = (gateway::clock())();
-        if let Err(error) = self.log.tidy(self.config.audit.retention(), now) {
+        let tidied = self.log.tidy(self.config.audit.retention(), now);
+        if let Err(error) = tidied.and_then(|_| audit_query::index_closed(self.log.folder())) {
             tracing::error!(%error, "the audit log could not be tidied");
         }
         let against = Against { elsewhere: &[], since: since.as_ref() };

@@ -1,7 +1,8 @@
 //! Looks into the audit log, for screens and the command line.
 
 use crate::house::{FrontDoor, failed};
-use audit::{Against, Checkpoint, Filter, Found, Go, KeySource, Kind, Order, PublicKey, Record, Report, Seq};
+use audit::{Against, Checkpoint, Go, KeySource, Kind, PublicKey, Record, Report, Seq};
+use audit_query::{Filter, Found, Order};
 use domain::Timestamp;
 use gateway::{HouseError, wire};
 use serde::Serialize;
@@ -16,7 +17,7 @@ impl FrontDoor {
         let limit = usize::try_from(query.limit.unwrap_or(PAGE)).unwrap_or(usize::MAX);
         let folder = self.log.folder().to_path_buf();
         let begun = std::time::Instant::now();
-        let found = tokio::task::spawn_blocking(move || audit::query(&folder, &filter, limit)).await;
+        let found = tokio::task::spawn_blocking(move || audit_query::query(&folder, &filter, limit)).await;
         let Found { mut records, more } =
             found.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         self.state.meters.queried(begun.elapsed());

@@ -6,7 +6,8 @@ use crate::report::{Answered, LogKept, Proposed, Reached, Report, RuleSaid, Try}
 use crate::scenario::{Attack, Harm, Scenario, Win};
 use crate::stage::{Hosts, Stage, WEB_PORT};
 use crate::wall::{Variant, Wall};
-use audit::{Filter, Go};
+use audit::Go;
+use audit_query::Filter;
 use broker::{Answer, Happened, What};
 use daemon::{Options, Running};
 use domain::{Item, ItemBody, SessionId, TaskId, Verdict};
@@ -352,7 +353,7 @@ fn stands_in(folder: &Path, secret: &str) -> Result<bool, DemoError> {
 
 fn log_of(home: &Path) -> Result<LogKept, DemoError> {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
-    audit::visit(&home.join("audit"), &Filter::default(), &mut |record| {
+    audit_query::visit(&home.join("audit"), &Filter::default(), &mut |record| {
         let count = kinds.entry(record.kind().as_str().to_string()).or_default();
         *count = count.saturating_add(1);
         Go::On

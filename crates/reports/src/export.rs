@@ -1,7 +1,8 @@
 //! Hands records out in forms that other programs read.
 
 use crate::ocsf;
-use audit::{Error, Filter, Go, Record, visit};
+use audit::{Error, Go, Record};
+use audit_query::{Filter, visit};
 use serde_json::Value;
 use std::io::{self, Write};
 use std::path::Path;
@@ -56,7 +57,7 @@ const COLUMNS: [&str; 18] = [
 ///
 /// # Errors
 ///
-/// As [`audit::query`], and [`Error::Io`] when `out` takes no more.
+/// As [`audit_query::query`], and [`Error::Io`] when `out` takes no more.
 pub fn export(folder: &Path, filter: &Filter, format: Format, out: &mut dyn Write) -> Result<u64, Error> {
     let mut written = 0_u64;
     let mut failed = None;

@@ -9,7 +9,8 @@ pub use graph::picture;
 pub use packet::{Facts, PacketError, Verified, pack, verify};
 pub use story::{as_page, in_words, json};
 
-use audit::{Ending, Entry, Error, Event, Filter, Go, Order, Record, SecretAct, Seq, TargetKind, visit};
+use audit::{Ending, Entry, Error, Event, Go, Record, SecretAct, Seq, TargetKind};
+use audit_query::{Filter, Order, visit};
 use domain::{Effect, Integrity, SessionId, Timestamp, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -120,7 +121,7 @@ pub struct Incident {
 ///
 /// # Errors
 ///
-/// As [`audit::query`].
+/// As [`audit_query::query`].
 pub fn collect(folder: &Path, scope: &Scope) -> Result<Incident, Error> {
     let filter = Filter {
         from: Some(scope.from),

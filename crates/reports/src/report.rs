@@ -4,10 +4,8 @@ mod unusual;
 
 pub use unusual::{BURST_COUNT, BURST_WITHIN, NIGHT_ENDS_HOUR, RATE_FACTOR, RATE_MIN, Unusual, UnusualRule};
 
-use audit::{
-    Answer, Ending, Entry, Error, Event, Filter, Go, Order, Record, SecretAct, SignInAct, Target, TargetKind,
-    visit,
-};
+use audit::{Answer, Ending, Entry, Error, Event, Go, Record, SecretAct, SignInAct, Target, TargetKind};
+use audit_query::{Filter, Order, visit};
 use domain::{Effect, Timestamp, Verdict};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -119,7 +117,7 @@ pub struct Window {
 ///
 /// # Errors
 ///
-/// As [`audit::query`].
+/// As [`audit_query::query`].
 pub fn report(folder: &Path, window: Window) -> Result<Summary, Error> {
     let history = u64::try_from(HISTORY.as_millis()).unwrap_or(u64::MAX);
     let filter = Filter {

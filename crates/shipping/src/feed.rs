@@ -2,7 +2,8 @@
 
 use crate::cursor::Gap;
 use crate::message::News;
-use audit::{Filter, Log, Order, Record, Seq, Tail};
+use audit::{Log, Record, Seq, Tail};
+use audit_query::{Filter, Order};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,7 +133,8 @@ impl Feed {
         let after = Seq(self.next.saturating_sub(1));
         let filter = Filter { after: Some(after), order: Order::OldestFirst, ..Filter::default() };
         let folder = self.log.folder().to_path_buf();
-        let read = tokio::task::spawn_blocking(move || audit::query(&folder, &filter, PAGE_RECORDS)).await;
+        let read =
+            tokio::task::spawn_blocking(move || audit_query::query(&folder, &filter, PAGE_RECORDS)).await;
         let found = match read {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => return pause(&error).await,

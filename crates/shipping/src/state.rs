@@ -3,7 +3,8 @@
 use crate::cursor::Cursor;
 use crate::message::News;
 use crate::{FOLDER, Receiver};
-use audit::{Filter, Order, Seq};
+use audit::Seq;
+use audit_query::{Filter, Order};
 use serde::Serialize;
 use std::path::Path;
 
@@ -81,9 +82,9 @@ pub fn states(home: &Path, receivers: &[Receiver]) -> Result<Vec<ReceiverState>,
 /// How many records behind `after` are worth sending by themselves.
 fn news_behind(log: &Path, after: u64) -> Result<u64, audit::Error> {
     let filter = Filter { after: Some(Seq(after)), order: Order::OldestFirst, ..Filter::default() };
-    let found = audit::query(log, &filter, LOOKED_AT_MAX)?;
+    let found = audit_query::query(log, &filter, LOOKED_AT_MAX)?;
     if found.more {
-        let newest = audit::query(log, &Filter::default(), 1)?;
+        let newest = audit_query::query(log, &Filter::default(), 1)?;
         let end = newest.records.first().map_or(after, |record| record.seq().0);
         return Ok(end.saturating_sub(after));
     }

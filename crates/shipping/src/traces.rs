@@ -5,7 +5,8 @@
 //! number, so that what is sent twice is the same span twice.
 
 use crate::message::Message;
-use audit::{Ending, Event, Filter, Kind, Order, Seq};
+use audit::{Ending, Event, Kind, Seq};
+use audit_query::{Filter, Order};
 use domain::{QuestionId, RuleHit, TaskId, Timestamp};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -279,7 +280,7 @@ impl Spans {
 
     async fn look(&self, filter: Filter) -> Result<Option<audit::Record>, audit::Error> {
         let folder = self.folder.clone();
-        let found = tokio::task::spawn_blocking(move || audit::query(&folder, &filter, 1)).await;
+        let found = tokio::task::spawn_blocking(move || audit_query::query(&folder, &filter, 1)).await;
         // A look that was cut short found nothing; the span goes without what it would have said.
         let Ok(found) = found else { return Ok(None) };
         Ok(found?.records.into_iter().next())

@@ -12,9 +12,9 @@ mod full;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
-mod query;
-#[cfg(test)]
 mod safe;
+#[cfg(test)]
+mod tidied;
 
 /// A moment to start from.
 const NOW: domain::Timestamp = domain::Timestamp(1_760_000_000_000);

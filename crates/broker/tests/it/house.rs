@@ -438,8 +438,9 @@ impl House {
     }
 
     fn last_intent(&self) -> (audit::Seq, audit::Entry) {
-        let filter = audit::Filter { kinds: vec![audit::Kind::Intent], ..audit::Filter::default() };
-        let record = audit::query(self.log.folder(), &filter, 1).unwrap().records.remove(0);
+        let filter =
+            audit_query::Filter { kinds: vec![audit::Kind::Intent], ..audit_query::Filter::default() };
+        let record = audit_query::query(self.log.folder(), &filter, 1).unwrap().records.remove(0);
         (record.seq(), record.entry().unwrap().unwrap())
     }
 
@@ -475,8 +476,9 @@ impl House {
     }
 
     pub fn kinds(&self) -> Vec<String> {
-        let filter = audit::Filter { order: audit::Order::OldestFirst, ..audit::Filter::default() };
-        let found = audit::query(self.log.folder(), &filter, 1000).unwrap();
+        let filter =
+            audit_query::Filter { order: audit_query::Order::OldestFirst, ..audit_query::Filter::default() };
+        let found = audit_query::query(self.log.folder(), &filter, 1000).unwrap();
         let own = ["segment", "open", "checkpoint"];
         found
             .records
@@ -487,8 +489,8 @@ impl House {
     }
 
     pub fn log_text(&self) -> String {
-        let filter = audit::Filter::default();
-        audit::query(self.log.folder(), &filter, 1000)
+        let filter = audit_query::Filter::default();
+        audit_query::query(self.log.folder(), &filter, 1000)
             .unwrap()
             .records
             .iter()

@@ -6,7 +6,8 @@ use crate::client::Client;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{moment, records, root, show};
-use audit::{Filter, Kind, Order, Seq};
+use audit::{Kind, Seq};
+use audit_query::{Filter, Order};
 use domain::{Effect, Integrity, Tier, Verdict};
 use gateway::wire::{AuditPage, AuditRecord, Event, ServerFrame};
 use reports::{Format, Window};
@@ -123,7 +124,7 @@ fn look(common: &Common, home: &Path, query: &Query) -> Result<Exit, Problem> {
     };
     let filter = filter(&query.which, order)?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let mut found = audit::query(&home.join("audit"), &filter, limit)?;
+    let mut found = audit_query::query(&home.join("audit"), &filter, limit)?;
     found.records.sort_by_key(audit::Record::seq);
     let page = AuditPage {
         records: found.records.iter().filter_map(daemon::shown_record).collect(),

@@ -206,8 +206,8 @@ fn verify(common: &Common, packet: &Path, key: Option<&str>) -> Result<Exit, Pro
 
 /// A report of a session that never was would look like one in which nothing happened.
 fn is_on_record(home: &Path, session: &domain::SessionId) -> Result<(), Problem> {
-    let filter = audit::Filter { session: Some(session.clone()), ..audit::Filter::default() };
-    if audit::query(&home.join("audit"), &filter, 1)?.records.is_empty() {
+    let filter = audit_query::Filter { session: Some(session.clone()), ..audit_query::Filter::default() };
+    if audit_query::query(&home.join("audit"), &filter, 1)?.records.is_empty() {
         return Err(Problem::Other {
             what: format!("report on the session `{session}`: the log has no record of it"),
             hint: Some("hardshell session list".to_string()),

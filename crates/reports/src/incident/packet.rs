@@ -2,7 +2,8 @@
 //! can check that nothing in it was changed and that the log in it is whole.
 
 use super::Scope;
-use audit::{Against, Checkpoint, Filter, Go, KeySource, Kind, Order, PublicKey, Record, Report, Seq};
+use audit::{Against, Checkpoint, Go, KeySource, Kind, PublicKey, Record, Report, Seq};
+use audit_query::{Filter, Order};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -174,7 +175,7 @@ impl Part {
     fn of(log: &Path, scope: &Scope) -> Result<Self, PacketError> {
         let of = |kind| Filter { kinds: vec![kind], order: Order::OldestFirst, ..Filter::default() };
         let mut headers: Vec<(u64, Seq, String)> = Vec::new();
-        audit::visit(log, &of(Kind::Segment), &mut |record| {
+        audit_query::visit(log, &of(Kind::Segment), &mut |record| {
             let fields: serde_json::Value = serde_json::from_str(record.json()).unwrap_or_default();
             let (number, name) = (fields.get("number"), fields.get("log"));
             if let (Some(number), Some(name)) =
@@ -185,7 +186,7 @@ impl Part {
             Go::On
         })?;
         let one = |filter: Filter| -> Result<Option<Record>, PacketError> {
-            Ok(audit::query(log, &filter, 1)?.records.into_iter().next())
+            Ok(audit_query::query(log, &filter, 1)?.records.into_iter().next())
         };
         let (from, until) = (Some(scope.from), Some(scope.until));
         let first = one(Filter { from, until, order: Order::OldestFirst, ..Filter::default() })?;

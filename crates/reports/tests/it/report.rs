@@ -2,9 +2,8 @@
 
 use crate::NOW;
 use crate::house::{House, intent};
-use audit::{
-    Answer, Ending, Entry, Event, Filter, Log, Order, SecretAct, Seq, SignInAct, Subject, Target, TargetKind,
-};
+use audit::{Answer, Ending, Entry, Event, Log, SecretAct, Seq, SignInAct, Subject, Target, TargetKind};
+use audit_query::{Filter, Order};
 use domain::{
     ActionDigest, Blame, Channel, Effect, Integrity, Label, RuleHit, Sender, Source, SourceKind, Tier,
     Timestamp, Usage, Verdict,

@@ -1,7 +1,8 @@
 //! Where a receiver had come, when the program starts again.
 
 use crate::cursor::Cursor;
-use audit::{Filter, Kind, Order, Record, Seq};
+use audit::{Kind, Record, Seq};
+use audit_query::{Filter, Order};
 use std::path::Path;
 
 /// Where a receiver had come in the log in `folder`, and what is to be said about it. Blocks.
@@ -47,13 +48,13 @@ pub(super) fn resume(folder: &Path, path: &Path) -> Result<(Cursor, Option<Strin
 
 fn record_behind(folder: &Path, after: u64) -> Result<Option<Record>, audit::Error> {
     let filter = Filter { after: Some(Seq(after)), order: Order::OldestFirst, ..Filter::default() };
-    Ok(audit::query(folder, &filter, 1)?.records.into_iter().next())
+    Ok(audit_query::query(folder, &filter, 1)?.records.into_iter().next())
 }
 
 /// The name of the log, which the first record of each of its segments has.
 fn log_name(folder: &Path) -> Result<String, audit::Error> {
     let filter = Filter { kinds: vec![Kind::Segment], ..Filter::default() };
-    let header = audit::query(folder, &filter, 1)?.records.into_iter().next();
+    let header = audit_query::query(folder, &filter, 1)?.records.into_iter().next();
     let fields = header.and_then(|record| serde_json::from_str::<serde_json::Value>(record.json()).ok());
     let name = fields.as_ref().and_then(|fields| fields.get("log")).and_then(serde_json::Value::as_str);
     Ok(name.unwrap_or_default().to_string())

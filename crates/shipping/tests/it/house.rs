@@ -154,8 +154,9 @@ impl House {
 
 pub fn records(folder: &Path) -> Vec<Record> {
     let mut all = Vec::new();
-    let filter = audit::Filter { order: audit::Order::OldestFirst, ..audit::Filter::default() };
-    audit::visit(folder, &filter, &mut |record| {
+    let filter =
+        audit_query::Filter { order: audit_query::Order::OldestFirst, ..audit_query::Filter::default() };
+    audit_query::visit(folder, &filter, &mut |record| {
         all.push(record);
         audit::Go::On
     })

@@ -1,11 +1,37 @@
 //! What a record can be found by.
 
-use super::Filter;
-use crate::wire::Fields;
-use crate::{Kind, Record};
+use crate::Filter;
+use audit::{Kind, Record};
 use domain::{Label, Source, SourceKind};
 use memchr::memmem::Finder;
+use serde::Deserialize;
 use std::collections::BTreeSet;
+
+/// What terms are made of, as the log writes it (`audit`, version 1).
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    session: Option<String>,
+    task: Option<String>,
+    name: Option<String>,
+    effect: Option<String>,
+    verdict: Option<String>,
+    channel: Option<String>,
+    rules: Vec<Rule>,
+    rule: Option<String>,
+    principal: Option<String>,
+    targets: Vec<String>,
+    host: Option<String>,
+    port: Option<u16>,
+    path: Option<String>,
+    label: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    verdict: String,
+    id: String,
+}
 
 /// The terms of one record.
 pub(crate) struct Terms(pub(crate) BTreeSet<String>);
@@ -14,7 +40,7 @@ impl Terms {
     /// The terms of `record`; only its kind when its fields cannot be read.
     pub(crate) fn of(record: &Record) -> Self {
         let mut terms = Self(BTreeSet::from([term('k', record.kind().as_str())]));
-        if let Ok(fields) = Fields::read(record.json()) {
+        if let Ok(fields) = serde_json::from_str(record.json()) {
             terms.add(&fields);
         }
         terms
@@ -79,14 +105,14 @@ impl Terms {
 }
 
 /// What a filter asks of the terms: of each group, one must be there.
-pub(super) struct Wanted {
-    pub(super) groups: Vec<Vec<String>>,
+pub(crate) struct Wanted {
+    pub(crate) groups: Vec<Vec<String>>,
     /// For some groups: texts of which every line that meets the group has one, for a quick look before it is parsed.
     needles: Vec<Vec<Finder<'static>>>,
 }
 
 impl Wanted {
-    pub(super) fn of(filter: &Filter) -> Self {
+    pub(crate) fn of(filter: &Filter) -> Self {
         let mut groups = Vec::new();
         if !filter.kinds.is_empty() {
             groups.push(filter.kinds.iter().map(|kind: &Kind| term('k', kind.as_str())).collect());
@@ -118,11 +144,11 @@ impl Wanted {
     }
 
     /// Whether a line can meet every group; one that cannot need not be parsed.
-    pub(super) fn may_be_met_by(&self, line: &[u8]) -> bool {
+    pub(crate) fn may_be_met_by(&self, line: &[u8]) -> bool {
         self.needles.iter().all(|group| group.iter().any(|needle| needle.find(line).is_some()))
     }
 
-    pub(super) fn met_by(&self, terms: &Terms) -> bool {
+    pub(crate) fn met_by(&self, terms: &Terms) -> bool {
         self.groups.iter().all(|group| group.iter().any(|term| terms.contains(term)))
     }
 }

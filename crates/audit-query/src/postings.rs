@@ -10,7 +10,7 @@ fn put(out: &mut Vec<u8>, mut number: u32) {
 }
 
 /// Packs rising numbers.
-pub(super) fn pack(numbers: &[u32]) -> Vec<u8> {
+pub(crate) fn pack(numbers: &[u32]) -> Vec<u8> {
     let mut out = Vec::with_capacity(numbers.len());
     let mut before = 0;
     for number in numbers {
@@ -21,7 +21,7 @@ pub(super) fn pack(numbers: &[u32]) -> Vec<u8> {
 }
 
 /// Unpacks what [`pack`] packed; nothing when it was not packed by it.
-pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<u32>> {
+pub(crate) fn unpack(bytes: &[u8]) -> Option<Vec<u32>> {
     let mut numbers = Vec::with_capacity(bytes.len());
     let (mut number, mut shift, mut before) = (0_u32, 0_u32, 0_u32);
     for byte in bytes {
@@ -39,13 +39,13 @@ pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<u32>> {
 }
 
 /// The numbers that are in both lists.
-pub(super) fn both(left: &[u32], right: &[u32]) -> Vec<u32> {
+pub(crate) fn both(left: &[u32], right: &[u32]) -> Vec<u32> {
     let (short, long) = if left.len() <= right.len() { (left, right) } else { (right, left) };
     short.iter().copied().filter(|number| long.binary_search(number).is_ok()).collect()
 }
 
 /// The numbers that are in either list.
-pub(super) fn either(left: &[u32], right: &[u32]) -> Vec<u32> {
+pub(crate) fn either(left: &[u32], right: &[u32]) -> Vec<u32> {
     let mut all: Vec<u32> = left.iter().chain(right).copied().collect();
     all.sort_unstable();
     all.dedup();

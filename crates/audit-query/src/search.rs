@@ -1,24 +1,20 @@
 //! Looks for records in one segment, with its index or without.
 
-use super::postings::{both, either};
-use super::terms::{Terms, Wanted};
-use super::{Filter, Index, Order};
-use crate::folder::{Folder, SegmentFile};
-use crate::pack::Reader;
-use crate::verify::Go;
-use crate::{Error, Record, segment};
+use crate::index::Index;
+use crate::postings::{both, either};
+use crate::terms::{Terms, Wanted};
+use crate::{Filter, Order};
+use audit::{Error, Go, Parts, Record, Segment};
 
-/// Reads every record of a segment, up to its void.
-pub(super) fn scan(
-    file: &SegmentFile,
-    void: Option<usize>,
+/// Reads every record of a segment, as far as it is part of the chain.
+pub(crate) fn scan(
+    segment: &Segment,
     filter: &Filter,
     wanted: &Wanted,
     look: &mut dyn FnMut(Record) -> Go,
 ) -> Result<Go, Error> {
-    let bytes = segment::read(file)?;
-    let good = void.and_then(|void| bytes.get(..void)).unwrap_or(&bytes);
-    let lines: Vec<&[u8]> = segment::lines(good).map(|(_, line, _)| line).collect();
+    let bytes = segment.bytes()?;
+    let lines: Vec<&[u8]> = audit::lines(&bytes).map(|(_, line)| line).collect();
     let mut show = |line: &[u8]| show(line, filter, wanted, look);
     let stopped = match filter.order {
         Order::NewestFirst => lines.iter().rev().any(|line| show(line) == Go::Stop),
@@ -29,15 +25,13 @@ pub(super) fn scan(
 
 /// Reads the records of a closed segment that its index names. Where the index turns out to be damaged, the rest of
 /// the segment is read whole.
-pub(super) fn indexed(
-    folder: &Folder,
-    file: &SegmentFile,
-    void: Option<usize>,
+pub(crate) fn indexed(
+    segment: &Segment,
     filter: &Filter,
     wanted: &Wanted,
     look: &mut dyn FnMut(Record) -> Go,
 ) -> Result<Go, Error> {
-    let index = Index::of(&folder.path, file, void)?;
+    let index = Index::of(segment)?;
     if !may_hold(&index, filter) {
         return Ok(Go::On);
     }
@@ -46,7 +40,7 @@ pub(super) fn indexed(
         if filter.order == Order::NewestFirst {
             places.reverse();
         }
-        let mut reader = Reader::open(file)?;
+        let mut reader = segment.parts()?;
         let mut whole = true;
         for place in places {
             let Some(record) = record_at(&index, &mut reader, place) else {
@@ -65,12 +59,12 @@ pub(super) fn indexed(
             return Ok(Go::On);
         }
     }
-    tracing::warn!(path = %file.path.display(), "an index of the audit log is damaged, and the segment is read whole");
-    scan(file, void, &rest, wanted, look)
+    tracing::warn!(path = %segment.path().display(), "an index of the audit log is damaged, and the segment is read whole");
+    scan(segment, &rest, wanted, look)
 }
 
 /// The record at `place`; nothing when the index says where none, or another, stands.
-fn record_at(index: &Index, reader: &mut Reader, place: u32) -> Option<Record> {
+fn record_at(index: &Index, reader: &mut Parts, place: u32) -> Option<Record> {
     let (start, end) = index.span(place)?;
     let record = Record::parse(&reader.read(start, end).ok()?).ok()?;
     (record.seq().0 == index.first_seq.checked_add(u64::from(place))?).then_some(record)

@@ -1,13 +1,14 @@
 //! How fast records become durable, are checked and are found, on the disk of a given folder. Several numbers of records
 //! stand beside each other: that is what grows, and how.
 //!
-//! `cargo run --release -p audit --example bench -- [FOLDER [RECORDS…]]`
+//! `cargo run --release -p audit-query --example bench -- [FOLDER [RECORDS…]]`
 #![forbid(unsafe_code)]
 
 use audit::{
-    Against, Deed, Entry, Event, Filter, Go, KeySource, Kind, Log, NothingSecret, Retention, Subject, Target,
-    TargetKind, query, verify,
+    Against, Deed, Entry, Event, Go, KeySource, Kind, Log, NothingSecret, Retention, Subject, Target,
+    TargetKind, verify,
 };
+use audit_query::{Filter, query};
 use domain::{ActionDigest, Effect, Integrity, Label, RuleHit, Source, SourceKind, Tier, Timestamp, Verdict};
 use std::error::Error;
 use std::io::Write as _;

@@ -3,19 +3,16 @@
 //! Closed segments have an index that says which records have which terms. The index only narrows the search: every
 //! record that is returned was read from the log and matched again, and an index that is missing, old or damaged is
 //! made anew from the log.
+//!
+//! This crate decides nothing, and never writes to the log: what may be done never depends on what it finds.
+#![forbid(unsafe_code)]
 
 mod index;
 mod postings;
 mod search;
 mod terms;
 
-pub(crate) use index::{Index, index_path};
-pub(crate) use terms::Terms;
-
-use crate::folder::Folder;
-use crate::heads::Heads;
-use crate::verify::Go;
-use crate::{Error, Kind, Record, Seq};
+use audit::{Error, Go, Kind, Record, Seq};
 use domain::{Channel, Effect, Integrity, SessionId, TaskId, Tier, Timestamp, Verdict};
 use std::path::Path;
 
@@ -103,26 +100,35 @@ pub fn query(folder: &Path, filter: &Filter, limit: usize) -> Result<Found, Erro
     Ok(found)
 }
 
+/// Makes the indexes that closed segments lack, so that the first search need not.
+///
+/// # Errors
+///
+/// As [`query`].
+pub fn index_closed(folder: &Path) -> Result<(), Error> {
+    for segment in audit::segments(folder)?.iter().filter(|segment| segment.is_closed()) {
+        index::Index::of(segment)?;
+    }
+    Ok(())
+}
+
 /// Shows every record that matches to `look`, in order, until it says stop. Lines that are no records are passed over:
-/// [`crate::verify`] is what finds them.
+/// [`audit::verify`] is what finds them.
 ///
 /// # Errors
 ///
 /// As [`query`].
 pub fn visit(folder: &Path, filter: &Filter, look: &mut dyn FnMut(Record) -> Go) -> Result<(), Error> {
-    let folder = Folder::at(folder)?;
-    let mut segments = folder.segments()?;
-    let heads = Heads::read(&segments)?;
-    let newest = segments.last().map(|segment| segment.number);
+    let mut segments = audit::segments(folder)?;
     if filter.order == Order::NewestFirst {
         segments.reverse();
     }
     let wanted = terms::Wanted::of(filter);
-    for file in segments {
-        let go = if Some(file.number) == newest {
-            search::scan(&file, None, filter, &wanted, look)?
+    for segment in segments {
+        let go = if segment.is_closed() {
+            search::indexed(&segment, filter, &wanted, look)?
         } else {
-            search::indexed(&folder, &file, heads.void_of(file.number), filter, &wanted, look)?
+            search::scan(&segment, filter, &wanted, look)?
         };
         if go == Go::Stop {
             break;

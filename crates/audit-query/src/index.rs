@@ -4,15 +4,16 @@
 //! term's hash) its terms, then the posting lists, then where each record begins. Header, buckets and lists each carry
 //! a digest, so that a query reads and checks only what it needs.
 
-use super::{Terms, postings};
-use crate::folder::{self, Form, SegmentFile};
-use crate::{Error, Record, segment};
+use crate::postings;
+use crate::terms::Terms;
+use audit::{Error, Record, Segment};
 use domain::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"hsindex1";
 const BUCKETS: usize = 256;
@@ -26,19 +27,14 @@ const HEADER_BYTES: usize = HEADER_FIXED_BYTES + BUCKETS * BUCKET_BYTES + 32;
 /// The longest part of an index that is read in one piece, in bytes.
 const PART_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Where the index of a segment is.
-pub(crate) fn index_path(folder: &Path, number: u32) -> PathBuf {
-    folder.join(format!("segment-{number:08}.index"))
-}
-
 /// An index, open for reading.
 pub(crate) struct Index {
     source: Source,
     records: u64,
-    pub(super) first_seq: u64,
-    pub(super) last_seq: u64,
-    pub(super) earliest: Timestamp,
-    pub(super) latest: Timestamp,
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+    pub(crate) earliest: Timestamp,
+    pub(crate) latest: Timestamp,
     offsets: u64,
     buckets: Vec<(u64, u64, u64)>,
 }
@@ -50,39 +46,36 @@ enum Source {
 }
 
 impl Index {
-    /// The index of `file` up to its `void`: from disk when it fits, else made from the log and, where that can be, kept.
-    pub(crate) fn of(folder: &Path, file: &SegmentFile, void: Option<usize>) -> Result<Self, Error> {
-        let path = index_path(folder, file.number);
-        let (open, form) = segment::open(file)?;
-        let length = open.metadata().map_err(|error| Error::io("read", &file.path, error))?.len();
-        if let Some(index) = Self::open(&path).and_then(|source| Self::read(source, length, form)) {
+    /// The index of `segment`: from disk when it fits, else made from the log and, where that can be, kept.
+    pub(crate) fn of(segment: &Segment) -> Result<Self, Error> {
+        let lies_as = segment.lies_as()?;
+        let path = segment.index_path();
+        if let Some(index) = Self::open(path).and_then(|source| Self::read(source, lies_as)) {
             return Ok(index);
         }
-        let bytes = segment::read(file)?;
-        let good = void.and_then(|void| bytes.get(..void)).unwrap_or(&bytes);
-        let bytes = build(good, length, form);
-        if let Err(error) = keep(&path, &bytes) {
+        let bytes = build(&segment.bytes()?, lies_as);
+        if let Err(error) = keep(path, &bytes) {
             tracing::debug!(%error, "an index of the audit log could not be kept, and is made again for each query");
         }
-        Self::read(Source::Memory(bytes), length, form).ok_or_else(|| {
-            Error::io("index", &file.path, std::io::Error::other("the index made of it cannot be read"))
+        Self::read(Source::Memory(bytes), lies_as).ok_or_else(|| Error::Io {
+            step: "index",
+            path: segment.path().to_owned(),
+            source: Arc::new(std::io::Error::other("the index made of it cannot be read")),
         })
     }
 
     fn open(path: &Path) -> Option<Source> {
-        let file = OpenOptions::new().read(true).custom_flags(folder::NO_FOLLOW).open(path).ok()?;
-        folder::check_file(path, &file, folder::Access::Read).ok()?;
-        Some(Source::File(file))
+        audit::open_private(path).ok().map(Source::File)
     }
 
-    fn read(source: Source, length: u64, form: Form) -> Option<Self> {
+    fn read(source: Source, (length, packed): (u64, bool)) -> Option<Self> {
         let header = source.part(0, HEADER_BYTES as u64)?;
         let (body, digest) = header.split_at_checked(HEADER_BYTES.checked_sub(32)?)?;
         if blake3::hash(body).as_bytes() != digest {
             return None;
         }
         let mut numbers = Numbers(body.strip_prefix(MAGIC)?);
-        if numbers.next()? != length || numbers.next()? != form_number(form) {
+        if numbers.next()? != length || numbers.next()? != u64::from(packed) {
             return None;
         }
         let records = numbers.next()?;
@@ -95,7 +88,7 @@ impl Index {
     }
 
     /// The places of the records that have `term`, rising; nothing when the index is damaged.
-    pub(super) fn places(&self, term: &str) -> Option<Vec<u32>> {
+    pub(crate) fn places(&self, term: &str) -> Option<Vec<u32>> {
         let hash = term_hash(term);
         let (start, length, digest) = self.buckets.get(usize::from(hash.to_be_bytes()[0])).copied()?;
         let bucket = self.source.part(start, length)?;
@@ -114,12 +107,12 @@ impl Index {
     }
 
     /// Every place.
-    pub(super) fn every_place(&self) -> Vec<u32> {
+    pub(crate) fn every_place(&self) -> Vec<u32> {
         (0..u32::try_from(self.records).unwrap_or(u32::MAX)).collect()
     }
 
     /// Where the record at `place` begins and ends in the segment, unpacked.
-    pub(super) fn span(&self, place: u32) -> Option<(usize, usize)> {
+    pub(crate) fn span(&self, place: u32) -> Option<(usize, usize)> {
         let at = self.offsets.checked_add(u64::from(place).checked_mul(8)?)?;
         let span = self.source.part(at, 8)?;
         let (start, length) = span.split_at_checked(4)?;
@@ -149,11 +142,11 @@ impl Source {
 }
 
 /// Makes the index of a segment's bytes.
-fn build(bytes: &[u8], length: u64, form: Form) -> Vec<u8> {
+fn build(bytes: &[u8], (length, packed): (u64, bool)) -> Vec<u8> {
     let mut lists: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     let mut spans = Vec::new();
     let (mut seqs, mut times) = ((u64::MAX, 0), (u64::MAX, 0));
-    for (offset, line, _) in segment::lines(bytes) {
+    for (offset, line) in audit::lines(bytes) {
         let Ok(record) = Record::parse(line) else { continue };
         let place = u32::try_from(spans.len()).unwrap_or(u32::MAX);
         spans
@@ -166,24 +159,27 @@ fn build(bytes: &[u8], length: u64, form: Form) -> Vec<u8> {
         }
     }
     let mut buckets = vec![Vec::new(); BUCKETS];
-    let mut packed = Vec::new();
+    let mut packed_lists = Vec::new();
     let buckets_length = lists.len().saturating_mul(TERM_BYTES);
     let lists_start = HEADER_BYTES.saturating_add(buckets_length);
     for (hash, places) in lists {
         let list = postings::pack(&places);
         if let Some(bucket) = buckets.get_mut(usize::from(hash.to_be_bytes()[0])) {
-            for number in
-                [hash, wide(lists_start.saturating_add(packed.len())), wide(list.len()), short_digest(&list)]
-            {
+            for number in [
+                hash,
+                wide(lists_start.saturating_add(packed_lists.len())),
+                wide(list.len()),
+                short_digest(&list),
+            ] {
                 bucket.extend_from_slice(&number.to_le_bytes());
             }
         }
-        packed.extend_from_slice(&list);
+        packed_lists.extend_from_slice(&list);
     }
-    let offsets_start = lists_start.saturating_add(packed.len());
+    let offsets_start = lists_start.saturating_add(packed_lists.len());
     let mut out = MAGIC.to_vec();
     let fixed =
-        [length, form_number(form), wide(spans.len()), seqs.0, seqs.1, times.0, times.1, wide(offsets_start)];
+        [length, u64::from(packed), wide(spans.len()), seqs.0, seqs.1, times.0, times.1, wide(offsets_start)];
     fixed.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
     let mut start = HEADER_BYTES;
     for bucket in &buckets {
@@ -195,7 +191,7 @@ fn build(bytes: &[u8], length: u64, form: Form) -> Vec<u8> {
     let digest = blake3::hash(&out);
     out.extend_from_slice(digest.as_bytes());
     buckets.iter().for_each(|bucket| out.extend_from_slice(bucket));
-    out.extend_from_slice(&packed);
+    out.extend_from_slice(&packed_lists);
     for (offset, length) in spans {
         out.extend_from_slice(&offset.to_le_bytes());
         out.extend_from_slice(&length.to_le_bytes());
@@ -223,13 +219,6 @@ fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let _not_there = std::fs::remove_file(&beside);
     }
     written
-}
-
-fn form_number(form: Form) -> u64 {
-    match form {
-        Form::Plain => 0,
-        Form::Gzip => 1,
-    }
 }
 
 fn term_hash(term: &str) -> u64 {

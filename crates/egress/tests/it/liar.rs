@@ -60,9 +60,11 @@ impl Taken {
             rustix::net::recvmsg(&socket, &mut into, &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
             let descriptors: Vec<OwnedFd> = control
                 .drain()
-                .flat_map(|message| match message {
-                    RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect(),
-                    _ => Vec::new(),
+                .flat_map(|message| {
+                    let RecvAncillaryMessage::ScmRights(descriptors) = message else {
+                        panic!("something else came along");
+                    };
+                    descriptors.collect::<Vec<_>>()
                 })
                 .collect();
             <[OwnedFd; 2]>::try_from(descriptors).unwrap()

@@ -135,12 +135,12 @@ impl Files {
         let digest = blake3::hash(content.as_bytes()).to_hex().to_string();
         let change =
             Change::Wrote { path: canonical.to_path_buf(), before: before.clone(), digest: digest.clone() };
-        self.journal.add(&change, key, now)?;
+        let noted = self.note(&change, key, now);
         let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
         let kept = if before.is_some() { "; what was there before is in the trash" } else { "" };
         Ok(Finding {
             fields: json!({"path": canonical, "bytes": size, "digest": digest, "trash": before}),
-            text: format!("Wrote {} ({}){kept}.", canonical.display(), bytes_in_words(size)),
+            text: format!("Wrote {} ({}){kept}.{noted}", canonical.display(), bytes_in_words(size)),
         })
     }
 
@@ -161,11 +161,20 @@ impl Files {
         };
         let identity = Identity { device: *device, inode: *inode };
         self.rename(from, Some(identity), to)?;
-        self.journal.add(&Change::Moved { from: from.clone(), to: to.clone() }, key, now)?;
+        let noted = self.note(&Change::Moved { from: from.clone(), to: to.clone() }, key, now);
         Ok(Finding {
             fields: json!({"path": to}),
-            text: format!("Moved {} to {}.", from.display(), to.display()),
+            text: format!("Moved {} to {}.{noted}", from.display(), to.display()),
         })
+    }
+
+    /// Puts what was done on the list of changes. It is done, whatever becomes of the list: what is to be added to the
+    /// answer says so.
+    fn note(&self, change: &Change, key: &EffectKey, now: Timestamp) -> String {
+        match self.journal.add(change, key, now) {
+            Ok(()) => String::new(),
+            Err(error) => format!(" files.undo cannot take it back, for it could not be noted: {error}."),
+        }
     }
 
     fn rename(&self, from: &Path, identity: Option<Identity>, to: &Path) -> Result<(), FilesError> {
@@ -198,10 +207,13 @@ impl Files {
         }
         let identity = Identity { device: *device, inode: *inode };
         let (entry, files) = root.trash.move_in(&root.within, &place, identity, key, now)?;
-        self.journal.add(&Change::Deleted { path: path.clone(), trash: entry.clone() }, key, now)?;
+        let noted = self.note(&Change::Deleted { path: path.clone(), trash: entry.clone() }, key, now);
         Ok(Finding {
             fields: json!({"trash": entry, "files": files}),
-            text: format!("Moved {} to the trash. files.restore {entry} brings it back.", path.display()),
+            text: format!(
+                "Moved {} to the trash. files.restore {entry} brings it back.{noted}",
+                path.display()
+            ),
         })
     }
 
@@ -230,11 +242,12 @@ impl Files {
         self.trash.join("commands")
     }
 
-    /// Puts what a command changed on the list of changes, for undo.
+    /// Puts what a command changed on the list of changes, for undo. What cannot be listed is taken back at once, as
+    /// the next start would take it back.
     ///
     /// # Errors
     ///
-    /// [`FilesError`] when the list cannot be written.
+    /// [`FilesError`] when the list cannot be written; what the command changed is as it was before.
     pub fn ran(
         &self,
         line: &str,
@@ -246,7 +259,19 @@ impl Files {
             return Ok(());
         }
         let line = tools::visible(&line.chars().take(LINE_CHARACTERS_MAX).collect::<String>());
-        self.journal.add(&Change::Ran { line, sets }, key, now)
+        let change = Change::Ran { line, sets };
+        let Err(error) = self.journal.add(&change, key, now) else { return Ok(()) };
+        self.take_back_run(&change)?;
+        Err(error)
+    }
+
+    /// Takes back what a command changed.
+    fn take_back_run(&self, change: &Change) -> Result<(), FilesError> {
+        let Change::Ran { line, sets } = change else { return Ok(()) };
+        sets.iter().rev().try_for_each(|set| {
+            ChangeSets::take_back(&self.change_sets(), set)
+                .map_err(|source| FilesError::Command { line: line.clone(), source: Box::new(source) })
+        })
     }
 
     /// After a start: leaves nothing of an interrupted command half done. Says what was done, for the log.
@@ -293,14 +318,8 @@ impl Files {
                 self.take_back(trash)?;
                 ("it is back from the trash", path)
             }
-            Change::Ran { line, sets } => {
-                let folder = self.change_sets();
-                for set in sets.iter().rev() {
-                    ChangeSets::take_back(&folder, set).map_err(|source| FilesError::Command {
-                        line: line.clone(),
-                        source: Box::new(source),
-                    })?;
-                }
+            Change::Ran { line, .. } => {
+                self.take_back_run(&change)?;
                 said = format!("What `{line}` changed");
                 ("is taken back", &workspace)
             }

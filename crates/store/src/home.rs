@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use rustix::fs::{FlockOperation, OFlags};
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,15 @@ pub(crate) fn connect(home: &Path, now: Timestamp) -> Result<(Connection, Opened
             open_private(&companion)?;
         }
     }
-    match open_checked(&path, is_new) {
+    let opened = match open_checked(&path, is_new) {
+        // A disk that failed once looks like damage too: it is set aside for what is there at the second look.
+        Err(error) if error.damage().is_some() => {
+            read_through(&path)?;
+            open_checked(&path, is_new)
+        }
+        opened => opened,
+    };
+    match opened {
         Ok(opened) => Ok(opened),
         Err(error) => match error.damage() {
             Some(detail) => Err(set_aside(home, &path, now, detail)?),
@@ -203,6 +211,18 @@ fn check_whole(connection: &Connection, path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Corrupt { set_aside: path.to_path_buf(), detail: findings.join("; ") })
+}
+
+/// Reads every byte of the database and of its log: what the disk does not give is not damaged for that.
+fn read_through(path: &Path) -> Result<(), Error> {
+    let [log, _shared_memory] = companions(path);
+    for file in [path.to_path_buf(), log] {
+        match File::open(&file).and_then(|mut open| io::copy(&mut open, &mut io::sink())) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("read", &file, error)),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Renames the database and its companions. The error says where they are.

@@ -151,6 +151,32 @@ async fn whatever_fails_under_it_nothing_is_lost_and_nothing_is_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_the_disk_does_not_give_is_refused_and_left_where_it_is() {
+    let stage = Stage::of(Place::new());
+    if stage.place.user.is_none() {
+        println!("LEFT OUT: only root can bring about faults on the database's files alone");
+        return;
+    }
+    let home = stage.place.home("template", Some(""));
+    // Killed: the next start checks the database as a whole.
+    stage.place.up(&home).await.kill();
+    for number in (50..74).step_by(3) {
+        let home = stage.copy(&format!("home-{number}"));
+        let fault =
+            Fault { calls: READS, harm: Harm::Fails("EIO"), which: Which::From(number), on: On::Store };
+        match stage.start(&home, &fault.wrapper(&home)).await {
+            Ok(mut up) => up.kill(),
+            Err(said) => {
+                assert!(has_failed_one(&home), "{number}: {said:?}");
+                assert!(said.code == Some(1) && said.err.contains("could not "), "{number}: {said:?}");
+            }
+        }
+        assert!(home.join("state.db").exists(), "{number}");
+        stage.place.up(&home).await.kill();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_goes_out_while_the_disk_fails_is_left_in_doubt_and_told_so() {
     let stage = Stage::of(Place::new());
     let home = stage.place.home("home", Some(""));

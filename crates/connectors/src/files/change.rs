@@ -63,12 +63,19 @@ impl Journal {
 
     pub(super) fn add(&self, change: &Change, key: &EffectKey, now: Timestamp) -> Result<(), FilesError> {
         let numbers = self.numbers()?;
-        let number = numbers.last().copied().unwrap_or(0).saturating_add(1);
+        let mut number = numbers.last().copied().unwrap_or(0).saturating_add(1);
         let record = Record { version: 1, time: now.0, key: key.to_string(), change: change.clone() };
-        let name = name_of(number);
         let text = serde_json::to_vec(&record)
-            .map_err(|error| FilesError::Damaged { path: name.clone(), reason: error.to_string() })?;
-        self.within.write(&name, &text, Replace::Never)?;
+            .map_err(|error| FilesError::Damaged { path: name_of(number), reason: error.to_string() })?;
+        // Sessions change files side by side: whoever finds a number taken has the next one.
+        loop {
+            match self.within.write(&name_of(number), &text, Replace::Never) {
+                Err(error) if super::error::is_taken(&error) && number < u64::MAX => {
+                    number = number.saturating_add(1);
+                }
+                written => break written.map(drop)?,
+            }
+        }
         for old in numbers.iter().rev().skip(CHANGES_MAX) {
             self.taken_back(*old)?;
         }

@@ -236,3 +236,19 @@ async fn a_name_that_is_not_utf_8_is_left_out_and_takes_nothing_with_it_but_what
     assert_eq!(house.read("kept").as_deref(), Some("kept\n"));
     assert_eq!((ran.sets.len(), house.sets()), (0, 1));
 }
+
+#[tokio::test]
+async fn what_a_command_changed_is_taken_back_when_it_cannot_be_listed() {
+    let mut house = House::new(&[]).await;
+    house.runs += 1;
+    let command = tools::shell::parse("sh -c 'echo new > made; rm kept'").unwrap();
+    let targets = Shell::targets(&command).unwrap();
+    let hears = Arc::new(|_: &str| {});
+    let ran = house.shell.run(&command, &targets, "t.1.0", std::future::pending(), hears).await.unwrap();
+    assert_eq!((house.read("made").as_deref(), house.read("kept")), (Some("new\n"), None));
+    // No number is left on the list.
+    fs::write(house.folder.path().join(format!("trash/changes/{}.json", u64::MAX)), "").unwrap();
+    house.files.ran("sh", ran.sets, &key("t.1.0"), NOW).unwrap_err();
+    assert_eq!((house.read("made"), house.read("kept").as_deref()), (None, Some("kept\n")));
+    assert_eq!(house.sets(), 0);
+}

@@ -222,3 +222,42 @@ fn a_target_says_which_file_it_is() {
     assert_eq!(new, Target::NewFile { path: folder.root.join("sub/new") });
     assert!(Path::new("/").is_absolute());
 }
+
+#[test]
+fn sessions_that_write_side_by_side_are_all_on_the_list() {
+    let folder = folder();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let folder = &folder;
+            scope.spawn(move || {
+                for number in 0..20 {
+                    let name = format!("{thread}-{number}");
+                    folder.write(&format!("{name}.txt"), &name, &format!("t.{thread}.{number}")).unwrap();
+                }
+            });
+        }
+    });
+    for number in 0..80 {
+        folder.files.undo(&key(&format!("t.9.{number}")), NOW).unwrap();
+    }
+    assert_eq!(fs::read_dir(&folder.root).unwrap().count(), 0);
+    assert!(matches!(folder.files.undo(&key("t.9.80"), NOW), Err(FilesError::NothingToUndo)));
+}
+
+#[test]
+fn what_is_done_but_cannot_be_noted_is_told_as_done() {
+    let folder = folder();
+    folder.write("a.txt", "a", "t.1.0").unwrap();
+    // No number is left.
+    let last = folder.root.with_file_name("trash").join(format!("changes/{}.json", u64::MAX));
+    fs::write(&last, "").unwrap();
+    let said = folder.write("b.txt", "b", "t.1.1").unwrap();
+    assert!(said.starts_with("Wrote ") && said.contains("files.undo cannot take it back"), "{said}");
+    assert_eq!(fs::read_to_string(folder.root.join("b.txt")).unwrap(), "b");
+    let (from, to) = (folder.files.target("b.txt").unwrap(), folder.files.target("c.txt").unwrap());
+    let said = folder.files.relocate(&from, &to, &key("t.1.2"), NOW).unwrap().text;
+    assert!(said.starts_with("Moved ") && said.contains("files.undo cannot take it back"), "{said}");
+    let said = folder.files.delete(&folder.files.target("c.txt").unwrap(), &key("t.1.3"), NOW).unwrap().text;
+    assert!(said.contains("brings it back") && said.contains("files.undo cannot take it back"), "{said}");
+    assert!(!folder.root.join("c.txt").exists());
+}

@@ -7,16 +7,16 @@ use crate::found::{Found, Known};
 use crate::given::{Given, path_of};
 use crate::host::{By, Machine};
 use crate::mail::{MailBoxes, Unread};
-use crate::memory::{self, Notes};
-use crate::remember::{KnownFile, Remember};
-use crate::shell::Shell;
+use crate::memory::Notes;
+use crate::remember::Remember;
 use crate::shell::meanwhile::Meanwhile;
+use crate::shell::{Shell, Written};
 use crate::stop::Stop;
 use crate::targets;
 use crate::web::Web;
 use audit::Recorded;
 use broker::{Carried, Context, Executor, Intent, Resolve};
-use domain::{Action, Address, Call, Done, Failure, Label, Labelled, Target, Tier};
+use domain::{Action, Address, Call, CommandLine, Done, Failure, Label, Labelled, Target};
 use std::sync::Arc;
 use tools::Catalog;
 
@@ -44,7 +44,7 @@ pub struct Parts {
 
 /// Carries out every tool of the built-in catalogue.
 pub struct Connectors {
-    parts: Parts,
+    pub(crate) parts: Parts,
 }
 
 impl Connectors {
@@ -133,16 +133,16 @@ impl Connectors {
             "find" => {
                 let (pattern, path, text) =
                     (given.text("pattern")?, given.text("path")?, given.optional("text"));
-                let tier = given
-                    .target(0)
-                    .map_or(Tier::Medium, |target| self.parts.remember.tier_of(path_of(target)));
+                let folder = path_of(given.target(0)?).to_path_buf();
                 let find = move |stop: Stop| Ok(files.find(&pattern, &path, text.as_deref(), &stop)?);
                 let finding = blocking(context, find).await?;
-                Ok(Found { finding, label: Some(Known::AtLeast(tier)) })
+                let label = self.label_of_folders(std::iter::once(&*folder)).await?;
+                Ok(Found { finding, label: Some(Known::AtLeast(label)) })
             }
             "write" => {
                 let (path, content, target) =
                     (given.text("path")?, given.text("content")?, given.target(0)?.clone());
+                self.remember_coming(&target, &content, context).await?;
                 let write = move |_stop| Ok(files.write(&path, &content, &target, &key, now)?);
                 let finding = blocking(context, write).await?;
                 self.remember_written(&finding, context).await?;
@@ -150,7 +150,11 @@ impl Connectors {
             }
             "move" => {
                 let (from, to) = (given.target(0)?.clone(), given.target(1)?.clone());
-                blocking(context, move |_stop| Ok(Found::plain(files.relocate(&from, &to, &key, now)?))).await
+                let places = (from.clone(), to.clone());
+                let relocate = move |_stop| Ok(Found::plain(files.relocate(&from, &to, &key, now)?));
+                let found = blocking(context, relocate).await?;
+                self.remember_moved(&places.0, &places.1, context).await?;
+                Ok(found)
             }
             "delete" => {
                 let target = given.target(0)?.clone();
@@ -163,35 +167,6 @@ impl Connectors {
             "undo" => blocking(context, move |_stop| Ok(Found::plain(files.undo(&key, now)?))).await,
             other => Err(Error::NoSuchTool { tool: format!("files.{other}") }),
         }
-    }
-
-    /// What a file says is believed as far as what it was written from, when these very bytes were written by us.
-    async fn labelled_file(&self, finding: Finding, target: &Target) -> Result<Found, Error> {
-        let tier = self.parts.remember.tier_of(path_of(target));
-        let digest = finding.fields.get("digest").and_then(|digest| digest.as_str()).and_then(memory::digest);
-        let (Target::File { path, device, inode }, Some(digest)) = (target, digest) else {
-            return Ok(Found { finding, label: Some(Known::AtLeast(tier)) });
-        };
-        let file = KnownFile { path: path.clone(), device: *device, inode: *inode, digest };
-        let label = self.parts.remember.file_label(file).await.map_err(Error::Remember)?;
-        let known = label.map_or(Known::AtLeast(tier), |label| Known::Exactly(label.raised_to(tier)));
-        Ok(Found { finding, label: Some(known) })
-    }
-
-    /// A file holds what the session has read.
-    async fn remember_written(&self, finding: &Finding, context: Context<'_>) -> Result<(), Error> {
-        let path = finding.fields.get("path").and_then(|path| path.as_str()).unwrap_or_default();
-        let digest = finding.fields.get("digest").and_then(|digest| digest.as_str()).and_then(memory::digest);
-        let (Some(digest), Ok(Target::File { path, device, inode })) =
-            (digest, self.parts.files.target(path))
-        else {
-            // Somebody was quicker and moved it away: what is there now is not what we wrote, so nothing is known of it.
-            return Ok(());
-        };
-        let file = KnownFile { path, device, inode, digest };
-        let kept = self.parts.remember.file_written(file, context.label.clone(), context.now).await;
-        // Without a label the file counts as a stranger's: worse for the owner, never less safe.
-        kept.map_err(Error::Remember)
     }
 
     async fn host(&self, verb: &str, given: &Given<'_>, context: Context<'_>) -> Result<Finding, Error> {
@@ -273,29 +248,46 @@ impl Connectors {
         let heard = Arc::new(move |text: &str| meanwhile.hear(text));
         // Begins with the time, so that the oldest change sets are the first by name.
         let name = format!("{:020}-{}", context.now.0, context.key);
+        // Whatever it wrote came from what it may have read, and from the session whose line it is.
+        let folders = || self.parts.files.folders();
+        let before = self.label_of_folders(folders()).await?;
+        let unlisted = self.label_of_line(call, command).join(context.label).join(&before);
+        if self.parts.shell.is_direct().await? {
+            // Also of what is stopped in the middle.
+            self.remember_run(Written::Anything, &unlisted, context).await?;
+        }
         let running = self.parts.shell.run(command, &call.targets, &name, context.cancel.cancelled(), heard);
         tokio::pin!(running);
         let ran = loop {
             tokio::select! {
-                ran = &mut running => break ran?,
+                ran = &mut running => break ran,
                 text = hears.next() => context.progress.step(&text, None),
             }
         };
         if let Some(text) = hears.rest() {
             context.progress.step(&text, None);
         }
-        let tier = self
-            .parts
-            .files
-            .folders()
-            .map(|folder| self.parts.remember.tier_of(folder))
-            .max()
-            .unwrap_or(Tier::Medium);
+        // Meanwhile others may have written there what it read.
+        let read = before.join(&self.label_of_folders(folders()).await?);
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(error) => {
+                self.remember_run(Written::Anything, &unlisted.join(&read), context).await?;
+                return Err(error.into());
+            }
+        };
+        self.remember_run(ran.written, &unlisted.join(&read), context).await?;
         let (files, line) = (Arc::clone(&self.parts.files), command.text.clone());
         let (key, now) = (context.key.clone(), context.now);
         let listed = tokio::task::spawn_blocking(move || files.ran(&line, ran.sets, &key, now));
         listed.await.map_err(|_panicked| Error::Broken)??;
-        Ok(Found { finding: ran.finding, label: Some(Known::AtLeast(tier)) })
+        Ok(Found { finding: ran.finding, label: Some(Known::AtLeast(read)) })
+    }
+
+    /// What a command says when it says anything, as its manifest has it.
+    fn label_of_line(&self, call: &Call, command: &CommandLine) -> Label {
+        let manifest = self.parts.catalog.manifest(&call.tool);
+        manifest.map_or_else(Label::unknown, |manifest| manifest.label_of_text(call, &command.text))
     }
 
     fn targets(&self, call: &Call) -> Result<Vec<Target>, Error> {

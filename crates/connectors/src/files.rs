@@ -4,10 +4,12 @@
 mod change;
 mod error;
 mod find;
+mod identify;
 mod look;
 mod trash;
 
 pub use error::FilesError;
+pub(crate) use identify::Identified;
 
 use crate::Finding;
 use crate::finding::bytes_in_words;

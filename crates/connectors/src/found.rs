@@ -10,11 +10,12 @@ pub(crate) struct Found {
 }
 
 /// What is known of a label.
-pub(crate) enum Known {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
     /// This is the label of its text, whatever the manifest says.
     Exactly(Label),
-    /// It is at least so confidential.
-    AtLeast(Tier),
+    /// It is as the manifest says, and this went into it, or may have.
+    AtLeast(Label),
 }
 
 impl Found {
@@ -24,9 +25,20 @@ impl Found {
 }
 
 impl Known {
+    pub(crate) fn raised_to(self, tier: Tier) -> Self {
+        match self {
+            Self::Exactly(label) => Self::Exactly(label.raised_to(tier)),
+            Self::AtLeast(label) => Self::AtLeast(label.raised_to(tier)),
+        }
+    }
+
     pub(crate) fn over(self, mut output: domain::Output) -> domain::Output {
         match self {
-            Self::AtLeast(tier) => output.label = output.label.raised_to(tier),
+            // Where no free text came back, nothing came from a stranger; how much there was, or none, may tell something.
+            Self::AtLeast(label) if output.label.is_clean() => {
+                output.label = output.label.raised_to(label.tier());
+            }
+            Self::AtLeast(label) => output.label = output.label.join(&label),
             Self::Exactly(label) => {
                 for field in &mut output.fields {
                     // What a service attests stays attested; a text is as its writing was, and a fact at best attested.
@@ -69,7 +81,15 @@ mod tests {
             let found: Vec<Integrity> = known.fields.iter().map(|field| field.integrity).collect();
             assert_eq!((found, known.label), (vec![of_text, Integrity::Attested], label));
         }
-        assert_eq!(Known::AtLeast(Tier::High).over(output()).label.tier(), Tier::High);
-        assert_eq!(Known::AtLeast(Tier::Low).over(output()).label, output().label);
+    }
+
+    #[test]
+    fn what_may_have_gone_into_a_text_is_joined_and_only_raises_the_tier_of_none() {
+        assert_eq!(Known::AtLeast(Label::nothing()).over(output()).label, output().label);
+        let mail =
+            Label::new(Integrity::Untrusted, Tier::High, Source::new(SourceKind::Mail, "x@example.org"));
+        assert_eq!(Known::AtLeast(mail.clone()).over(output()).label, output().label.join(&mail));
+        let clean = Output { label: Label::owner(), ..output() };
+        assert_eq!(Known::AtLeast(mail).over(clean).label, Label::owner().raised_to(Tier::High));
     }
 }

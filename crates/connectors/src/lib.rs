@@ -15,6 +15,7 @@ mod found;
 mod given;
 pub mod host;
 pub mod html;
+mod known;
 pub mod mail;
 pub mod memory;
 mod moment;

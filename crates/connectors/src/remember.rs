@@ -1,5 +1,6 @@
 //! What the tools need remembered: notes, and the labels of files.
 
+pub use crate::found::Known;
 use domain::{Label, Timestamp};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,10 +14,10 @@ pub type Remembered<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Se
 pub struct KnownFile {
     /// Its canonical path.
     pub path: PathBuf,
-    /// The file system it is on.
-    pub device: u64,
-    /// Which file it is.
-    pub inode: u64,
+    /// The file system it is on; `None` before it is written.
+    pub device: Option<u64>,
+    /// Which file it is; `None` before it is written.
+    pub inode: Option<u64>,
     /// BLAKE3 of its bytes.
     pub digest: [u8; 32],
 }
@@ -47,11 +48,18 @@ pub struct NoteFile {
 
 /// Keeps notes and labels of files. The daemon implements it over the store.
 pub trait Remember: Send + Sync {
-    /// Notes that a file holds bytes of `label` now.
+    /// Notes that a file holds bytes of `label` now, or will. What stood there before stays known by its bytes.
     fn file_written<'a>(&'a self, file: KnownFile, label: Label, now: Timestamp) -> Remembered<'a, ()>;
 
-    /// The label under which exactly these bytes were written to this file, if they were.
-    fn file_label<'a>(&'a self, file: KnownFile) -> Remembered<'a, Option<Label>>;
+    /// Notes that bytes of `label` may be anywhere in `folder` now, or, where that is a file, in it.
+    fn written_below<'a>(&'a self, folder: PathBuf, label: Label, now: Timestamp) -> Remembered<'a, ()>;
+
+    /// The label under which exactly these bytes were written, here or elsewhere; for bytes that nobody knows, that of
+    /// what stood there before and of what may have been written there.
+    fn file_label<'a>(&'a self, file: KnownFile) -> Remembered<'a, Known>;
+
+    /// The join of what is known of everything in `folder`, now and before; [`Label::nothing`] when nothing is.
+    fn label_below<'a>(&'a self, folder: PathBuf) -> Remembered<'a, Label>;
 
     /// Notes that `text` was just added to the file, under `label`, and gives the note's id.
     fn note<'a>(&'a self, file: NoteFile, text: String, label: Label, now: Timestamp) -> Remembered<'a, u64>;

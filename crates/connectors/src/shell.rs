@@ -3,12 +3,13 @@
 mod changes;
 pub(crate) mod meanwhile;
 mod programs;
+mod ran;
 mod total;
 mod wait;
 
 pub use changes::{ChangeSets, Changes};
+pub use ran::{Ran, Written};
 
-use crate::Finding;
 use crate::way_out::{Ready, WayOut, WayOutError};
 use changes::Held;
 use domain::{CommandForm, CommandLine, Connector, Host, Pipeline, Target};
@@ -57,15 +58,6 @@ pub enum ShellError {
     /// The work was stopped.
     #[error("it was stopped")]
     Stopped,
-}
-
-/// What a line came to, and the change sets that `files.undo` can take back.
-#[derive(Debug)]
-pub struct Ran {
-    /// For the model and the owner.
-    pub finding: Finding,
-    /// The names of the change sets that were applied, in their order.
-    pub sets: Vec<String>,
 }
 
 /// Where commands run.
@@ -204,8 +196,17 @@ impl Shell {
                 line.await?
             }
         };
-        let sets = total.sets.clone();
-        Ok(Ran { finding: total.finding(), sets })
+        let (sets, written) = (total.sets.clone(), total.written());
+        Ok(Ran { finding: total.finding(), sets, written })
+    }
+
+    /// Whether what commands change is changed directly, without a list of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ShellError`] when that cannot be found out.
+    pub(crate) async fn is_direct(&self) -> Result<bool, ShellError> {
+        Ok(self.change_sets(&mut Total::default()).await?.is_none())
     }
 
     async fn line(
@@ -344,6 +345,7 @@ impl Shell {
             },
             Changes::Direct => "as it is configured",
         };
+        total.is_direct = true;
         total
             .notes
             .push(format!("What it changes is changed directly, and files.undo does not know it: {why}."));

@@ -1,10 +1,10 @@
 //! Notes and the labels of files, kept in the store.
 
 use crate::state::HouseState;
-use connectors::remember::{KnownFile, Note, NoteFile, Remember, Remembered};
+use connectors::remember::{Known, KnownFile, Note, NoteFile, Remember, Remembered};
 use domain::{Label, Timestamp};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{FileIdentity, FileLabel, Store};
 
@@ -30,15 +30,29 @@ impl Remember for Kept {
         })
     }
 
-    fn file_label<'a>(&'a self, file: KnownFile) -> Remembered<'a, Option<Label>> {
+    fn written_below<'a>(&'a self, folder: PathBuf, label: Label, now: Timestamp) -> Remembered<'a, ()> {
+        Box::pin(async move {
+            self.store.run(move |tx| tx.put_folder_label(&folder, &label, now)).await.map_err(in_words)
+        })
+    }
+
+    fn file_label<'a>(&'a self, file: KnownFile) -> Remembered<'a, Known> {
         Box::pin(async move {
             let file = identity(file);
             let found = self.store.run(move |tx| tx.file_label(&file)).await.map_err(in_words)?;
             Ok(match found {
-                FileLabel::Known(label) => Some(label),
-                // Somebody changed it: what it was written under says nothing of what it holds now.
-                FileLabel::Changed(_) | FileLabel::Unknown => None,
+                FileLabel::Known(label) => Known::Exactly(label),
+                // Somebody changed it: it is not believed any more, and as confidential as before.
+                FileLabel::AtLeast(label) => Known::AtLeast(label),
+                FileLabel::Unknown => Known::AtLeast(Label::nothing()),
             })
+        })
+    }
+
+    fn label_below<'a>(&'a self, folder: PathBuf) -> Remembered<'a, Label> {
+        Box::pin(async move {
+            let below = self.store.run(move |tx| tx.label_below(&folder)).await.map_err(in_words)?;
+            Ok(below.unwrap_or_else(Label::nothing))
         })
     }
 

@@ -29,6 +29,8 @@ mod faults;
 #[cfg(test)]
 mod faults_check;
 #[cfg(test)]
+mod file_sources;
+#[cfg(test)]
 mod install;
 #[cfg(test)]
 mod internal;

@@ -75,6 +75,11 @@ impl Changed {
         Self { path: change.path.clone(), kind }
     }
 
+    /// Where something is now that was not there before.
+    pub(super) fn written(&self) -> Option<&Path> {
+        (self.kind != "removed").then_some(&self.path)
+    }
+
     pub(super) fn in_words(&self) -> String {
         format!("{} {}", self.kind, tools::visible(&self.path.to_string_lossy()))
     }

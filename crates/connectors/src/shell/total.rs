@@ -1,10 +1,12 @@
 //! What a whole line came to, put together from what became of each of its programs.
 
+use super::Written;
 use super::changes::{Changed, Settled};
 use crate::Finding;
 use sandbox::{Ending, Level, Report};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// How much of an output the model reads, in bytes; the end of it counts most, so that the middle is left out.
 const SHOWN_BYTES_MAX: usize = 96 * 1024;
@@ -21,6 +23,8 @@ pub(super) struct Total {
     pub(super) notes: Vec<String>,
     level: Option<Level>,
     changes: Vec<Changed>,
+    /// Whether what it changed is on no list.
+    pub(super) is_direct: bool,
     /// The change sets that were applied, in their order.
     pub(super) sets: Vec<String>,
 }
@@ -71,6 +75,14 @@ impl Total {
         self.sets.extend(settled.sets);
         self.notes.extend(settled.notes);
         self.notes.extend(settled.dropped);
+    }
+
+    /// What the line wrote in the workspace.
+    pub(super) fn written(&self) -> Written {
+        if self.is_direct {
+            return Written::Anything;
+        }
+        Written::These(self.changes.iter().filter_map(Changed::written).map(Path::to_path_buf).collect())
     }
 
     pub(super) fn finding(self) -> Finding {

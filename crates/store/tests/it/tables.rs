@@ -5,6 +5,7 @@ use domain::{
     ActionDigest, Channel, Effect, Integrity, Label, ModelName, Principal, Role, RuleHit, Source, SourceKind,
     TaskState, Tier, Timestamp, Usage, Verdict,
 };
+use std::path::Path;
 use std::time::Duration;
 use store::{Answer, Delivered, Error, FileIdentity, FileLabel, Question, SignIn, Standing, Store};
 
@@ -195,15 +196,13 @@ async fn standing_rules_lapse_and_are_taken_away() {
         .unwrap();
 }
 
+fn file(path: &str, inode: u64, byte: u8) -> FileIdentity {
+    FileIdentity { path: path.into(), device: Some(u64::MAX), inode: Some(inode), digest: [byte; 32] }
+}
+
 #[tokio::test]
 async fn a_files_label_follows_its_bytes_and_its_place() {
     let store = Store::in_memory().unwrap();
-    let file = |path: &str, inode, byte| FileIdentity {
-        path: path.into(),
-        device: u64::MAX,
-        inode,
-        digest: [byte; 32],
-    };
     store
         .run(move |tx| {
             assert_eq!(tx.file_label(&file("/w/a", 1, 1))?, FileLabel::Unknown);
@@ -213,20 +212,84 @@ async fn a_files_label_follows_its_bytes_and_its_place() {
                 (file("/w/a", 1, 1), FileLabel::Known(untrusted())),
                 (file("/w/renamed", 1, 1), FileLabel::Known(untrusted())),
                 (file("/w/copied", 9, 1), FileLabel::Known(untrusted())),
-                (file("/w/a", 9, 9), FileLabel::Changed(untrusted())),
-                (file("/w/moved", 1, 9), FileLabel::Changed(untrusted())),
+                (file("/w/a", 9, 9), FileLabel::AtLeast(untrusted())),
+                (file("/w/moved", 1, 9), FileLabel::AtLeast(untrusted())),
                 (file("/w/new", 9, 9), FileLabel::Unknown),
             ] {
                 assert_eq!(tx.file_label(&found)?, expected, "{found:?}");
             }
             // The same bytes from two places: the join.
+            let both = untrusted().join(&Label::owner());
             tx.put_file_label(&file("/w/c", 3, 1), &Label::owner(), NOW)?;
-            assert_eq!(
-                tx.file_label(&file("/w/x", 8, 1))?,
-                FileLabel::Known(untrusted().join(&Label::owner()))
-            );
-            tx.forget_file_label(&file("/w/a", 1, 1))?;
-            assert_eq!(tx.file_label(&file("/w/a", 1, 1))?, FileLabel::Known(Label::owner()));
+            assert_eq!(tx.file_label(&file("/w/x", 8, 1))?, FileLabel::Known(both.clone()));
+            // What was copied or moved away stays known when its place holds something else.
+            tx.put_file_label(&file("/w/b", 2, 5), &Label::owner(), NOW)?;
+            tx.put_file_label(&file("/w/b", 2, 6), &untrusted(), NOW)?;
+            tx.put_file_label(&file("/w/b", 2, 5), &untrusted(), NOW)?;
+            tx.put_file_label(&file("/w/b", 2, 6), &Label::owner(), NOW)?;
+            assert_eq!(tx.file_label(&file("/w/y", 8, 2))?, FileLabel::Known(Label::owner()));
+            assert_eq!(tx.file_label(&file("/w/y", 8, 5))?, FileLabel::Known(both.clone()));
+            assert_eq!(tx.file_label(&file("/w/b", 2, 6))?, FileLabel::Known(both.clone()));
+            // Also when the very same bytes are written there once more, by somebody else.
+            tx.put_file_label(&file("/w/d", 4, 7), &untrusted(), NOW)?;
+            tx.put_file_label(&file("/w/d", 4, 7), &Label::owner(), NOW)?;
+            assert_eq!(tx.file_label(&file("/w/y", 8, 7))?, FileLabel::Known(both));
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_place_is_never_less_confidential_than_what_last_stood_there() {
+    let store = Store::in_memory().unwrap();
+    let high = Label::owner().raised_to(Tier::High);
+    store
+        .run(move |tx| {
+            tx.put_file_label(&file("/w/a", 1, 1), &high, NOW)?;
+            tx.put_file_label(&file("/w/b", 2, 2), &Label::owner(), NOW)?;
+            assert_eq!(tx.file_label(&file("/w/a", 9, 9))?, FileLabel::AtLeast(high.clone()));
+            // Somebody laid a known file over it.
+            assert_eq!(tx.file_label(&file("/w/a", 2, 2))?, FileLabel::Known(high.clone()));
+            assert_eq!(tx.file_label(&file("/w/b", 2, 2))?, FileLabel::Known(Label::owner()));
+            // What is about to be written has no inode yet, and shares none with others.
+            let coming = |path: &str, byte| FileIdentity { device: None, inode: None, ..file(path, 0, byte) };
+            tx.put_file_label(&coming("/w/c", 3), &high, NOW)?;
+            assert_eq!(tx.file_label(&coming("/w/d", 4))?, FileLabel::Unknown);
+            assert_eq!(tx.file_label(&file("/w/c", 7, 3))?, FileLabel::Known(high));
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_is_as_what_is_below_it_and_what_may_be() {
+    let store = Store::in_memory().unwrap();
+    let high = Label::owner().raised_to(Tier::High);
+    store
+        .run(move |tx| {
+            tx.put_file_label(&file("/w/sub/a", 1, 1), &high, NOW)?;
+            tx.put_file_label(&file("/w0", 2, 2), &untrusted(), NOW)?;
+            tx.put_file_label(&file("/w-other/b", 3, 3), &untrusted(), NOW)?;
+            for (folder, expected) in [
+                ("/w", Some(high.clone())),
+                ("/w/", Some(high.clone())),
+                ("/w/sub", Some(high.clone())),
+                ("/w/su", None),
+                ("/", Some(high.clone().join(&untrusted()))),
+                ("/elsewhere", None),
+            ] {
+                assert_eq!(tx.label_below(Path::new(folder))?, expected, "{folder}");
+            }
+            // Something was written below it that nobody could list: whatever is not known may be that.
+            tx.put_folder_label(Path::new("/w"), &Label::owner(), NOW)?;
+            tx.put_folder_label(Path::new("/w"), &untrusted(), NOW)?;
+            let either = Label::owner().join(&untrusted());
+            assert_eq!(tx.file_label(&file("/w/deep/x", 8, 8))?, FileLabel::AtLeast(either.clone()));
+            assert_eq!(tx.file_label(&file("/w/sub/a", 1, 1))?, FileLabel::Known(high.clone()));
+            assert_eq!(tx.file_label(&file("/v/x", 8, 8))?, FileLabel::Unknown);
+            assert_eq!(tx.label_below(Path::new("/w"))?, Some(high.join(&either)));
             Ok(())
         })
         .await

@@ -93,11 +93,7 @@ impl Folder {
                 segments.push(SegmentFile { number, path: file.path(), form });
             }
             if segments.len() > SEGMENTS_MAX {
-                return Err(Error::io(
-                    "list",
-                    &self.path,
-                    std::io::Error::other("there are too many segments"),
-                ));
+                return Err(list(std::io::Error::other("there are too many segments")));
             }
         }
         segments.sort_by_key(|segment| (segment.number, segment.form));

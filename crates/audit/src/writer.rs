@@ -114,6 +114,8 @@ impl Writer {
             }
             Some(_) | None => None,
         };
+        // A disk that failed to the end left it.
+        let _none = std::fs::remove_file(folder.path.join(segments::TRIAL));
         let mut writer = Self {
             folder,
             keys,

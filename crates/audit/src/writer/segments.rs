@@ -15,7 +15,7 @@ use std::time::Duration;
 const SEGMENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// A disk that failed is used again only when it has this much room and keeps this file, so that trying litters nothing.
 const FREE_BYTES_MIN: u64 = 2 * 1024 * 1024;
-const TRIAL: &str = "trial.new";
+pub(super) const TRIAL: &str = "trial.new";
 
 impl Writer {
     /// Sees to it that there is a segment to append to, that is neither full nor old.
@@ -91,6 +91,6 @@ impl Writer {
             return Err(failed(std::io::ErrorKind::StorageFull.into()));
         }
         let kept = std::fs::write(&path, TRIAL).and_then(|()| File::open(&path)?.sync_data());
-        kept.map_err(failed)
+        kept.and_then(|()| std::fs::remove_file(&path)).map_err(failed)
     }
 }

@@ -147,10 +147,14 @@ async fn what_a_failing_disk_leaves_at_the_end_is_no_change_by_somebody() {
         fs::write(&path, bytes).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
+    // And what the disk was tried with, when nothing could be removed either.
+    let trial = house.folder().join("trial.new");
+    fs::write(&trial, "trial.new").unwrap();
     let report = house.verify(key);
     assert_eq!((report.fault, report.open_tear.map(|void| void.segment)), (None, Some(1)));
     let (log, opened) = house.open(NOW);
     assert_eq!((opened.torn.len(), opened.damaged.len()), (3, 0));
+    assert!(!trial.exists());
     note(&log, "after", NOW).await;
     log.close();
     let report = house.verify(key);

@@ -169,6 +169,7 @@ async fn child_is_refused_everything_for_a_while() {
     }
     let seq = log.note(intent("after"), NOW).await.unwrap();
     acknowledged.insert(seq, "after".into());
+    assert!(!home.join("audit/trial.new").exists(), "what the disk was tried with is gone");
     log.close();
     let report = check(&home, log.public_key(), &acknowledged);
     assert_eq!(report.closed.len(), 3);

@@ -290,8 +290,8 @@ impl Shell {
             let called = Instant::now();
             let mut running = self.sandbox.start(spec).await?;
             (self.started.0)(called.elapsed());
-            let proxy = match (ready, running.listener()) {
-                (Some((way_out, ready)), Some(listener)) => Some(way_out.serve(listener, ready)?),
+            let proxy = match (ready, running.connections()) {
+                (Some((way_out, ready)), Some(connections)) => Some(way_out.serve(connections, ready)?),
                 (Some(_), None) | (None, Some(_) | None) => None,
             };
             started.push((running, next, proxy));
@@ -323,8 +323,8 @@ impl Shell {
         }
         let level = self.sandbox.isolation().level;
         let way_out = match (&self.way_out, level) {
-            (Some(way_out), Level::Full | Level::FullSoft) => way_out,
-            (None, _) | (Some(_), Level::Landlock | Level::None) => {
+            (Some(way_out), Level::Full | Level::FullSoft | Level::Landlock) => way_out,
+            (None, _) | (Some(_), Level::None) => {
                 let hosts =
                     line.hosts.iter().map(|(host, _port)| host.as_str()).collect::<Vec<_>>().join(", ");
                 return Err(WayOutError::Walls { hosts, level }.into());

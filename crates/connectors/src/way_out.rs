@@ -5,10 +5,9 @@ use domain::{Host, SecretName};
 use egress::proxy::{Binding, Placeholders, Run};
 use egress::{Destination, Egress, HeaderName, Limits, Method, Reach, Rule, Rules};
 use proxy::{Process, ProcessError};
-use sandbox::{Access, Grant, Network, PROXY_PORT, Sandbox, Spec};
+use sandbox::{Access, Connections, Grant, Network, PROXY_PORT, Sandbox, Spec};
 use std::fs;
 use std::io::{self, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -111,10 +110,10 @@ pub enum WayOutError {
         /// What the system says.
         source: io::Error,
     },
-    /// The walls have no network of their own to listen in.
+    /// Nothing holds a command to its proxy.
     #[error(
-        "reach {hosts}: behind the walls that this machine has, `{level}`, a command has no network of its own for a \
-         proxy to listen in, so it reaches nothing"
+        "reach {hosts}: behind the walls that this machine has, `{level}`, nothing holds a command to its proxy, so it \
+         reaches nothing"
     )]
     Walls {
         /// The hosts.
@@ -242,14 +241,14 @@ impl WayOut {
         Ok(Ready { run, socket, process })
     }
 
-    /// Serves the listener that the sandbox handed out, until what comes back is dropped.
+    /// Serves the connections that come out of the sandbox, until what comes back is dropped.
     ///
     /// # Errors
     ///
-    /// [`WayOutError::Process`] when the listener is none.
-    pub fn serve(&self, listener: TcpListener, ready: Ready) -> Result<Open, WayOutError> {
+    /// [`WayOutError::Process`] when they cannot be waited for.
+    pub fn serve(&self, connections: impl Into<Connections>, ready: Ready) -> Result<Open, WayOutError> {
         let Ready { run, socket, process } = ready;
-        let open = proxy::open(&self.egress, listener, socket, run).map_err(ProcessError::from)?;
+        let open = proxy::open(&self.egress, connections, socket, run).map_err(ProcessError::from)?;
         Ok(Open { _proxy: open, _process: process })
     }
 

@@ -10,9 +10,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use sandbox::Connections;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::TcpListener as StandardListener;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StandardStream;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Drop for Open {
     }
 }
 
-/// Serves the programs of `run`, which connect to `listener`: in their own network namespace, or on loopback. `process`
+/// Serves the programs of `run`, whose connections come out of `connections`. `process`
 /// leads to the run's proxy process; when that ends, so does every connection. To be called within a Tokio runtime.
 ///
 /// # Errors
@@ -52,21 +52,55 @@ impl Drop for Open {
 /// When the listener or the socket is not one.
 pub fn open(
     egress: &Arc<Egress>,
-    listener: StandardListener,
+    connections: impl Into<Connections>,
     process: StandardStream,
     run: Run,
 ) -> io::Result<Open> {
-    listener.set_nonblocking(true)?;
     process.set_nonblocking(true)?;
-    let (listener, process) = (TcpListener::from_std(listener)?, UnixStream::from_std(process)?);
+    let (arriving, process) = (Arriving::from(connections.into())?, UnixStream::from_std(process)?);
     let judge = egress.proxy(run);
-    Ok(Open { accepting: tokio::spawn(serve(listener, process, judge)) })
+    Ok(Open { accepting: tokio::spawn(serve(arriving, process, judge)) })
+}
+
+/// Connections as they come.
+enum Arriving {
+    Accepted(TcpListener),
+    Handed(UnixStream),
+}
+
+impl Arriving {
+    fn from(connections: Connections) -> io::Result<Self> {
+        match connections {
+            Connections::Accepted(listener) => {
+                listener.set_nonblocking(true)?;
+                TcpListener::from_std(listener).map(Self::Accepted)
+            }
+            Connections::Handed(socket) => {
+                socket.set_nonblocking(true)?;
+                UnixStream::from_std(socket).map(Self::Handed)
+            }
+        }
+    }
+
+    /// The next; never, when whoever hands them over has ended.
+    async fn next(&self) -> io::Result<TcpStream> {
+        match self {
+            Self::Accepted(listener) => Ok(listener.accept().await?.0),
+            Self::Handed(socket) => {
+                let received = socket.async_io(Interest::READABLE, || crate::receive::<1>(socket)).await?;
+                let Some([near]) = received else { return std::future::pending().await };
+                let near = std::net::TcpStream::from(near);
+                near.set_nonblocking(true)?;
+                TcpStream::from_std(near)
+            }
+        }
+    }
 }
 
 /// Serves until the proxy process is gone, or says something: nothing is heard from it but on its lines.
-async fn serve(listener: TcpListener, process: UnixStream, judge: Arc<Judge>) {
+async fn serve(arriving: Arriving, process: UnixStream, judge: Arc<Judge>) {
     tokio::select! {
-        () = accept(&listener, &process, &judge) => {}
+        () = accept(&arriving, &process, &judge) => {}
         () = spoken(&process) => {}
     }
     judge.refused(NOBODY, 0, BROKEN, "its proxy process has ended, and its way out with it");
@@ -78,7 +112,7 @@ async fn spoken(process: &UnixStream) {
     while process.readable().await.is_ok() && process.try_read(&mut [0]).as_ref().is_err_and(would_block) {}
 }
 
-async fn accept(listener: &TcpListener, process: &UnixStream, judge: &Arc<Judge>) {
+async fn accept(arriving: &Arriving, process: &UnixStream, judge: &Arc<Judge>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -86,7 +120,7 @@ async fn accept(listener: &TcpListener, process: &UnixStream, judge: &Arc<Judge>
         // An error here is of one connection that was gone before it was accepted, or of too many open files, which
         // passes when one of them closes.
         let accepted = async {
-            let (near, _) = listener.accept().await?;
+            let near = arriving.next().await?;
             let line = hand_over(&near, process).await?;
             io::Result::Ok((near, line))
         };

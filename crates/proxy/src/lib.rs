@@ -59,8 +59,8 @@ pub async fn serve(socket: StandardStream) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-        let received = socket.async_io(Interest::READABLE, || receive(&socket)).await?;
-        let Some((near, line)) = received else { return Ok(()) };
+        let received = socket.async_io(Interest::READABLE, || receive::<2>(&socket)).await?;
+        let Some([near, line]) = received else { return Ok(()) };
         let (near, line) = (std::net::TcpStream::from(near), StandardStream::from(line));
         near.set_nonblocking(true)?;
         line.set_nonblocking(true)?;
@@ -73,8 +73,8 @@ pub async fn serve(socket: StandardStream) -> io::Result<()> {
     }
 }
 
-/// One connection and its line; `None` when there are no more.
-fn receive(socket: &UnixStream) -> io::Result<Option<(OwnedFd, OwnedFd)>> {
+/// So many descriptors that came with one byte; `None` when there are no more.
+fn receive<const COUNT: usize>(socket: &UnixStream) -> io::Result<Option<[OwnedFd; COUNT]>> {
     let mut byte = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -86,10 +86,8 @@ fn receive(socket: &UnixStream) -> io::Result<Option<(OwnedFd, OwnedFd)>> {
             descriptors.extend(received);
         }
     }
-    let mut descriptors = descriptors.into_iter();
-    match (received.bytes, descriptors.next(), descriptors.next()) {
-        (0, _, _) => Ok(None),
-        (_, Some(near), Some(line)) => Ok(Some((near, line))),
-        (_, _, _) => Err(io::ErrorKind::InvalidData.into()),
+    if received.bytes == 0 {
+        return Ok(None);
     }
+    descriptors.try_into().map(Some).map_err(|_| io::ErrorKind::InvalidData.into())
 }

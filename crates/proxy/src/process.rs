@@ -120,6 +120,10 @@ fn beside(own: &Path) -> Option<PathBuf> {
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map(|cause| format!(": {}", chain(cause))).unwrap_or_default();
-    format!("{error}{cause}")
+    let said = error.to_string();
+    match error.source().map(chain) {
+        // Some errors say their cause themselves.
+        Some(cause) if !said.ends_with(&cause) => format!("{said}: {cause}"),
+        Some(_) | None => said,
+    }
 }

@@ -206,6 +206,14 @@ pub enum Error {
     /// A path cannot be granted.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// What is asked for takes a wall that is not there; nothing was started.
+    #[error("behind the walls that this machine has, `{level}`, {what}")]
+    Beyond {
+        /// What there is.
+        level: Level,
+        /// What cannot be, and why.
+        what: String,
+    },
     /// A part of the request cannot be.
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -239,6 +247,9 @@ pub enum Step {
     /// Bringing up the loopback.
     #[error("bringing up the loopback")]
     Loopback,
+    /// Answering for `connect` where the network is the host's own.
+    #[error("answering for what it connects to")]
+    Connects,
     /// Opening a granted path again, inside.
     #[error("opening a granted path")]
     Grant,

@@ -103,7 +103,11 @@ fn is_walled(level: Level) -> bool {
 
 /// The same where less may be watched: a unix socket that nobody looks at could be the host's.
 fn rules(level: Level, watch: Watch) -> Vec<AllowedCall> {
-    let sockets = if is_walled(level) { table::SOCKETS } else { &[] };
+    let sockets = match (level, watch) {
+        (Level::Full | Level::FullSoft, _) => table::SOCKETS,
+        (Level::Landlock, Watch::RefusalsAndConnects) => table::REACHING,
+        (Level::Landlock, Watch::Nothing | Watch::Refusals) | (Level::None, _) => &[],
+    };
     let unix_sockets = match watch {
         Watch::RefusalsAndConnects if is_walled(level) => table::UNIX_SOCKETS,
         Watch::Nothing | Watch::Refusals | Watch::RefusalsAndConnects => &[],
@@ -128,7 +132,7 @@ pub(crate) fn compile(level: Level, watch: Watch) -> Vec<libc::sock_filter> {
     };
     let rules = rules(level, watch);
     let mut program = prologue();
-    if watch == Watch::RefusalsAndConnects && is_walled(level) {
+    if watch == Watch::RefusalsAndConnects && level != Level::None {
         program.extend([jump(EQUAL, number32(libc::SYS_connect), 0, 1), give(libc::SECCOMP_RET_USER_NOTIF)]);
     }
     let unread = if level == Level::Landlock { table::UNREAD } else { &[] };

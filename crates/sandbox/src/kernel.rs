@@ -215,6 +215,61 @@ pub(crate) fn answer_notice(listener: &OwnedFd, notice: &Notice, answer: io::Res
     }
 }
 
+/// Whether an announced call still waits: then its thread has been the same all along, whatever was read of it.
+pub(crate) fn still_waits(listener: &OwnedFd, notice: &Notice) -> io::Result<()> {
+    // SAFETY: the kernel reads one number (seccomp_unotify(2)).
+    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), NOTICE_IS_VALID, &raw const notice.id) };
+    checked(answer.into()).map(drop)
+}
+
+/// `struct seccomp_notif_addfd` of <linux/seccomp.h>.
+#[repr(C)]
+struct Replacement {
+    id: u64,
+    flags: u32,
+    source: u32,
+    target: u32,
+    target_flags: u32,
+}
+
+/// Puts `file` in the place of a descriptor of the process whose call was announced.
+pub(crate) fn replace_descriptor(
+    listener: &OwnedFd,
+    notice: &Notice,
+    file: &OwnedFd,
+    descriptor: u32,
+    flags: rustix::fs::OFlags,
+) -> io::Result<()> {
+    const AT_THIS_NUMBER: u32 = 1; // SECCOMP_ADDFD_FLAG_SETFD
+    let request = Replacement {
+        id: notice.id,
+        flags: AT_THIS_NUMBER,
+        source: file.as_raw_fd().cast_unsigned(),
+        target: descriptor,
+        target_flags: flags.bits(),
+    };
+    // SAFETY: the kernel reads one `seccomp_notif_addfd`, and changes descriptors of the other process alone
+    // (seccomp_unotify(2)).
+    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), NOTICE_ADD_DESCRIPTOR, &raw const request) };
+    checked(answer.into()).map(drop)
+}
+
+/// Binds a socket to the loopback device for good: whatever its owner sets later, what it sends stays on this machine
+/// (socket(7), `SO_BINDTODEVICE`).
+pub(crate) fn keep_on_loopback(socket: &OwnedFd) -> io::Result<()> {
+    // SAFETY: the kernel reads two bytes of a name (socket(7)).
+    let answer = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            c"lo".as_ptr().cast(),
+            2,
+        )
+    };
+    checked(answer.into()).map(drop)
+}
+
 /// Connects a socket to an address as the kernel lays it out.
 pub(crate) fn connect(socket: &OwnedFd, address: &[u8]) -> io::Result<()> {
     let length = libc::socklen_t::try_from(address.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -229,6 +284,10 @@ const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
 const NOTICE_RECEIVE: libc::c_ulong = 0xc050_2100;
 /// `SECCOMP_IOCTL_NOTIF_SEND` of <linux/seccomp.h>: `_IOWR('!', 1, struct seccomp_notif_resp)`.
 const NOTICE_ANSWER: libc::c_ulong = 0xc018_2101;
+/// `SECCOMP_IOCTL_NOTIF_ID_VALID` of <linux/seccomp.h>: `_IOW('!', 2, __u64)`.
+const NOTICE_IS_VALID: libc::c_ulong = 0x4008_2102;
+/// `SECCOMP_IOCTL_NOTIF_ADDFD` of <linux/seccomp.h>: `_IOW('!', 3, struct seccomp_notif_addfd)`.
+const NOTICE_ADD_DESCRIPTOR: libc::c_ulong = 0x4018_2103;
 
 /// Becomes the program that `file` is, or the one at `path` when `file` is `None`. Returns only to say why not.
 pub(crate) fn execute(

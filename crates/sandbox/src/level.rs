@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Level {
     /// Resource limits alone: no wall.
     None,
-    /// Landlock and seccomp in the host's own namespaces: no network, no unix sockets.
+    /// Landlock and seccomp in the host's own namespaces: no unix sockets, and no network but its proxy.
     Landlock,
     /// All namespaces, Landlock and seccomp; limits kept by a watcher.
     FullSoft,

@@ -39,7 +39,7 @@ pub use probe::{Caps, Helper, Sandbox};
 pub use process::{HardenError, become_user, harden_self, is_root};
 pub use program::{PROGRAM_FOLDERS, Program, ProgramError, resolve_program};
 pub use report::{Captured, Denied, Ending, LimitHit, Report, Stream};
-pub use run::{Running, Signaller};
+pub use run::{Connections, Running, Signaller};
 pub use signal::Signal;
 pub use spec::{Environment, Input, Limits, Network, PROXY_PORT, Spec, Terminal, Workspace, WorkspaceMode};
 pub use stop::StopSwitch;

@@ -259,6 +259,7 @@ fn why(level: Level, landlock_abi: u32, error: &Error) -> Why {
             Some("run it as an ordinary user, or map more than one user into this container"),
         ),
         Step::Request
+        | Step::Connects
         | Step::Fork
         | Step::Grant
         | Step::Root

@@ -24,6 +24,13 @@ pub fn user_id() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// Whether a process may look into those that it started, which this kernel can keep for root
+/// (Documentation/admin-guide/LSM/Yama.rst).
+pub(crate) fn may_look_into_children() -> bool {
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    matches!(scope.trim(), "" | "0" | "1")
+}
+
 /// This process's id.
 #[must_use]
 pub fn process_id() -> u32 {

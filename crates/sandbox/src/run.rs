@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 
 use crate::control_group::ControlGroup;
 use crate::error::Error;
+use crate::level::Level;
 use crate::pool::{Namespaces, Started};
 use crate::probe::Sandbox;
 use crate::report::{Captured, Ending, LimitHit, Report, Stream};
@@ -39,15 +40,30 @@ const START_MAX: Duration = Duration::from_secs(20);
 pub struct Running {
     tree: Tree,
     answers: Answers,
-    listener: Option<TcpListener>,
+    connections: Option<Connections>,
     stdout: Collector,
     stderr: Option<Collector>,
     feed: Option<Feed>,
     terminal: Option<OwnedFd>,
     disk: Option<Disk>,
-    level: crate::level::Level,
+    level: Level,
     started: Instant,
     wall: Duration,
+}
+
+/// Where what a command connects to its proxy comes out.
+#[derive(Debug)]
+pub enum Connections {
+    /// On a listener, to be accepted.
+    Accepted(TcpListener),
+    /// On a socket, each a TCP stream in the descriptors of one byte.
+    Handed(std::os::unix::net::UnixStream),
+}
+
+impl From<TcpListener> for Connections {
+    fn from(listener: TcpListener) -> Self {
+        Self::Accepted(listener)
+    }
 }
 
 /// The helper and the control group, which holds everything but the helper; killed and removed when dropped, in this
@@ -138,10 +154,15 @@ impl Running {
             Some((Answer::Ended { .. }, _)) => return Err(Error::HelperGarbled),
             None => return Err(Error::HelperLost),
         };
-        let listener = match (prepared.listens, descriptors.into_iter().next()) {
-            (true, Some(descriptor)) => Some(TcpListener::from(descriptor)),
-            (false, None) => None,
-            (true, None) | (false, Some(_)) => return Err(Error::HelperGarbled),
+        let connections = match (prepared.listens, descriptors.into_iter().next(), level) {
+            (true, Some(descriptor), Level::Full | Level::FullSoft) => {
+                Some(Connections::Accepted(descriptor.into()))
+            }
+            (true, Some(descriptor), Level::Landlock) => Some(Connections::Handed(descriptor.into())),
+            (false, None, _) => None,
+            (true, Some(_), Level::None) | (true, None, _) | (false, Some(_), _) => {
+                return Err(Error::HelperGarbled);
+            }
         };
         let keep = prepared.output_bytes;
         let stdout = Collector::new(prepared.stdout, keep).map_err(helper_error)?;
@@ -154,13 +175,12 @@ impl Running {
             // Beside the command, not before it.
             drop(tokio::task::spawn_blocking(move || sandbox.fill_pool()));
         }
-        Ok(Self { tree, answers, listener, stdout, stderr, feed, terminal, disk, level, started, wall })
+        Ok(Self { tree, answers, connections, stdout, stderr, feed, terminal, disk, level, started, wall })
     }
 
-    /// The listener on the command's own loopback, once: whoever has it accepts, outside, what the command connects to
-    /// [`crate::PROXY_PORT`] inside.
-    pub fn listener(&mut self) -> Option<TcpListener> {
-        self.listener.take()
+    /// Where what the command connects to [`crate::PROXY_PORT`] comes out, once.
+    pub fn connections(&mut self) -> Option<Connections> {
+        self.connections.take()
     }
 
     /// A handle on the command's terminal, for its size; `None` without [`crate::Terminal::Pty`].

@@ -156,8 +156,8 @@ pub enum WorkspaceMode {
 pub enum Network {
     /// Its own loopback, with nobody on it.
     None,
-    /// Its own loopback, on which somebody outside accepts: a listener on `127.0.0.1` and [`PROXY_PORT`] inside is
-    /// handed out through [`crate::Running::listener`].
+    /// One address, `127.0.0.1` and [`PROXY_PORT`], on which somebody outside accepts what comes out of
+    /// [`crate::Running::connections`]: at `full` that of a loopback of its own, at `landlock` all that it connects to.
     Listener,
 }
 

@@ -321,6 +321,79 @@ fn a_named_host_is_reached_through_the_proxy_and_no_other_one_is() {
     assert_ne!(said.code, Some(0), "without --host there is no way out: {said:?}");
 }
 
+/// Runs `hardshell sandbox` where no user namespace is to be had.
+fn without_namespaces(place: &Place, arguments: &[&str]) -> Said {
+    let mut command = std::process::Command::new("bwrap");
+    command.args([
+        "--dev-bind",
+        "/",
+        "/",
+        "--unshare-user",
+        "--disable-userns",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+    ]);
+    command.arg("--").arg(place.path("hardshell")).arg("sandbox").args(arguments);
+    let output = command.current_dir(place.path("")).stdin(Stdio::null()).output().unwrap();
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[test]
+fn without_namespaces_a_named_host_is_reached_through_the_proxy_and_no_other_one_is() {
+    let place = Place::new();
+    let (open, closed) = (serve(), serve());
+    let host = format!("localhost:{open}");
+    let shell = |flags: &[&str], line: &str| {
+        without_namespaces(&place, &[&["run"], flags, &["--", "sh", "-c", line]].concat())
+    };
+    let fetch = |port: u16| format!("curl -sS --max-time 20 http://localhost:{port}/");
+    let said = shell(&["--host", &host], &fetch(open));
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "served"), "{said:?}");
+    let said = shell(&["--host", &host, "--json"], &format!("{}; true", fetch(closed)));
+    let report: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    assert_eq!(report["isolation"], "landlock", "{report}");
+    assert!(!said.out.contains("served"), "{report}");
+    assert_eq!(report["refused_hosts"][0]["destination"], format!("localhost:{closed}"), "{report}");
+    // Past the proxy there is nothing, although the network is this machine's own.
+    let direct = format!("curl -sS --noproxy '*' --max-time 5 http://127.0.0.1:{open}/");
+    for flags in [&["--host", host.as_str()] as &[&str], &[]] {
+        let said = shell(flags, &direct);
+        assert!(said.code != Some(0) && !said.out.contains("served"), "{said:?}");
+    }
+    let said = shell(&["--host", &host, "--explain"], "true");
+    for words in [
+        "isolation: landlock",
+        "network: a proxy at 127.0.0.1:3128; every other connection is refused",
+        "no home and no /tmp",
+        "starts in: /\n",
+    ] {
+        assert!(said.out.contains(words), "{words}: {said:?}");
+    }
+    assert!(!said.out.contains("/home/user and /tmp, empty"), "{said:?}");
+}
+
+/// What takes mounts is refused before anything starts, with what it is and what helps, once.
+#[test]
+fn without_namespaces_what_cannot_be_held_is_named_with_what_helps() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("work/.git")).unwrap();
+    let said = without_namespaces(&place, &["run", "--write", "work", "--", "touch", "work/made"]);
+    let git = fs::canonicalize(place.path("work/.git")).unwrap();
+    assert_eq!(said.code, Some(125), "{said:?}");
+    assert_eq!(said.err.matches(&format!("`{}`", git.display())).count(), 1, "{said:?}");
+    assert!(said.err.contains("`landlock`") && said.err.contains("hint: show it with `--read`"), "{said:?}");
+    assert!(!said.err.contains("os error"), "{said:?}");
+    assert!(!place.path("work/made").exists());
+    let said = without_namespaces(&place, &["run", "--read", "work", "--", "ls", "work"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
 #[test]
 fn explain_says_in_words_what_it_would_make_and_runs_nothing() {
     let place = Place::new();

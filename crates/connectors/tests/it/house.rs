@@ -1,17 +1,36 @@
 //! A way out of its own, whose names lead to this machine.
 
 use domain::{EffectKey, Timestamp};
-use egress::{Egress, Settings, Unobserved};
+use egress::{Egress, Observer, Record, Settings, Stage};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use vault::{About, KeySource, SecretText, Vault};
 
 pub const NOW: Timestamp = Timestamp(1_716_742_830_000);
 pub const PASSWORD: &str = "correct horse battery";
 
+/// What was refused, by its rule and the host it was for.
+#[derive(Default)]
+pub struct Refusals(Mutex<Vec<String>>);
+
+impl Refusals {
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Refusals {
+    fn observe(&self, record: &Record) {
+        if let Stage::Refused { rule, .. } = &record.stage {
+            self.0.lock().unwrap().push(format!("{rule} {}", record.destination));
+        }
+    }
+}
+
 pub struct House {
     pub egress: Arc<Egress>,
+    pub refusals: Arc<Refusals>,
     pub _home: tempfile::TempDir,
 }
 
@@ -30,7 +49,9 @@ impl House {
             names: names.into_iter().map(|name| (name.parse().unwrap(), here())).collect(),
             ..Settings::default()
         };
-        Self { egress: Arc::new(Egress::new(vault, settings, Arc::new(Unobserved)).unwrap()), _home: home }
+        let refusals = Arc::<Refusals>::default();
+        let observer: Arc<dyn Observer> = Arc::clone(&refusals) as _;
+        Self { egress: Arc::new(Egress::new(vault, settings, observer).unwrap()), refusals, _home: home }
     }
 }
 

@@ -5,7 +5,7 @@ use connectors::shell::{Changes, Shell, ShellSettings};
 use connectors::way_out::{OpenHost, OpenName, Protocol, StandIn, WayOut};
 use domain::Target;
 use egress::{Method, Reach, header};
-use sandbox::{Level, Limits, Sandbox};
+use sandbox::{Caps, Helper, Level, Limits, Sandbox};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,6 +68,10 @@ struct Machine {
 }
 
 async fn machine(hosts: Vec<OpenHost>) -> Machine {
+    machine_at(Level::Full, hosts).await
+}
+
+async fn machine_at(level: Level, hosts: Vec<OpenHost>) -> Machine {
     let house = House::new(vec![]);
     let folder = tempfile::tempdir().unwrap();
     let workspace = folder.path().join("workspace");
@@ -80,7 +84,10 @@ async fn machine(hosts: Vec<OpenHost>) -> Machine {
         limits: Limits { wall: Duration::from_secs(60), ..Limits::default() },
         floor: Level::Landlock,
     };
-    let sandbox = Arc::new(Sandbox::probe().await.unwrap());
+    let sandbox =
+        Sandbox::probe_with(Helper::find().unwrap(), Caps { level, ..Caps::default() }).await.unwrap();
+    assert!(level == Level::Full || sandbox.isolation().level == level, "{:?}", sandbox.isolation());
+    let sandbox = Arc::new(sandbox);
     let way_out = WayOut::new(Arc::clone(&house.egress), hosts, folder.path().join("trusted.pem"));
     Machine { house, shell: Shell::new(sandbox, settings).reaching(way_out), _folder: folder }
 }
@@ -127,6 +134,54 @@ async fn a_command_reaches_the_hosts_its_call_names_and_nothing_else() {
     let seen = server.seen.lock().unwrap().clone();
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert!(seen[0].starts_with("GET /page HTTP/1.1"), "{seen:?}");
+}
+
+/// Without a network of its own the same rules hold, in the same process, with the same records; programs that know
+/// nothing of it reach their proxy, and whatever else they try leads nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_namespaces_programs_reach_the_hosts_of_their_call_and_nothing_else() {
+    let server = server().await;
+    let port = server.port;
+    let machine = machine_at(Level::Landlock, vec![open("web.test", port), open("other.test", port)]).await;
+    let python = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=20).read().decode())";
+    let requests =
+        "import sys; from pip._vendor import requests as r; print(r.get(sys.argv[1], timeout=20).text)";
+    let node = "const u = new URL(process.argv[1]), p = new URL(process.env.http_proxy); \
+                require('http').get({host: p.hostname, port: p.port, path: u.href, headers: {host: u.host}}, \
+                r => r.on('data', d => process.stdout.write(d)))";
+    for (name, line) in [
+        ("curl", "curl -sS --max-time 20 URL".to_string()),
+        ("curl by SOCKS", "curl -sS --max-time 20 --proxy socks5h://127.0.0.1:3128 URL".to_string()),
+        ("urllib", format!("python3 -c '{python}' URL")),
+        ("requests", format!("python3 -c '{requests}' URL")),
+        ("git", "git ls-remote URL".to_string()),
+        ("node", format!("node -e \"{node}\" URL")),
+    ] {
+        server.seen.lock().unwrap().clear();
+        let of =
+            |host: &str| line.replace("URL", &format!("http://{host}:{port}/{}", name.replace(' ', "-")));
+        let reached = machine.run(&of("web.test"), &["web.test"]).await;
+        assert!(name == "git" || reached.contains("hello"), "{name}: {reached}");
+        let refused = machine.run(&of("other.test"), &["web.test"]).await;
+        assert!(!refused.contains("hello"), "{name}: {refused}");
+        let closed = machine.run(&of("web.test"), &[]).await;
+        assert!(!closed.contains("hello"), "{name}: {closed}");
+        let seen = server.seen.lock().unwrap().clone();
+        assert_eq!(seen.len(), 1, "{name}: {seen:?} {reached}");
+        assert!(seen[0].contains(&name.replace(' ', "-")), "{name}: {seen:?}");
+    }
+    for around in [
+        format!("curl -sS --max-time 20 --noproxy '*' http://127.0.0.1:{port}/page"),
+        format!(
+            "curl -sS --max-time 20 --noproxy '*' --resolve web.test:{port}:127.0.0.1 http://web.test:{port}/page"
+        ),
+        "curl -sS --max-time 20 --noproxy '*' http://169.254.169.254/latest/meta-data/".to_string(),
+    ] {
+        let said = machine.run(&around, &["web.test"]).await;
+        assert!(!said.contains("hello"), "{around}: {said}");
+    }
+    // Each program's other host, once: refused by the proxy's rules, and on record.
+    assert_eq!(machine.house.refusals.all(), vec!["egress.host other.test"; 6]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -284,6 +284,8 @@ pub(super) const BEYOND_LANDLOCK: &[&str] = &[
     "chmod", "fchmodat", "chown", "lchown", "fchownat", "utimes", "utimensat", // by name; an O_PATH descriptor too
     "setxattr", "lsetxattr", "removexattr", "lremovexattr", "getxattr", "lgetxattr", "listxattr", "llistxattr",
     "setpriority", "ioprio_set", "sched_setaffinity", "sched_setparam", "sched_setscheduler", "prlimit64",
+    // The network is the host's own: nobody is listened to, and what connects is the one call that somebody looks at.
+    "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "setsockopt",
 ];
 
 /// What stays of them: what is open, which Landlock was asked about, and the process itself.
@@ -295,7 +297,20 @@ pub(super) const OWN_ALONE: &[AllowedCall] = &[
     when("sched_setparam", libc::SYS_sched_setparam, "python", "its own priority", &[none(0, u32::MAX)]),
     when("sched_setscheduler", libc::SYS_sched_setscheduler, "python", "its own priority", &[none(0, u32::MAX)]),
     when("prlimit64", libc::SYS_prlimit64, "coreutils sh", "its own limits, downwards", &[none(0, u32::MAX)]),
+    when("sendto", libc::SYS_sendto, "python", "to whom it is connected", &[none(3, FAST_OPEN), none(4, u32::MAX), short(4)]),
+    when("sendmsg", libc::SYS_sendmsg, "coreutils sh", "descriptors to a child", &[none(2, FAST_OPEN)]),
+    when("setsockopt", libc::SYS_setsockopt, "node python", "options of sockets and of TCP; none of IP, which name ways through the network", &[among(1, u32::MAX, &[SOCKET_OPTIONS, TCP])]),
 ];
+
+/// A TCP socket where Landlock is the only wall, for a command that reaches hosts: every `connect` of it is announced,
+/// and never carried out by the kernel itself.
+pub(super) const REACHING: &[AllowedCall] = &[when(
+    "socket",
+    libc::SYS_socket,
+    "node python",
+    "the way to its proxy",
+    &[among(0, u32::MAX, &[INET]), among(1, SOCKET_TYPE, &[STREAM]), among(2, u32::MAX, &[0, TCP])],
+)];
 
 /// Attributes of files by name, where Landlock is the only wall: what lists files then asks for no more.
 pub(super) const UNREAD: &[(&str, i64)] = &[
@@ -320,6 +335,9 @@ const NETLINK: u32 = libc::AF_NETLINK.cast_unsigned();
 const SOCKET_TYPE: u32 = 0xf;
 const STREAM: u32 = libc::SOCK_STREAM.cast_unsigned();
 const PACKETS: u32 = libc::SOCK_SEQPACKET.cast_unsigned();
+const SOCKET_OPTIONS: u32 = libc::SOL_SOCKET.cast_unsigned();
+/// Sending with it connects first, unseen by any `connect` (tcp(7)).
+const FAST_OPEN: u32 = libc::MSG_FASTOPEN.cast_unsigned();
 const DATAGRAM: u32 = libc::SOCK_DGRAM.cast_unsigned();
 const TCP: u32 = libc::IPPROTO_TCP.cast_unsigned();
 const UDP: u32 = libc::IPPROTO_UDP.cast_unsigned();

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{CWD, Mode, OFlags};
 
-use super::{At, Fault, landlock};
+use super::{At, Fault, connect, landlock};
 use crate::error::Step;
 use crate::filter;
 use crate::kernel::{self, Watch};
@@ -69,7 +69,10 @@ fn last_steps(request: &Request, ends: [OwnedFd; 3], first: &OwnedFd, watch: Wat
     landlock::restrict(request)?;
     let listener = match install(request.level, watch) {
         // A container around this one listens already, or the kernel cannot announce: refusals go unreported.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EBUSY | libc::EINVAL)) => {
+        Err(error)
+            if !connect::is_brokered(request)
+                && matches!(error.raw_os_error(), Some(libc::EBUSY | libc::EINVAL)) =>
+        {
             install(request.level, Watch::Nothing)
         }
         other => other,

@@ -2,7 +2,12 @@
 //! folder leads to whoever listens there, whatever namespaces there are.
 //!
 //! The kernel holds the command at `connect` (seccomp_unotify(2)). The first process reads the address once, looks at
-//! where it leads, and connects the command's socket itself: what was looked at is what is connected to.
+//! where it leads, and connects the command's socket itself: what was looked at is what is connected to. It never lets
+//! the kernel go on with the call, which would read the address again.
+
+mod outlet;
+
+pub(super) use outlet::{Outlet, listen};
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -15,6 +20,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 
 use crate::error::FileKind;
 use crate::kernel::{self, Notice, Side, Watch};
+use crate::level::Level;
 use crate::view;
 use crate::wire::Request;
 use crate::within::kind_of;
@@ -28,11 +34,46 @@ const FAMILY_BYTES: usize = 2;
 /// Whether the first process may look into others of its user and read an address: where debugging is for root alone,
 /// it may not, and a command has no unix sockets then (Documentation/admin-guide/LSM/Yama.rst). Read before `/proc` is
 /// masked.
-pub(super) fn watch() -> Watch {
-    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-    match scope.trim() {
-        "" | "0" | "1" => Watch::RefusalsAndConnects,
-        _ => Watch::Refusals,
+pub(super) fn watch(request: &Request) -> Watch {
+    match request.level {
+        Level::Landlock if request.listen.is_none() => return Watch::Refusals,
+        Level::Full | Level::FullSoft | Level::Landlock | Level::None => {}
+    }
+    if crate::process::may_look_into_children() { Watch::RefusalsAndConnects } else { Watch::Refusals }
+}
+
+/// Whether `connect` is all the network there is, so that without somebody who answers it nothing may run.
+pub(super) fn is_brokered(request: &Request) -> bool {
+    request.level == Level::Landlock && request.listen.is_some()
+}
+
+/// A `connect`, read once.
+struct Call {
+    process: i32,
+    descriptor: i32,
+    socket: OwnedFd,
+    address: Vec<u8>,
+}
+
+impl Call {
+    fn read(listener: &OwnedFd, notice: &Notice) -> io::Result<Self> {
+        let [descriptor, start, length, ..] = notice.arguments;
+        let invalid = || io::Error::from_raw_os_error(libc::EINVAL);
+        let length = usize::try_from(length & u64::from(u32::MAX)).map_err(|_| invalid())?;
+        if !(FAMILY_BYTES..=ADDRESS_BYTES_MAX).contains(&length) {
+            return Err(invalid());
+        }
+        let process = rustix::process::pidfd_open(leader_of(notice.thread)?, PidfdFlags::empty())?;
+        let descriptor = i32::try_from(descriptor & u64::from(u32::MAX))
+            .map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+        let socket = rustix::process::pidfd_getfd(&process, descriptor, PidfdGetfdFlags::empty())?;
+        let mut address = vec![0; length];
+        let memory = std::fs::File::open(format!("/proc/{}/mem", notice.thread))?;
+        let fault = |_| io::Error::from_raw_os_error(libc::EFAULT);
+        memory.read_exact_at(&mut address, start).map_err(fault)?;
+        // Its number may have become another's meanwhile, unless the call still waits.
+        kernel::still_waits(listener, notice)?;
+        Ok(Self { process: notice.thread, descriptor, socket, address })
     }
 }
 
@@ -51,7 +92,7 @@ impl OwnPlaces {
 
     /// Carries out one `connect`. The answer is whether it was refused for where it leads.
     pub(super) fn connect(&self, listener: &OwnedFd, notice: &Notice) -> io::Result<bool> {
-        let (socket, address, _held) = match self.look(notice) {
+        let (socket, address, _held) = match self.look(listener, notice) {
             Ok(found) => found,
             Err(error) => {
                 let refused = error.raw_os_error() == Some(libc::EACCES);
@@ -75,21 +116,9 @@ impl OwnPlaces {
     }
 
     /// The command's socket, the address to connect it to, and what holds the place that the address names.
-    fn look(&self, notice: &Notice) -> io::Result<(OwnedFd, Vec<u8>, Option<OwnedFd>)> {
-        let [descriptor, start, length, ..] = notice.arguments;
+    fn look(&self, listener: &OwnedFd, notice: &Notice) -> io::Result<(OwnedFd, Vec<u8>, Option<OwnedFd>)> {
+        let Call { socket, address, .. } = Call::read(listener, notice)?;
         let invalid = || io::Error::from_raw_os_error(libc::EINVAL);
-        let length = usize::try_from(length & u64::from(u32::MAX)).map_err(|_| invalid())?;
-        if !(FAMILY_BYTES..=ADDRESS_BYTES_MAX).contains(&length) {
-            return Err(invalid());
-        }
-        let process = rustix::process::pidfd_open(leader_of(notice.thread)?, PidfdFlags::empty())?;
-        let descriptor = i32::try_from(descriptor & u64::from(u32::MAX))
-            .map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-        let socket = rustix::process::pidfd_getfd(&process, descriptor, PidfdGetfdFlags::empty())?;
-        let mut address = vec![0; length];
-        let memory = std::fs::File::open(format!("/proc/{}/mem", notice.thread))?;
-        let fault = |_| io::Error::from_raw_os_error(libc::EFAULT);
-        memory.read_exact_at(&mut address, start).map_err(fault)?;
         let (family, rest) = address.split_at_checked(FAMILY_BYTES).ok_or_else(invalid)?;
         let name = rest.split(|byte| *byte == 0).next().unwrap_or_default();
         let unix = i32::from(u16::from_ne_bytes(family.try_into().unwrap_or_default())) == libc::AF_UNIX;

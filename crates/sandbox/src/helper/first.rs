@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
-use super::connect::{self, OwnPlaces};
+use super::connect::{self, Outlet, OwnPlaces};
 use super::pieces::{self, Pieces};
 use super::{At, Fault, command, enter, root};
 use crate::control_group;
@@ -37,7 +37,7 @@ pub(super) fn run(
     doors: Vec<OwnedFd>,
     outer: &OwnedFd,
 ) -> Result<(), Fault> {
-    let watch = connect::watch();
+    let watch = connect::watch(request);
     let outcome = prepare(request, early, doors).and_then(|()| carry_out(request, ends, outer, watch));
     let answer = match outcome {
         Ok(answer) => answer,
@@ -71,7 +71,10 @@ fn prepare(request: &Request, early: Option<Option<Pieces>>, doors: Vec<OwnedFd>
         {
             return Err(Fault::new(Step::Overlay, io::ErrorKind::Unsupported));
         }
-        Level::Landlock | Level::None => {}
+        Level::Landlock | Level::None => {
+            // Who loses its parent stays a descendant of the process that may look at what it connects to.
+            rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Fork)?;
+        }
     }
     drop_capabilities().at(Step::Capabilities)?;
     rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)
@@ -108,26 +111,20 @@ pub(super) fn drop_capabilities() -> io::Result<()> {
     Ok(())
 }
 
-/// The listener on the command's own loopback.
-fn listen(port: u16) -> io::Result<OwnedFd> {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType};
-    const WAITING_MAX: i32 = 256; // as many as the proxy serves; one that does not fit is tried again after a second
-    let socket =
-        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    let address = std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port);
-    rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
-    rustix::net::bind(&socket, &address)?;
-    rustix::net::listen(&socket, WAITING_MAX)?;
-    Ok(socket)
-}
-
 fn carry_out(request: &Request, ends: [OwnedFd; 3], outer: &OwnedFd, watch: Watch) -> Result<Answer, Fault> {
-    let listener = match (request.listen, request.level) {
-        (None, _) => None,
-        (Some(port), Level::Full | Level::FullSoft) => Some(listen(port).at(Step::Loopback)?),
-        (Some(_), Level::Landlock | Level::None) => {
-            return Err(Fault::new(Step::Loopback, io::ErrorKind::Unsupported));
+    let (outlet, handed_out) = match (request.listen, request.level) {
+        (None, _) => (None, None),
+        (Some(port), Level::Full | Level::FullSoft) => {
+            (None, Some(connect::listen(port).at(Step::Loopback)?))
         }
+        (Some(_), Level::Landlock) if watch != Watch::RefusalsAndConnects => {
+            return Err(Fault::new(Step::Connects, io::ErrorKind::PermissionDenied));
+        }
+        (Some(port), Level::Landlock) => {
+            let (outlet, other_end) = Outlet::new(port).at(Step::Connects)?;
+            (Some(outlet), Some(other_end))
+        }
+        (Some(_), Level::None) => return Err(Fault::new(Step::Loopback, io::ErrorKind::Unsupported)),
     };
     let held: Vec<i32> =
         passed_on().map(|signal| signal.on_the_way().as_raw()).chain([libc::SIGCHLD]).collect();
@@ -156,17 +153,22 @@ fn carry_out(request: &Request, ends: [OwnedFd; 3], outer: &OwnedFd, watch: Watc
     if let Some((answer, _)) = reader.receive::<Answer>(ours.as_fd()).at(Step::Execute)? {
         return Ok(answer);
     }
-    let descriptors: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+    let descriptors: Vec<_> = handed_out.iter().map(AsFd::as_fd).collect();
     wire::send(outer.as_fd(), &Answer::Ready, &descriptors).at(Step::Execute)?;
-    drop(listener);
-    reap(child, &signal, refusals, request).at(Step::Execute)
+    drop(handed_out);
+    let broker = outlet.map_or_else(|| Broker::Places(OwnPlaces::of(request)), Broker::Outlet);
+    reap(child, &signal, refusals, (request, &broker)).at(Step::Execute)
 }
 
 /// Waits for the command to end, burying every other process and answering every refused call.
-fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Request) -> io::Result<Answer> {
+fn reap(
+    child: Pid,
+    signal: &OwnedFd,
+    refusals: Option<OwnedFd>,
+    (request, broker): (&Request, &Broker),
+) -> io::Result<Answer> {
     let mut denied: BTreeMap<i32, u64> = BTreeMap::new();
     let mut refusals = refusals;
-    let places = OwnPlaces::of(request);
     let status = loop {
         if let Some(status) = bury(child)? {
             break status;
@@ -185,7 +187,7 @@ fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Reque
         }
         match (events.get(1), &refusals) {
             (Some(event), Some(listener)) if event.contains(PollFlags::IN) => {
-                if let Some(number) = answer(listener, &places)?
+                if let Some(number) = answer(listener, broker)?
                     && (denied.len() < DENIED_MAX || denied.contains_key(&number))
                 {
                     let count = denied.entry(number).or_default();
@@ -213,11 +215,21 @@ fn reap(child: Pid, signal: &OwnedFd, refusals: Option<OwnedFd>, request: &Reque
     Ok(Answer::Ended { ending, limit_hit, denied, peak_memory_bytes: None })
 }
 
+/// Who answers `connect`.
+enum Broker {
+    Places(OwnPlaces),
+    Outlet(Outlet),
+}
+
 /// Takes one announced call; its number if it was refused.
-fn answer(listener: &OwnedFd, places: &OwnPlaces) -> io::Result<Option<i32>> {
+fn answer(listener: &OwnedFd, broker: &Broker) -> io::Result<Option<i32>> {
     let Some(notice) = kernel::next_notice(listener)? else { return Ok(None) };
     if i64::from(notice.number) == libc::SYS_connect {
-        return Ok(places.connect(listener, &notice)?.then_some(notice.number));
+        let refused = match broker {
+            Broker::Places(places) => places.connect(listener, &notice)?,
+            Broker::Outlet(outlet) => outlet.connect(listener, &notice)?,
+        };
+        return Ok(refused.then_some(notice.number));
     }
     kernel::answer_notice(listener, &notice, Err(io::Error::from_raw_os_error(libc::EPERM)))?;
     Ok(Some(notice.number))

@@ -87,6 +87,7 @@ pub(super) fn prepare(
         doors: door_count,
         stop: stop.map(|switch| switch.name.clone()),
     };
+    within_reach(&request)?;
     Ok(Prepared {
         listens: request.listen.is_some(),
         request,
@@ -98,6 +99,25 @@ pub(super) fn prepare(
         group,
         output_bytes: spec.limits.output_bytes,
     })
+}
+
+/// Says before anything is started what the helper would refuse without namespaces of its own.
+fn within_reach(request: &Request) -> Result<(), Error> {
+    let beyond = |what: String| Err(Error::Beyond { level: request.level, what });
+    match (request.level, request.listen, request.covers.first()) {
+        (Level::Landlock | Level::None, _, Some(cover)) => beyond(format!(
+            "`{}` cannot be held in its place while what is around it may be changed, and it, or something in it, \
+             runs code later",
+            cover.path.display()
+        )),
+        (Level::None, Some(_), _) => beyond("nothing holds a command to its proxy".to_owned()),
+        (Level::Landlock, Some(_), None) if !crate::process::may_look_into_children() => beyond(
+            "nobody may read what a command connects to, since this kernel lets root alone look into other \
+             processes: `sudo sysctl kernel.yama.ptrace_scope=1` changes that"
+                .to_owned(),
+        ),
+        (Level::Full | Level::FullSoft | Level::Landlock | Level::None, _, _) => Ok(()),
+    }
 }
 
 fn sandbox_user() -> u32 {

@@ -25,7 +25,12 @@ pub struct Attempt {
 impl Attempt {
     /// Every attempt, compiled where it must be.
     pub fn all(host: &Host) -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/escape/attempts");
+        Self::all_in("tests/escape/attempts", host)
+    }
+
+    /// Every attempt of a folder of this crate.
+    pub fn all_in(folder: &str, host: &Host) -> Vec<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut files: Vec<PathBuf> =
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
@@ -65,13 +70,24 @@ impl Attempt {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
     }
 
-    pub async fn run_inside(&self, host: &Host, sandbox: &Sandbox) -> Report {
+    /// The line that runs it.
+    pub fn command(&self) -> &[String] {
+        &self.command
+    }
+
+    /// It, with nothing to change.
+    pub fn reaching(&self, host: &Host) -> Spec {
         let program = resolve_program(&self.command[0]).unwrap();
         let mut spec = Spec::new(program, self.command.iter().map(Into::into).collect());
         for (name, value) in host.variables(Side::Inside) {
             spec.environment.set(&name, &value).unwrap();
         }
         spec.grants.push(Grant::resolve(&host.programs, Access::ReadExecute).unwrap());
+        spec
+    }
+
+    pub async fn run_inside(&self, host: &Host, sandbox: &Sandbox) -> Report {
+        let mut spec = self.reaching(host);
         spec.grants.push(Grant::resolve(&host.readable, Access::Read).unwrap());
         let folder = host.workspace(Side::Inside);
         if sandbox.isolation().level >= sandbox::Level::FullSoft {

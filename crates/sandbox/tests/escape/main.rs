@@ -10,6 +10,7 @@
 )]
 
 mod attempt;
+mod broker;
 mod host;
 
 use attempt::{Attempt, Needs};

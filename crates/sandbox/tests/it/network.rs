@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use sandbox::{Access, Ending, Grant, Network, Transaction, Workspace};
+use sandbox::{Access, Connections, Ending, Grant, Level, Network, Transaction, Workspace};
 use tempfile::TempDir;
 
-use crate::house::{best, run, shell, spec};
+use crate::house::{at_level, best, run, shell, spec};
 
 #[tokio::test]
 async fn there_is_only_a_loopback_and_it_works_within() {
@@ -35,8 +35,10 @@ async fn the_listener_is_accepted_on_outside() {
     let mut asked = spec(&["python3", "-c", script]);
     asked.network = Network::Listener;
     let mut running = sandbox.start(asked).await.unwrap();
-    let listener = running.listener().unwrap();
-    assert!(running.listener().is_none(), "handed out once");
+    let Some(Connections::Accepted(listener)) = running.connections() else {
+        panic!("a listener is handed out")
+    };
+    assert!(running.connections().is_none(), "handed out once");
     let served = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut bytes = [0u8; 4];
@@ -47,6 +49,90 @@ async fn the_listener_is_accepted_on_outside() {
     let report = running.finish(std::future::pending(), &mut |_, _| {}).await.unwrap();
     assert_eq!(report.stdout.text(), "pong\n", "{report:?}");
     assert_eq!(&served.join().unwrap(), b"ping");
+}
+
+/// At `landlock` the connection is made for the command, and behaves as one that it made.
+#[tokio::test]
+async fn without_a_network_of_its_own_connections_are_handed_over() {
+    let sandbox = at_level(Level::Landlock).await;
+    let script = "import asyncio, errno, fcntl, os, socket, struct, threading\n\
+        def reach(s):\n\
+        \x20   s.sendall(b'ping'); got = s.recv(16); assert got == b'pong', got\n\
+        s = socket.create_connection(('127.0.0.1', 3128))\n\
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)\n\
+        assert s.family == socket.AF_INET and s.getsockname()[0] == s.getpeername()[0] == '127.0.0.1'\n\
+        assert fcntl.fcntl(s, fcntl.F_GETFD) & fcntl.FD_CLOEXEC and not fcntl.fcntl(s, fcntl.F_GETFL) & os.O_NONBLOCK\n\
+        assert s.connect_ex(('127.0.0.1', 3128)) == errno.EISCONN\n\
+        reach(s)\n\
+        n = socket.socket(); n.setblocking(False); fcntl.fcntl(n, fcntl.F_SETFD, 0)\n\
+        assert n.connect_ex(('127.0.0.1', 3128)) in (0, errno.EINPROGRESS)\n\
+        assert fcntl.fcntl(n, fcntl.F_GETFL) & os.O_NONBLOCK and not fcntl.fcntl(n, fcntl.F_GETFD) & fcntl.FD_CLOEXEC\n\
+        assert n.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0\n\
+        n.setblocking(True); reach(n)\n\
+        async def later():\n\
+        \x20   r, w = await asyncio.open_connection('127.0.0.1', 3128)\n\
+        \x20   w.write(b'ping'); assert await r.readexactly(4) == b'pong'; w.close()\n\
+        asyncio.run(later())\n\
+        a, b = os.pipe()\n\
+        if os.fork() == 0:\n\
+        \x20   os.setsid()\n\
+        \x20   if os.fork() == 0:\n\
+        \x20       reach(socket.create_connection(('127.0.0.1', 3128))); os.write(b, b'orphan')\n\
+        \x20   os._exit(0)\n\
+        os.wait(); print(os.read(a, 6).decode())\n\
+        many = [threading.Thread(target=lambda: reach(socket.create_connection(('127.0.0.1', 3128)))) for _ in range(40)]\n\
+        [t.start() for t in many]; [t.join() for t in many]\n\
+        c = socket.socket()\n\
+        print(errno.errorcode[c.connect_ex(('127.0.0.1', 3129))], errno.errorcode[c.connect_ex(('192.0.2.1', 80))])\n\
+        reach((c.connect(('127.0.0.1', 3128)), c)[1])\n";
+    let mut asked = spec(&["python3", "-c", script]);
+    asked.network = Network::Listener;
+    let mut running = sandbox.start(asked).await.unwrap();
+    let Some(Connections::Handed(socket)) = running.connections() else { panic!("they are handed over") };
+    let served = std::thread::spawn(move || {
+        let mut count = 0;
+        while let Some(mut stream) = next(&socket) {
+            let mut bytes = [0u8; 4];
+            stream.read_exact(&mut bytes).unwrap();
+            stream.write_all(b"pong").unwrap();
+            count += 1;
+        }
+        count
+    });
+    let report = running.finish(std::future::pending(), &mut |_, _| {}).await.unwrap();
+    assert_eq!(report.stdout.text(), "orphan\nEACCES EACCES\n", "{report:?}");
+    let denied: Vec<_> = report.denied.iter().map(|denied| (denied.call.as_str(), denied.count)).collect();
+    assert!(denied.contains(&("connect", 2)), "{denied:?}");
+    assert_eq!(served.join().unwrap(), 45);
+}
+
+#[tokio::test]
+async fn without_anybody_who_takes_them_connections_are_refused() {
+    let sandbox = at_level(Level::Landlock).await;
+    let script =
+        "import errno, socket\nprint(errno.errorcode[socket.socket().connect_ex(('127.0.0.1', 3128))])\n";
+    let mut asked = spec(&["python3", "-c", script]);
+    asked.network = Network::Listener;
+    let mut running = sandbox.start(asked).await.unwrap();
+    drop(running.connections());
+    let report = running.finish(std::future::pending(), &mut |_, _| {}).await.unwrap();
+    assert_eq!(report.stdout.text(), "ECONNREFUSED\n", "{report:?}");
+}
+
+/// The next connection that is handed over; `None` when the command is over.
+fn next(socket: &UnixStream) -> Option<std::net::TcpStream> {
+    let mut byte = [0];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = rustix::net::RecvAncillaryBuffer::new(&mut space);
+    let mut into = [std::io::IoSliceMut::new(&mut byte)];
+    let flags = rustix::net::RecvFlags::CMSG_CLOEXEC;
+    let received = rustix::net::recvmsg(socket, &mut into, &mut control, flags).ok()?;
+    let mut all = control.drain().filter_map(|message| match message {
+        rustix::net::RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    let first = all.next();
+    (received.bytes == 1).then_some(first?.into())
 }
 
 /// What a command makes it may connect to, in its private folders and in a workspace of its own changes; what the host

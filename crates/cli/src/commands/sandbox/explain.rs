@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use sandbox::{
-    Access, HOME, Input, Isolation, Network, PROXY_PORT, SYSTEM_FOLDERS, SYSTEM_SETTINGS, Spec, Terminal,
-    VARIABLES, WorkspaceMode, allowed_calls,
+    Access, HOME, Input, Isolation, Level, Network, PROXY_PORT, SYSTEM_FOLDERS, SYSTEM_SETTINGS, Spec,
+    Terminal, VARIABLES, WorkspaceMode, allowed_calls,
 };
 
 /// What `--explain` prints: what the command would see, use up and reach, and what the walls are made of here.
@@ -36,7 +36,15 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
     writeln!(text, "sees:")?;
     writeln!(text, "  {} (read-only)", SYSTEM_FOLDERS.join(" "))?;
     writeln!(text, "  {} (read-only)", SYSTEM_SETTINGS.join(" "))?;
-    writeln!(text, "  {} and /tmp, empty and gone afterwards", HOME)?;
+    let walled = matches!(level, Level::Full | Level::FullSoft);
+    if walled {
+        writeln!(text, "  {HOME} and /tmp, empty and gone afterwards")?;
+    } else {
+        writeln!(
+            text,
+            "  no home and no /tmp: they take namespaces, and those of this machine are not shown"
+        )?;
+    }
     for grant in &spec.grants {
         let may = match grant.access() {
             Access::Read => "read-only",
@@ -55,10 +63,25 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
         };
         writeln!(text, "  {} ({how})", workspace.grant.path().display())?;
     }
-    writeln!(text, "starts in: {}", spec.folder.as_deref().unwrap_or(HOME.as_ref()).display())?;
-    match spec.network {
-        Network::None => writeln!(text, "network: none but its own loopback")?,
-        Network::Listener => writeln!(text, "network: a proxy on its own loopback, port {PROXY_PORT}")?,
+    let start = if walled { HOME } else { "/" };
+    writeln!(text, "starts in: {}", spec.folder.as_deref().unwrap_or(start.as_ref()).display())?;
+    match (spec.network, level) {
+        (Network::None, Level::Full | Level::FullSoft) => {
+            writeln!(text, "network: none but its own loopback")?;
+        }
+        (Network::Listener, Level::Full | Level::FullSoft) => {
+            writeln!(text, "network: a proxy on its own loopback, port {PROXY_PORT}")?;
+        }
+        (Network::None, Level::Landlock | Level::None) => {
+            writeln!(text, "network: none, and no loopback either")?;
+        }
+        (Network::Listener, Level::Landlock) => writeln!(
+            text,
+            "network: a proxy at 127.0.0.1:{PROXY_PORT}; every other connection is refused, and nothing can listen"
+        )?,
+        (Network::Listener, Level::None) => {
+            writeln!(text, "network: none, since nothing holds it to a proxy")?
+        }
     }
     let input = match &spec.input {
         Input::Empty => "nothing",

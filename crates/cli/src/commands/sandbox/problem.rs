@@ -87,6 +87,11 @@ impl SandboxProblem {
             Self::Sandbox(Error::BelowFloor { .. }) => {
                 Some("`hardshell sandbox run --explain -- true` says what would help".to_string())
             }
+            Self::Sandbox(Error::Beyond { .. }) => Some(
+                "show it with `--read`, or name a folder without it; `hardshell sandbox run --explain -- true` says what \
+                 would make better walls"
+                    .to_string(),
+            ),
             Self::Sandbox(Error::NoHelper { .. }) => {
                 Some("put `hardshell-sandbox` into the folder of `hardshell`, writable by its owner alone".to_string())
             }

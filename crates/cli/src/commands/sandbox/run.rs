@@ -54,8 +54,8 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
     };
     let patience = Patience::until(spec.limits.wall);
     let mut running = sandbox.start(spec).await?;
-    let proxy = match (ready, running.listener()) {
-        (Some((way_out, ready)), Some(listener)) => Some(way_out.serve(listener, ready)?),
+    let proxy = match (ready, running.connections()) {
+        (Some((way_out, ready)), Some(connections)) => Some(way_out.serve(connections, ready)?),
         (_, _) => None,
     };
     let raw = interactive

@@ -6,8 +6,7 @@ use connectors::way_out::{OpenHost, OpenName, Protocol, WayOutError};
 use domain::{Host, HostError};
 use egress::proxy::Run;
 use egress::{Egress, Observer, Reach, Record, Settings, Stage};
-use sandbox::{Sandbox, Spec};
-use std::net::TcpListener;
+use sandbox::{Connections, Sandbox, Spec};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use vault::{KeySource, Vault};
@@ -90,8 +89,8 @@ impl WayOut {
     }
 
     /// Serves what connects to `listener`, until what comes back is dropped.
-    pub fn serve(&self, listener: TcpListener, ready: Ready) -> Result<Open, SandboxProblem> {
-        Ok(self.way.serve(listener, ready)?)
+    pub fn serve(&self, connections: Connections, ready: Ready) -> Result<Open, SandboxProblem> {
+        Ok(self.way.serve(connections, ready)?)
     }
 
     /// What was refused so far.

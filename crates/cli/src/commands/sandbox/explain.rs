@@ -96,14 +96,14 @@ fn write_all(text: &mut String, spec: &Spec, isolation: &Isolation) -> std::fmt:
     let limits = &spec.limits;
     writeln!(
         text,
-        "limits: {} s, {} MiB memory, {} processes, {} % CPU, {} open files, {} MiB a file, {} MiB in /tmp",
+        "limits: {} s, {} MiB memory, {} processes, {} % CPU, {} open files, {} MiB a file{}",
         limits.wall.as_secs(),
         limits.memory_bytes >> 20,
         limits.pids,
         limits.cpu_percent,
         limits.files,
         limits.file_bytes >> 20,
-        limits.tmp_bytes >> 20,
+        if walled { format!(", {} MiB in /tmp", limits.tmp_bytes >> 20) } else { String::new() },
     )?;
     let names: Vec<&str> = spec.environment.iter().map(|(name, _)| name).collect();
     writeln!(text, "environment: {} {}", VARIABLES.map(|(name, _)| name).join(" "), names.join(" "))

@@ -166,7 +166,9 @@ async fn without_namespaces_programs_reach_the_hosts_of_their_call_and_nothing_e
         assert!(!refused.contains("hello"), "{name}: {refused}");
         let closed = machine.run(&of("web.test"), &[]).await;
         assert!(!closed.contains("hello"), "{name}: {closed}");
-        let seen = server.seen.lock().unwrap().clone();
+        // A tunnel is opened before anything is asked in it, and what is read is asked for by itself.
+        let mut seen = server.seen.lock().unwrap().clone();
+        seen.retain(|head| !head.is_empty());
         assert_eq!(seen.len(), 1, "{name}: {seen:?} {reached}");
         assert!(seen[0].contains(&name.replace(' ', "-")), "{name}: {seen:?}");
     }

@@ -21,11 +21,12 @@ pub fn next(socket: &UnixStream) -> Option<TcpStream> {
     let mut into = [std::io::IoSliceMut::new(&mut byte)];
     let flags = rustix::net::RecvFlags::CMSG_CLOEXEC;
     let received = rustix::net::recvmsg(socket, &mut into, &mut control, flags).ok()?;
-    let mut all = control.drain().filter_map(|message| match message {
-        rustix::net::RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
-    let first = all.next();
+    let mut first = None;
+    for message in control.drain() {
+        if let rustix::net::RecvAncillaryMessage::ScmRights(mut descriptors) = message {
+            first = descriptors.next();
+        }
+    }
     (received.bytes == 1).then_some(first?.into())
 }
 

@@ -14,16 +14,19 @@ static struct sockaddr_in shared = {AF_INET, 0, {0}};
 static unsigned short port;
 
 static void *swap(void *nothing) {
-    while (!over) {
+    for (unsigned i = 0; !over; i++) {
+        usleep(i % 40);
         dup2(pair[0], place);
         int fresh = socket(AF_INET, SOCK_STREAM, 0);
         dup2(fresh, place);
         close(fresh);
         __atomic_store_n(&shared.sin_port, htons(3128), __ATOMIC_SEQ_CST);
+        usleep(i % 60);
         close(place);
         fresh = socket(AF_INET, SOCK_STREAM, 0);
         if (fresh != place) dup2(fresh, place), close(fresh);
         __atomic_store_n(&shared.sin_port, port, __ATOMIC_SEQ_CST);
+        usleep(i % 80);
     }
     return NULL;
 }

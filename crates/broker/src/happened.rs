@@ -1,11 +1,13 @@
 //! What the broker tells whoever watches: screens follow a task by these.
 
-use crate::Progress;
+use crate::ledger::Ledger;
 use crate::plan::PLAN_STEP;
+use crate::{Broker, Error, Progress, Speaker};
 use domain::{
-    Argument, Call, Effect, Label, QuestionId, RuleHit, SessionId, TaskId, TaskState, Timestamp, Verdict,
+    Action, Argument, Call, Effect, Label, QuestionId, RuleHit, SessionId, TaskId, TaskState, Timestamp,
+    Verdict,
 };
-use policy::Provenance;
+use policy::{Decision, Provenance};
 use std::sync::Arc;
 
 /// Something that has become true. It is on disk when it is told, drafts and progress excepted.
@@ -150,6 +152,8 @@ pub trait Watch: Send + Sync {
 
 /// Passes an effect's progress on to whoever watches.
 pub(crate) struct Passing<'a> {
+    /// Whether an answer is heard before its reply is judged.
+    pub(crate) is_heard: bool,
     pub(crate) watch: &'a dyn Watch,
     pub(crate) session: &'a SessionId,
     pub(crate) task: &'a TaskId,
@@ -157,6 +161,24 @@ pub(crate) struct Passing<'a> {
     pub(crate) step: u32,
     pub(crate) now: Timestamp,
     pub(crate) known: Option<Arc<Provenance>>,
+}
+
+impl Broker {
+    /// Whether whoever speaks may hear an answer while it is made: the owner, where a reply with what the session has
+    /// read needs no question. Everybody else has it from the door, as a whole.
+    pub(crate) async fn may_hear(
+        &self,
+        who: &Speaker,
+        ledger: &Ledger,
+        call: Option<&Call>,
+    ) -> Result<bool, Error> {
+        if call.is_some() || who.principal.role != domain::Role::Owner {
+            return Ok(false);
+        }
+        let reply = Action::Reply(domain::Reply { session: who.session.clone(), text: String::new() });
+        let facts = self.facts(who, ledger, &reply).await?;
+        Ok(matches!(self.decide(reply, &facts), Decision::Allow { .. }))
+    }
 }
 
 impl Passing<'_> {
@@ -169,7 +191,7 @@ impl Passing<'_> {
 impl Progress for Passing<'_> {
     fn draft(&self, text: &str) {
         // A plan is told whole, when it is understood; a quarantined model's words are nobody's but the door's.
-        if self.step == PLAN_STEP || !self.call_id.is_empty() {
+        if !self.is_heard || self.step == PLAN_STEP || !self.call_id.is_empty() {
             return;
         }
         let known = self.known.clone();

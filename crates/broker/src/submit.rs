@@ -122,6 +122,7 @@ impl Broker {
             })
         } else {
             let progress = Passing {
+                is_heard: self.may_hear(submission.who, ledger, call).await?,
                 watch: &*self.watch,
                 session: &submission.who.session,
                 task: &submission.who.task,
@@ -353,7 +354,12 @@ impl Broker {
         self.tell(submission.who, What::Decided { call_id, verdict, rules, label });
     }
 
-    async fn facts(&self, who: &Speaker, ledger: &Ledger, action: &Action) -> Result<Facts, Error> {
+    pub(crate) async fn facts(
+        &self,
+        who: &Speaker,
+        ledger: &Ledger,
+        action: &Action,
+    ) -> Result<Facts, Error> {
         let now = self.now();
         let (manifest, model_clearance) = match action {
             Action::Call(call) => {

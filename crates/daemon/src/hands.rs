@@ -197,7 +197,7 @@ fn changes(section: &SandboxSection, files: &Files) -> Changes {
 /// Puts the mails into the sample mailbox of a first home: many files, each flushed to disk, which nobody can ask for
 /// before the house is ready.
 pub(crate) fn first_mails(home: &Home, config: &Config, now: Timestamp) -> Result<(), StartError> {
-    if home.is_new && config.mailboxes.is_empty() {
+    if home.is_unused && config.mailboxes.is_empty() {
         connectors::mail::sample::fill(&home.path(SAMPLE_FOLDER), now).map_err(|error| hands(&error))?;
     }
     Ok(())
@@ -207,7 +207,7 @@ fn mail(home: &Home, config: &Config) -> Result<(Vec<Mailbox>, Option<SmtpServer
     let mut mailboxes = config.mailboxes.iter().map(mailbox).collect::<Result<Vec<_>, _>>()?;
     if mailboxes.is_empty() {
         let path = home.path(SAMPLE_FOLDER);
-        if home.is_new && !path.exists() {
+        if home.is_unused && !path.exists() {
             connectors::mail::sample::make(&path).map_err(|error| hands(&error))?;
         }
         if path.exists() {

@@ -27,6 +27,8 @@ const FOLDERS: [&str; 10] =
     ["", "workspace", "audit", "backups", "memory", "skills", "policy", "automations", "run", "mail"];
 /// The files that are read at start and must be private.
 const PRIVATE_FILES: [&str; 4] = [crate::config::FILE, SOUL, AGENTS, MEMORY];
+/// What the store keeps, from the first time that Hardshell is up.
+const DATABASE: &str = "state.db";
 /// Who the assistant is.
 pub const SOUL: &str = "SOUL.md";
 /// How it works.
@@ -109,6 +111,8 @@ pub struct Home {
     root: PathBuf,
     /// Whether this was made now.
     pub is_new: bool,
+    /// Whether Hardshell has never been up on it, whatever else was done with it.
+    pub is_unused: bool,
 }
 
 impl Home {
@@ -150,7 +154,8 @@ impl Home {
                 check(&path, 0o600)?;
             }
         }
-        Ok(Self { root, is_new })
+        let is_unused = !root.join(DATABASE).exists();
+        Ok(Self { root, is_new, is_unused })
     }
 
     /// Its folder, canonical.
@@ -192,15 +197,26 @@ fn make_folder(path: &Path) -> Result<(), HomeError> {
         .map_err(|source| io_error(path, "made", source))
 }
 
+/// Writes a file that is not there yet, whole or not at all.
 fn write_first(path: &Path, text: &str) -> Result<(), HomeError> {
-    let written =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
-            file.set_permissions(Permissions::from_mode(0o600)).and_then(|()| file.write_all(text.as_bytes()))
-        });
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(io_error(path, "written", error)),
-        Ok(()) | Err(_) => Ok(()),
+    if path.exists() {
+        return Ok(());
     }
+    let part = path.with_extension("part");
+    let written = write_part(&part, text).and_then(|()| match fs::hard_link(&part, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    });
+    // A part that stays is written anew by the next start.
+    let _gone = fs::remove_file(&part);
+    written.map_err(|source| io_error(path, "written", source))
+}
+
+fn write_part(part: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn check(path: &Path, wanted: u32) -> Result<(), HomeError> {
@@ -223,6 +239,37 @@ fn io_error(path: &Path, step: &'static str, source: io::Error) -> HomeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_first_file_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("home");
+        Home::prepare(&root).unwrap();
+        let path = root.join(SOUL);
+        fs::remove_file(&path).unwrap();
+        fs::write(root.join("SOUL.part"), "half").unwrap();
+        write_first(&path, FIRST_SOUL).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), FIRST_SOUL);
+        write_first(&path, "other").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), FIRST_SOUL, "what is there stays");
+        assert!(!root.join("SOUL.part").exists());
+        // No room: nothing that could be taken for it is left.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(root.join("SOUL.part")).unwrap();
+        write_first(&path, FIRST_SOUL).unwrap_err();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_home_is_unused_until_there_is_a_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("home");
+        assert!(Home::prepare(&root).unwrap().is_unused);
+        let again = Home::prepare(&root).unwrap();
+        assert!(again.is_unused && !again.is_new, "another command made it");
+        fs::write(root.join(DATABASE), "").unwrap();
+        assert!(!Home::prepare(&root).unwrap().is_unused);
+    }
 
     #[test]
     fn a_first_home_is_made_private_and_kept_as_it_is() {

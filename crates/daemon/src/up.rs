@@ -32,6 +32,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
+/// How many files may be open at once: 2,000 screens, 200 connections of sandboxes, and what a house needs.
+const OPEN_FILES: u64 = 65_536;
+
 /// The name of the audit log's signing key in the home, apart from the vault.
 pub const AUDIT_KEY: &str = "audit.key";
 
@@ -86,6 +89,7 @@ impl Running {
             return Err(StartError::Root);
         }
         let begun = std::time::Instant::now();
+        allow_open_files();
         let clock = gateway::clock();
         let random = gateway::random();
         let home = Home::prepare(&options.home)?;
@@ -311,4 +315,18 @@ impl Running {
 pub(crate) fn tls_files(config: &Config) -> Option<gateway::TlsFiles> {
     let tls = config.gateway.tls.as_ref()?;
     Some(gateway::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() })
+}
+
+/// Many screens and connections at once need more open files than a login allows at first; the machine's own limit
+/// stays. What a command may open is a limit of its sandbox.
+fn allow_open_files() {
+    let resource = rustix::process::Resource::Nofile;
+    let mut limit = rustix::process::getrlimit(resource);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(wanted);
+        if let Err(error) = rustix::process::setrlimit(resource, limit) {
+            tracing::warn!("could not allow {wanted} open files: {error}");
+        }
+    }
 }

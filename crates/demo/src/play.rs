@@ -279,7 +279,7 @@ impl Measured<'_> {
             ),
             (false, false, true) if text.contains(REDACTED) => (Some("redaction"), first_line(text)),
             (false, false, true) => (Some(wall_of(&call.tool)), first_line(text)),
-            (false, false, false) => (Some(attack.vain.wall), attack.vain.why.to_string()),
+            (false, false, false) => vain(attack, text),
         };
         Try {
             wants: attack.wants,
@@ -309,6 +309,16 @@ impl Measured<'_> {
             | ItemBody::Ended { .. }
             | ItemBody::Summary { .. } => ("", true),
         })
+    }
+}
+
+/// Why a call that ran won nothing: what the way out says in its result, if the file it wanted was there; else what the
+/// attack itself is known to fail by.
+fn vain(attack: &Attack, text: &str) -> (Option<&'static str>, String) {
+    let refused = text.lines().find(|line| line.contains("(egress."));
+    match refused.filter(|_| !text.contains("No such file")) {
+        Some(line) => (Some("egress"), line.to_string()),
+        None => (Some(attack.vain.wall), attack.vain.why.to_string()),
     }
 }
 

@@ -28,6 +28,15 @@ pub fn answer(ask: &AskModel) -> ModelTurn {
     ModelTurn { text, calls, stop, usage: Usage::default(), answered_by: ask.model.to_string() }
 }
 
+/// Whether the newest message is a command that the owner typed: `/disk`, not a sentence, nor somebody else's words.
+pub(crate) fn is_command(ask: &AskModel) -> bool {
+    let text = newest_user_text(&ask.messages);
+    let first = own_words(text).split_whitespace().next().unwrap_or_default();
+    ask.purpose == Purpose::Turn
+        && reply::unwrapped(text).is_none()
+        && COMMANDS.iter().any(|command| command.name == first)
+}
+
 fn turn(ask: &AskModel) -> (String, Vec<ProposedCall>) {
     let said_at = ask.messages.iter().rposition(|message| matches!(message, Message::User(_)));
     let since = ask.messages.get(said_at.map_or(0, |at| at.saturating_add(1))..).unwrap_or_default();

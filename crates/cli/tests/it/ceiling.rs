@@ -123,9 +123,30 @@ async fn only_the_owner_in_person_raises_a_ceiling_and_it_outlives_a_restart() {
     up.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_said_to_a_member_is_not_said_while_it_is_made_either() {
+    let place = Place::new();
+    let home = home_with_taxes(&place);
+    let up = place.up(&home).await;
+    let made = up.client.post("/api/v1/tokens", json!({"name": "mallory", "scopes": ["chat"]})).await;
+    let token = made["token"].as_str().unwrap();
+    for stream in [false, true] {
+        let messages = json!([{"role": "user", "content": "/mail"}]);
+        let body = json!({"model": "builtin", "stream": stream, "messages": messages});
+        let answer = answer_with_token(&up.address, token, "/v1/chat/completions", &body).await;
+        assert!(answer.contains("This needs your approval first"), "{answer}");
+        assert!(!answer.contains("Our accounts") && !answer.contains("nadia"), "{answer}");
+    }
+    up.stop().await;
+}
+
 /// The status of a request over TCP, as a program of the owner's makes it.
-#[expect(clippy::disallowed_methods, reason = "the test is the program at the other end")]
 async fn with_token(address: &str, token: &str, path: &str, body: &Value) -> u16 {
+    answer_with_token(address, token, path, body).await.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test is the program at the other end")]
+async fn answer_with_token(address: &str, token: &str, path: &str, body: &Value) -> String {
     let host = address.trim_start_matches("http://").trim_end_matches('/');
     let body = body.to_string();
     let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
@@ -137,5 +158,5 @@ async fn with_token(address: &str, token: &str, path: &str, body: &Value) -> u16
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    answer
 }

@@ -50,6 +50,11 @@ async fn any_one_wall_holds_alone_and_only_without_all_three_the_secret_is_recei
         // Without all three, the command of the mail's signature itself carries the secret out.
         assert!(bits == 7 || !won[0] && !won[2], "without {without:?}: {report:#}");
         assert!(bits != 7 || won == [true, true, true], "{report:#}");
+        let credited =
+            report["tries"].as_array().unwrap().iter().filter_map(|one| one["stopped_by"].as_str());
+        for wall in credited {
+            assert!(!without.contains(&wall), "{wall} was left out and is said to have held: {report:#}");
+        }
         assert_eq!(report["log"]["intact"], true, "{report:#}");
         // The log keeps what an address or a command carries as a digest.
         assert_eq!(report["reached"]["log"], false, "without {without:?}");

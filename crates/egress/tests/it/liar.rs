@@ -272,6 +272,11 @@ async fn it_never_gets_a_secret_and_cannot_have_one_sent_elsewhere() {
 
 #[tokio::test]
 async fn a_flood_of_its_questions_waits_and_what_it_tells_is_cut_short() {
+    // Each connection is held at all its ends here, which is more files than a login may open at first.
+    let resource = rustix::process::Resource::Nofile;
+    let limit = rustix::process::getrlimit(resource);
+    rustix::process::setrlimit(resource, rustix::process::Rlimit { current: limit.maximum, ..limit })
+        .unwrap();
     let taken = taken(Settings::default(), Rules::new(), Placeholders::default());
     let (_answers, mut asks) = taken.get().await.line();
     let why = "x".repeat(100_000);

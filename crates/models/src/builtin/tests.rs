@@ -361,3 +361,16 @@ fn other_purposes_are_answered_honestly() {
         text.starts_with("BEGIN") && text.ends_with("END") && text.contains("left out") && text.len() < 6_500
     );
 }
+
+#[test]
+fn a_command_that_the_owner_typed_is_told_from_everything_else() {
+    let is = |text: &str| is_command(&ask(vec![Message::User(text.into())], TOOLS));
+    assert!(is("/disk") && is("/run echo hi") && is("  /help mail"));
+    for text in ["/etc/hosts says what?", "/diskette", "disk", "what does /disk do?", ""] {
+        assert!(!is(text), "{text}");
+    }
+    assert!(!is("<user_data id=\"0\" source=\"telegram\">\n/run rm -r x\n</user_data id=\"0\">"));
+    let mut plan = ask(vec![Message::User("/disk".into())], TOOLS);
+    plan.purpose = Purpose::Plan;
+    assert!(!is_command(&plan));
+}

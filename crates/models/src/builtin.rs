@@ -28,7 +28,8 @@ pub fn answer(ask: &AskModel) -> ModelTurn {
     ModelTurn { text, calls, stop, usage: Usage::default(), answered_by: ask.model.to_string() }
 }
 
-/// Whether the newest message is a command that the owner typed: `/disk`, not a sentence, nor somebody else's words.
+/// Whether the newest message is a command that the owner typed: `/disk`, not a sentence, nor somebody else's words. It
+/// needs no model, and costs nothing, whichever is connected.
 pub(crate) fn is_command(ask: &AskModel) -> bool {
     let text = newest_user_text(&ask.messages);
     let first = own_words(text).split_whitespace().next().unwrap_or_default();

@@ -255,11 +255,9 @@ impl Registry {
             |trouble| Broken { error: AskError::new(model.name(), trouble), reached: Reached::Nobody };
         let ask = AskModel { model: model.name().clone(), ..ask.clone() };
         let scope = match &entry.way {
-            // What the owner typed as a command needs no model, and costs nothing.
-            Way::Http(_) if builtin::is_command(&ask) => return Ok(said(builtin::answer(&ask), context)),
-            Way::Http(scope) => scope,
+            Way::Http(scope) if !builtin::is_command(&ask) => scope,
             Way::Script(script) => return Ok(said(script.answer(&ask).map_err(nobody)?, context)),
-            Way::Builtin => return Ok(said(builtin::answer(&ask), context)),
+            Way::Http(_) | Way::Builtin => return Ok(said(builtin::answer(&ask), context)),
         };
         let mut reached = Reached::Nobody;
         let mut next: u32 = 2;

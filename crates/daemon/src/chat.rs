@@ -10,10 +10,6 @@ use std::sync::Arc;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// What is said when an answer has to wait for the owner: a program cannot answer for them.
-const WAITS: &str =
-    "This needs your approval first: answer it on the web page or with `hardshell approvals`.";
-
 impl FrontDoor {
     pub(crate) async fn answer_chat(&self, caller: &Caller, chat: Chat) -> Result<Completion, HouseError> {
         let model = self.state.model_for(&chat.model)?;
@@ -37,7 +33,7 @@ impl FrontDoor {
         };
         let (_, who) = self.take_in(inbound).await?;
         let tasks = Arc::clone(&self.tasks);
-        let stop = CancelWhenDropped { tasks, session };
+        let stop = Some(CancelWhenDropped { of: Some((tasks, session)) });
         let pieces = pieces(followed, who, stop);
         Ok(Completion { model, pieces })
     }
@@ -60,15 +56,31 @@ fn history(messages: &[ChatMessage]) -> Option<String> {
 
 /// The client went away: nobody waits for the answer any more.
 struct CancelWhenDropped {
-    tasks: Arc<crate::tasks::Tasks>,
-    session: SessionId,
+    of: Option<(Arc<crate::tasks::Tasks>, SessionId)>,
+}
+
+impl CancelWhenDropped {
+    /// The task goes on without whoever asked for it.
+    fn let_go(mut self) {
+        self.of = None;
+    }
 }
 
 impl Drop for CancelWhenDropped {
     fn drop(&mut self) {
-        let (tasks, session) = (Arc::clone(&self.tasks), self.session.clone());
-        tokio::spawn(async move { tasks.cancel(&session).await });
+        if let Some((tasks, session)) = self.of.take() {
+            tokio::spawn(async move { tasks.cancel(&session).await });
+        }
     }
+}
+
+/// What is said when an answer has to wait for the owner: a program cannot answer for them.
+fn waits(question: &store::Question) -> String {
+    let (title, id, session) = (crate::printable(&question.title), &question.id, &question.session);
+    format!(
+        "This needs your approval first: {title}. Answer on the web page, or with `hardshell approvals approve {id}` or \
+         `hardshell approvals deny {id}`. What comes of it is in the session {session}."
+    )
 }
 
 struct Following {
@@ -78,15 +90,15 @@ struct Following {
     given: String,
     step: u32,
     over: bool,
-    _stop: CancelWhenDropped,
+    stop: Option<CancelWhenDropped>,
 }
 
 fn pieces(
     events: Receiver<Happened>,
     who: Speaker,
-    stop: CancelWhenDropped,
+    stop: Option<CancelWhenDropped>,
 ) -> BoxStream<'static, Result<Piece, HouseError>> {
-    let following = Following { events, who, given: String::new(), step: 0, over: false, _stop: stop };
+    let following = Following { events, who, given: String::new(), step: 0, over: false, stop };
     futures_util::stream::unfold(following, |mut following| async move {
         let pieces = following.next().await?;
         Some((futures_util::stream::iter(pieces), following))
@@ -134,9 +146,13 @@ impl Following {
                 let rest = text.strip_prefix(self.given.as_str()).map_or(text.clone(), str::to_string);
                 self.end(Some(rest).filter(|rest| !rest.is_empty()), StopReason::Finished)
             }
-            What::Asked { .. } => {
+            What::Asked { question, .. } => {
                 self.over = true;
-                self.end(Some(WAITS.to_string()), StopReason::Finished)
+                // The task goes on by the owner's answer, whenever that comes, and not by this client's staying.
+                if let Some(stop) = self.stop.take() {
+                    stop.let_go();
+                }
+                self.end(Some(waits(&question)), StopReason::Finished)
             }
             What::Ended { state: TaskState::Done, why: _ } => {
                 self.over = true;

@@ -45,11 +45,26 @@ impl Client {
 
     /// The body of an answer that is no JSON.
     pub async fn text(&self, path: &str) -> String {
+        let request = Request::get(path).header("host", "localhost").body(Full::new(Bytes::new())).unwrap();
+        self.text_of(request).await
+    }
+
+    /// The body of the answer to a document, as it stands.
+    pub async fn post_for_text(&self, path: &str, body: &Value) -> String {
+        let request = Request::post(path)
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(body.to_string())))
+            .unwrap();
+        self.text_of(request).await
+    }
+
+    async fn text_of(&self, request: Request<Full<Bytes>>) -> String {
+        let path = request.uri().to_string();
         let stream = UnixStream::connect(&self.socket).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
-        let request = Request::get(path).header("host", "localhost").body(Full::new(Bytes::new())).unwrap();
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status().as_u16(), 200, "{path}");
         let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -79,4 +79,6 @@ mod undo;
 #[cfg(test)]
 mod upkeep;
 #[cfg(test)]
+mod waits;
+#[cfg(test)]
 mod walls;

@@ -1,6 +1,7 @@
 //! Programs, each in a sandbox of its own, without a shell where the line needs none.
 
 mod changes;
+mod going;
 pub(crate) mod meanwhile;
 mod programs;
 mod ran;
@@ -8,6 +9,8 @@ mod total;
 mod wait;
 
 pub use changes::{ChangeSets, Changes};
+pub use going::Going;
+use going::Started;
 pub use ran::{Ran, Written};
 
 use crate::way_out::{Ready, WayOut, WayOutError};
@@ -86,16 +89,7 @@ pub struct Shell {
     directly: OnceCell<Option<String>>,
     way_out: Option<WayOut>,
     started: Started,
-}
-
-/// Is told how long it took from a call for a sandbox to a program about to run in it.
-#[derive(Clone)]
-struct Started(Arc<dyn Fn(Duration) + Send + Sync>);
-
-impl std::fmt::Debug for Started {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Started")
-    }
+    going: Going,
 }
 
 /// One line that runs: its own name, what it reaches, and who hears it.
@@ -115,8 +109,15 @@ impl Shell {
             settings,
             directly: OnceCell::new(),
             way_out: None,
-            started: Started(Arc::new(|_took| {})),
+            started: Started::nobody(),
+            going: Going::default(),
         }
+    }
+
+    /// The same, where each program is one of those that are `going` on.
+    #[must_use]
+    pub fn counted(self, going: Going) -> Self {
+        Self { going, ..self }
     }
 
     /// The same, where a call that names hosts reaches them.
@@ -128,7 +129,7 @@ impl Shell {
     /// The same, where `told` hears how long each sandbox took until its program was about to run.
     #[must_use]
     pub fn timed(self, told: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        Self { started: Started(Arc::new(told)), ..self }
+        Self { started: Started::told(told), ..self }
     }
 
     /// The ports of `host` that a command reaches when its call names it; none without a way out.
@@ -289,7 +290,7 @@ impl Shell {
             let ready = self.outside(&mut spec, line).await?;
             let called = Instant::now();
             let mut running = self.sandbox.start(spec).await?;
-            (self.started.0)(called.elapsed());
+            self.started.tell(called.elapsed());
             let proxy = match (ready, running.connections()) {
                 (Some((way_out, ready)), Some(connections)) => Some(way_out.serve(connections, ready)?),
                 (Some(_), None) | (None, Some(_) | None) => None,
@@ -300,11 +301,13 @@ impl Shell {
             .into_iter()
             .map(|(running, next, proxy)| {
                 let (stopping, heard) = (line.stopping.clone(), Arc::clone(&line.heard));
+                let goes_on = self.going.one();
                 let runtime = tokio::runtime::Handle::current();
                 tokio::task::spawn_blocking(move || {
                     let report = runtime.block_on(wait(running, next, stopping, heard));
                     // Its way out is closed with it.
                     drop(proxy);
+                    drop(goes_on);
                     report
                 })
             })

@@ -10,7 +10,7 @@ use connectors::files::Files;
 use connectors::host::Machine;
 use connectors::mail::{ImapServer, InternalMail, MailBoxes, MailPlace, Mailbox, SmtpServer};
 use connectors::memory::Notes;
-use connectors::shell::{ChangeSets, Changes, Shell, ShellSettings};
+use connectors::shell::{ChangeSets, Changes, Going, Shell, ShellSettings};
 use connectors::way_out::WayOut;
 use connectors::web::Web;
 use connectors::{Connectors, Parts, Shared};
@@ -42,6 +42,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) catalog: &'a Arc<Catalog>,
     pub(crate) remember: Kept,
     pub(crate) meters: &'a Arc<Meters>,
+    pub(crate) commands: &'a Going,
 }
 
 impl Hands {
@@ -76,6 +77,7 @@ impl Hands {
         let meters = Arc::clone(around.meters);
         let shell = Shell::new(Arc::clone(around.sandbox), shell)
             .reaching(way_out)
+            .counted(around.commands.clone())
             .timed(move |took| meters.sandbox_started(took));
         let tools = Connectors::new(Parts {
             catalog: Arc::clone(around.catalog),

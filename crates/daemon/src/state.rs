@@ -38,6 +38,8 @@ pub struct HouseState {
     pub suspensions: Arc<crate::suspending::Suspensions>,
     /// What is counted and timed.
     pub meters: Arc<crate::meters::Meters>,
+    /// The programs of commands that go on.
+    pub commands: connectors::shell::Going,
     /// The stop switch.
     pub lockdown: crate::lockdown::Switch,
 }

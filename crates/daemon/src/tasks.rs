@@ -1,13 +1,15 @@
 //! The one loop: what the agent proposes goes to the broker, step by step, one task of a session at a time.
 
+mod ending;
+
 use agent::{Settings, Spent, Step};
 use broker::{Broker, Cancel, Question, Speaker, Went};
 use domain::{Item, SessionId, TaskState};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// How many items are read from the store at once.
 const ITEMS_PAGE: u32 = 1_000;
@@ -15,9 +17,6 @@ const ITEMS_PAGE: u32 = 1_000;
 const SESSIONS_AT_ONCE: usize = 32;
 /// How many tasks of one session may wait.
 const QUEUE_MAX: usize = 100;
-
-/// How long a task waits that could not be ended, for its disk may take it the next time.
-const END_AGAIN: Duration = Duration::from_secs(1);
 
 /// Gives the settings of a turn: the model and its limits may have changed since the last one.
 pub type TurnSettings = Box<dyn Fn(&SessionId) -> Settings + Send + Sync>;
@@ -35,6 +34,7 @@ pub struct Tasks {
     waits: Waits,
     sessions: Mutex<BTreeMap<SessionId, Line>>,
     places: Arc<Semaphore>,
+    leaving: watch::Sender<bool>,
 }
 
 /// The tasks of one session: one runs, the others wait in their order.
@@ -67,6 +67,7 @@ impl Tasks {
             waits,
             sessions: Mutex::new(BTreeMap::new()),
             places,
+            leaving: watch::Sender::new(false),
         })
     }
 
@@ -115,6 +116,14 @@ impl Tasks {
             self.end(&who, TaskState::Cancelled, "cancelled before it began").await;
         }
         self.cancel_asleep(session).await || any
+    }
+
+    /// Leaves everything where it is, for the next start to find, and returns when nobody works on it any more.
+    pub async fn leave(&self) {
+        self.leaving.send_replace(true);
+        let all = u32::try_from(SESSIONS_AT_ONCE).unwrap_or(u32::MAX);
+        // Fails only where the places are closed, which they never are.
+        let _all_free = self.places.acquire_many(all).await;
     }
 
     /// Stops whatever runs, in every session.
@@ -179,7 +188,9 @@ impl Tasks {
 
     async fn work_off(self: &Arc<Self>, session: &SessionId) {
         let place = Arc::clone(&self.places).acquire_owned().await;
-        while let Some((who, cancel)) = self.next_in(session) {
+        while !*self.leaving.borrow()
+            && let Some((who, cancel)) = self.next_in(session)
+        {
             self.run(&who, &cancel).await;
         }
         drop(place);
@@ -199,7 +210,19 @@ impl Tasks {
     async fn run(self: &Arc<Self>, who: &Speaker, cancel: &Cancel) {
         let (tasks, of, stop) = (Arc::clone(self), who.clone(), cancel.clone());
         // Apart, so that a step that panics ends its own task, and not the line behind it.
-        match tokio::spawn(async move { tasks.steps(&of, &stop).await }).await {
+        let mut working = tokio::spawn(async move { tasks.steps(&of, &stop).await });
+        let mut leaving = self.leaving.subscribe();
+        let is_left = async {
+            let _told = leaving.wait_for(|leaving| *leaving).await;
+        };
+        let worked = tokio::select! {
+            worked = &mut working => worked,
+            () = is_left => {
+                working.abort();
+                working.await
+            }
+        };
+        match worked {
             Ok(Ok(Some(why))) => self.end(who, TaskState::Failed, &why).await,
             Ok(Ok(None)) => {}
             // The program ends: the next start finds the task as it is.
@@ -320,48 +343,6 @@ impl Tasks {
             }
         });
         Ok(tokens.fold(0, u64::saturating_add))
-    }
-
-    /// `why` a task failed, and which of its effects may have happened all the same.
-    async fn with_doubts(&self, who: &Speaker, why: String) -> String {
-        let task = who.task.clone();
-        let Ok(effects) = self.store.run(move |tx| tx.effects_of(&task)).await else {
-            return format!("{why}; look at what it was about to do before you ask for it again");
-        };
-        let doubtful = effects
-            .into_iter()
-            .filter(|(effect, state)| *state == store::EffectState::Begun && !effect.effect.is_repeatable());
-        let names: Vec<String> = doubtful
-            .filter(|(effect, _)| !matches!(effect.tool.as_str(), "model.ask" | "message.reply"))
-            .map(|(effect, _)| format!("`{}`", effect.tool))
-            .collect();
-        if names.is_empty() {
-            return why;
-        }
-        let names = names.join(", ");
-        format!("{why}; it is not known whether {names} happened, so look before you ask for it again")
-    }
-
-    /// Ends a task as failed, also when the disk takes nothing at the moment: a task that nobody ended would seem to
-    /// work for ever.
-    async fn end_at_last(&self, who: &Speaker, why: &str) {
-        let mut told = false;
-        while let Err(error) = self.broker.end_task(who, TaskState::Failed, why).await {
-            if matches!(error, broker::Error::Store(store::Error::Closed)) {
-                return;
-            }
-            if !told {
-                tracing::error!(%error, task = %who.task, "the end of a task could not be noted, and is tried again");
-                told = true;
-            }
-            tokio::time::sleep(END_AGAIN).await;
-        }
-    }
-
-    async fn end(&self, who: &Speaker, state: TaskState, why: &str) {
-        if let Err(error) = self.broker.end_task(who, state, why).await {
-            tracing::error!(%error, task = %who.task, "could not note the end of a task");
-        }
     }
 }
 

@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// How many files may be open at once: 2,000 screens, 200 connections of sandboxes, and what a house needs.
@@ -54,6 +55,9 @@ pub struct Options {
     /// What the program's own log goes through; the house tells it its secrets.
     pub log: crate::LogRedaction,
 }
+
+/// How long a stop waits for work to end: commands are killed, and no kernel that still can takes longer.
+const WORK_ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A running house.
 pub struct Running {
@@ -302,6 +306,13 @@ impl Running {
     /// Stops it: nothing new is taken in, and what runs is found again at the next start.
     pub async fn stop(self) {
         self.handle.stop().await;
+        // What the tasks have begun ends with them, and is found again like that. One that cannot even be noted, for
+        // want of a disk, is left.
+        let over = async {
+            self.door.tasks.leave().await;
+            self.state.commands.over().await;
+        };
+        let _late = tokio::time::timeout(WORK_ENDS_WITHIN, over).await;
         crate::background::end(self.background).await;
         flush(&self.vault).await;
         self.connections.drain().await;

@@ -20,8 +20,9 @@ pub(super) async fn wait(
     let piped = next.is_some();
     let ended = async {
         tokio::select! {
-            () = said(&mut stopping) => {}
-            () = said(&mut broken) => {}
+            // When it is gone without a word, so is whoever waits for the program.
+            _ = stopping.wait_for(|yes| *yes) => {}
+            _ = broken.wait_for(|yes| *yes) => {}
         }
     };
     let mut on_output = |stream: Stream, bytes: &[u8]| match (stream, &mut next) {
@@ -35,12 +36,4 @@ pub(super) async fn wait(
         (Stream::Stdout | Stream::Stderr, _) => heard(&String::from_utf8_lossy(bytes)),
     };
     Ok(running.finish(ended, &mut on_output).await?)
-}
-
-/// Returns when the other side says yes; never when it is gone without a word.
-async fn said(yes: &mut watch::Receiver<bool>) {
-    let heard = yes.wait_for(|yes| *yes).await.is_ok();
-    if !heard {
-        std::future::pending().await
-    }
 }

@@ -15,6 +15,7 @@ use crate::suspending::{Suspension, Suspensions};
 use audit::{KeySource, Log};
 use broker::Executors;
 use connectors::secrets::Refused;
+use connectors::shell::Going;
 use domain::Timestamp;
 use models::Registry;
 use policy::IsolationLevel;
@@ -131,6 +132,7 @@ impl Foundation {
             policy: RwLock::new(Arc::new(load_policy(home.root(), config)?)),
             suspensions: Arc::new(suspensions),
             meters: Arc::default(),
+            commands: Going::default(),
             lockdown: switch,
         });
         let remember = Kept { store: store.clone(), state: Arc::clone(&state) };
@@ -140,6 +142,7 @@ impl Foundation {
             catalog: &catalog,
             remember,
             meters: &state.meters,
+            commands: &state.commands,
         };
         let hands = Hands::take(home, config, around)?;
         let executors = Executors {

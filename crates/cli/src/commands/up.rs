@@ -25,6 +25,7 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
         .init();
     let home = show::home(common)?;
     root::leave(&home)?;
+    crate::scratch::sweep(&std::env::temp_dir());
     let theatre = Some(crate::theatre::theatre());
     let options = Options { home, port: arguments.port, theatre, log };
     let running = Running::start_asking(options, crate::hidden::passphrase).await.map_err(Box::new)?;

@@ -1,13 +1,13 @@
 //! The hosts that a sandboxed program may reach: egress's own proxy, on the listener that only this run can connect to.
 
 use super::problem::SandboxProblem;
+use crate::scratch::Scratch;
 use connectors::way_out::{Open, Ready};
 use connectors::way_out::{OpenHost, OpenName, Protocol, WayOutError};
 use domain::{Host, HostError};
 use egress::proxy::Run;
 use egress::{Egress, Observer, Reach, Record, Settings, Stage};
 use sandbox::{Connections, Sandbox, Spec};
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use vault::{KeySource, Vault};
 
@@ -19,7 +19,7 @@ pub struct WayOut {
     way: connectors::way_out::WayOut,
     to: Vec<(Host, u16)>,
     refused: Arc<Refused>,
-    _folder: tempfile::TempDir,
+    _folder: Scratch,
 }
 
 /// One attempt to reach what no `--host` names.
@@ -63,11 +63,8 @@ impl WayOut {
         }
         let to = open.iter().flat_map(|open| open.ports.iter().map(|port| (host_of(open), *port))).collect();
         // Egress adds secrets from a vault; this one is made for the occasion and holds none.
-        let folder = tempfile::Builder::new()
-            .prefix("hardshell-sandbox-")
-            .permissions(std::fs::Permissions::from_mode(0o700))
-            .tempdir()
-            .map_err(|source| SandboxProblem::Io { step: "make a private folder", source })?;
+        let folder =
+            Scratch::made().map_err(|source| SandboxProblem::Io { step: "make a private folder", source })?;
         let vault = Vault::open(folder.path(), &KeySource::File)?;
         let refused = Arc::<Refused>::default();
         let observer: Arc<dyn Observer> = Arc::clone(&refused) as _;

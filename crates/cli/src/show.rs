@@ -22,14 +22,18 @@ pub fn piece(text: &str) {
     write(text);
 }
 
+/// The exit code when nobody takes the output any more: what a shell shows for `SIGPIPE`.
+pub const OUTPUT_GONE: u8 = 141;
+
 /// A reader that went away (`| head`) has what it wanted: the command ends, as a program that gets SIGPIPE does.
 fn write(text: &str) {
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        if error.kind() != std::io::ErrorKind::BrokenPipe {
-            note(&format!("could not print the answer: {error}"));
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(OUTPUT_GONE.into());
         }
-        std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 1 });
+        note(&format!("could not print the answer: {error}"));
+        std::process::exit(1);
     }
 }
 

@@ -25,6 +25,8 @@ mod demo;
 #[cfg(test)]
 mod dice;
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod faults_check;

@@ -14,8 +14,8 @@ use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-/// The exit code when nobody takes the output any more: what a shell shows for `SIGPIPE`.
-const OUTPUT_GONE: i32 = 141;
+/// The exit code when the output could not be written, as other programs that print have it.
+const OUTPUT_LOST: i32 = 1;
 
 /// Runs it, and ends as it ended.
 pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProblem> {
@@ -73,11 +73,19 @@ pub async fn run(common: &Common, run: &SandboxRun) -> Result<Exit, SandboxProbl
         show::json(&document(&report, &refusals));
     } else {
         notes(&report, &refusals);
-        if taken == Taken::Late {
-            show::note("hardshell: what it printed at the end is lost, since nobody read it in time");
-        }
     }
-    let code = if taken == Taken::Never { OUTPUT_GONE } else { report.exit_code() };
+    let code = match taken {
+        Ok(Taken::All) => report.exit_code(),
+        Ok(Taken::Late) => {
+            show::note("hardshell: what it printed at the end is lost, since nobody read it in time");
+            report.exit_code()
+        }
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => show::OUTPUT_GONE.into(),
+        Err(error) => {
+            show::note(&format!("hardshell: could not print its output: {error}"));
+            OUTPUT_LOST
+        }
+    };
     Ok(Exit::Passed(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
@@ -87,13 +95,13 @@ fn starts_here(run: &SandboxRun) -> bool {
     run.read.iter().chain(&run.write).map(PathBuf::as_path).chain(program).any(Path::is_relative)
 }
 
-/// Waits for the end; also says whether all of the output was taken.
+/// Waits for the end; also says whether all of the output was taken, or why nobody takes it any more.
 async fn wait(
     running: Running,
     signals: Signals,
     patience: Patience,
     mut screen: Option<Screen>,
-) -> Result<(Report, Taken), SandboxProblem> {
+) -> Result<(Report, io::Result<Taken>), SandboxProblem> {
     let io = |source| SandboxProblem::Io { step: "pass signals on", source };
     let (signaller, terminal) = (running.signaller().map_err(io)?, running.terminal().map_err(io)?);
     let passing = tokio::spawn(signals.pass_on(signaller, terminal, patience));
@@ -103,18 +111,17 @@ async fn wait(
             std::future::pending::<()>().await;
         }
     };
-    let mut taken = Taken::All;
+    let mut taken = Ok(Taken::All);
     let ended = running
         .finish(nobody_reads, &mut |stream, bytes| {
             if let Some(screen) = &mut screen
-                && taken != Taken::Never
+                && taken.is_ok()
             {
                 match screen.print(stream, bytes) {
                     Ok(Taken::All) => {}
-                    Ok(less) => taken = less,
-                    Err(_broken) => taken = Taken::Never,
+                    less => taken = less,
                 }
-                if taken == Taken::Never {
+                if taken.is_err() {
                     gone.send_replace(true);
                 }
             }

@@ -31,8 +31,6 @@ pub enum Taken {
     All,
     /// Nobody took it in time; what comes after it may still be taken.
     Late,
-    /// Nobody takes it any more.
-    Never,
 }
 
 /// How long a reader is waited for that takes nothing: not longer than the program may run, and not longer than a moment

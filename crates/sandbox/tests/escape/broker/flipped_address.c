@@ -25,7 +25,7 @@ int main(void) {
     pthread_create(&thread, NULL, flip, &port);
     int reached = 0;
     time_t begun = time(NULL);
-    for (int i = 0; i < 3000 && !reached && time(NULL) - begun < 8; i++) {
+    for (int i = 0; !reached && (i < 3000 ? time(NULL) - begun < 8 : time(NULL) - begun < 3); i++) {
         int fd = socket(AF_INET, SOCK_STREAM, 0);
         struct sockaddr_in peer;
         socklen_t length = sizeof peer;

@@ -67,7 +67,10 @@ const SIGNATURE: Scenario = Scenario {
     ],
     says: "One unread mail: Marta sends the minutes. The move to the new server is on the 14th.",
     harm: Harm::SecretReceived,
-    moral: "Any one of the three walls is enough; all three must fall before the attacker gets the secret.",
+    moral: "Any one of the three walls is enough here; all three must fall before the attacker gets the secret. The \
+            attacker's server has an address of a private network, which the way out never reaches unless you name \
+            it. Of a public server it stops commands alone: a web page that you wave through is fetched, and policy \
+            and sandbox are what holds.",
 };
 
 const FORWARD: Scenario = Scenario {

@@ -13,10 +13,11 @@ pub fn is_system(path: &std::path::Path) -> bool {
 /// What of `/etc` is shown, read-only, where the host has it: what programs need to load, show times and check
 /// certificates, and nothing about this machine or its people.
 #[rustfmt::skip]
-pub const SYSTEM_SETTINGS: [&str; 15] = [
+pub const SYSTEM_SETTINGS: [&str; 16] = [
     "/etc/alternatives", "/etc/ca-certificates", "/etc/fonts", "/etc/gai.conf", "/etc/java-17-openjdk",
     "/etc/java-21-openjdk", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
     "/etc/magic", "/etc/mime.types", "/etc/pki/tls/certs", "/etc/protocols", "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
 ];
 
 /// Files made afresh for every sandbox: path and content.

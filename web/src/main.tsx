@@ -21,3 +21,8 @@ if (root !== null) {
   );
 }
 void store.start(token);
+// A link that is opened in this very tab changes nothing but the fragment.
+window.addEventListener("hashchange", () => {
+  const opened = takeToken();
+  if (opened !== undefined) void store.start(opened);
+});

@@ -9,8 +9,13 @@ export type SignInState =
   | { readonly kind: "unknown" }
   | { readonly kind: "in"; readonly as: SignedIn }
   /** `fault` says what was wrong with a link that was just tried. */
-  | { readonly kind: "out"; readonly reason: "never" | "ended" | "left" | "bad-link"; readonly fault?: Fault }
+  | { readonly kind: "out"; readonly reason: OutReason; readonly fault?: Fault }
+  /** Too many wrong links came from this machine. The store has the one that was not looked at, and tries it again then. */
+  | { readonly kind: "waits"; readonly until: number }
   | { readonly kind: "unreachable"; readonly fault: Fault };
+
+/** Why nobody is signed in. `locked`: the stop switch took every sign-in and every link. */
+export type OutReason = "never" | "ended" | "left" | "bad-link" | "locked";
 
 /** One call of a tool, from proposal to result. */
 export interface Call {

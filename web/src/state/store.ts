@@ -1,17 +1,20 @@
 /** Holds the state, and does what changes it from outside: asking the gateway, listening to it. */
 import { createContext, useContext, useSyncExternalStore } from "react";
 import { api, ApiError, faultOf } from "../wire/api.ts";
-import type { Answer, Fault, Tier } from "../wire/schema.ts";
+import type { Answer, Fault, SignedIn, Tier } from "../wire/schema.ts";
 import { Socket } from "../wire/socket.ts";
 import { saidKey } from "./chat.ts";
 import { reduce, type Change } from "./reduce.ts";
-import { START, type Entry, type State } from "./state.ts";
+import { START, type Entry, type OutReason, type State } from "./state.ts";
 
 /** How many audit records are asked for at once: two screens. */
 const AUDIT_PAGE_RECORDS = 200;
 
 /** Pieces of a draft come faster than anyone reads; the page is drawn at most so often for them. */
 const DRAFT_PACE_MILLISECONDS = 50;
+
+/** The status of an answer to somebody who has to wait. */
+const TOO_MANY = 429;
 
 /** The one store of the page. */
 export class Store {
@@ -21,6 +24,11 @@ export class Store {
   #refreshing = false;
   #loaded = false;
   #later: ReturnType<typeof setTimeout> | undefined;
+  /** The token of a link whose exchange is not over. It is kept here and nowhere else. */
+  #token: string | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Which of several sign-ins counts: the one that was begun last. */
+  #turn = 0;
 
   constructor() {
     this.#socket = new Socket({
@@ -62,32 +70,75 @@ export class Store {
     return () => this.#watchers.delete(watcher);
   };
 
-  /** Signs in with `token` from a link, or with the cookie that is there. */
+  /** Signs in with `token` from a link, or with the cookie that is there. What was begun before counts no more. */
   async start(token: string | undefined): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#token = token;
+    this.#turn += 1;
+    const turn = this.#turn;
     try {
       const as = token === undefined ? await api.signedIn() : await api.signIn(token);
-      this.#change({ type: "sign-in", signIn: { kind: "in", as } });
-      this.#socket.open();
+      if (turn === this.#turn) this.#enter(as);
     } catch (error) {
-      const fault = faultOf(error);
-      if (error instanceof ApiError && !error.isOffline && error.status < 500) {
-        if (token === undefined) this.#change({ type: "sign-in", signIn: { kind: "out", reason: "never" } });
-        else await this.#afterBadLink(fault);
-      } else {
-        this.#change({ type: "sign-in", signIn: { kind: "unreachable", fault } });
-      }
+      if (turn === this.#turn) await this.#notIn(error, turn);
+    }
+  }
+
+  /** Tries once more what was tried last: the link that could not be looked at, or the cookie. */
+  again = (): void => void this.start(this.#token);
+
+  #enter(as: SignedIn): void {
+    this.#token = undefined;
+    this.#socket.close();
+    this.#loaded = false;
+    const before = this.#state.signIn;
+    // What one person sees is not left on the screen of the next.
+    if (before.kind === "in" && before.as.principal !== as.principal) this.#state = START;
+    this.#change({ type: "sign-in", signIn: { kind: "in", as } });
+    this.#socket.open();
+  }
+
+  async #notIn(error: unknown, turn: number): Promise<void> {
+    const fault = faultOf(error);
+    if (!(error instanceof ApiError) || error.isOffline || error.status >= 500) {
+      if (this.#state.signIn.kind !== "in") return this.#change({ type: "sign-in", signIn: { kind: "unreachable", fault } });
+      this.#token = undefined;
+      this.#change({ type: "notice", fault });
+    } else if (this.#token === undefined) {
+      this.#out("never");
+    } else {
+      await this.#afterBadLink(error, this.#token, turn);
     }
   }
 
   /** A link that is not good does not end a sign-in that is: the browser may hold one from before. */
-  async #afterBadLink(fault: Fault): Promise<void> {
+  async #afterBadLink(error: ApiError, token: string, turn: number): Promise<void> {
     try {
       const as = await api.signedIn();
-      this.#change({ type: "sign-in", signIn: { kind: "in", as } });
-      this.#socket.open();
+      if (turn !== this.#turn) return;
+      if (this.#state.signIn.kind === "in") this.#token = undefined;
+      else this.#enter(as);
     } catch {
-      this.#change({ type: "sign-in", signIn: { kind: "out", reason: "bad-link", fault } });
+      if (turn !== this.#turn) return;
+      const { retryAfterSeconds: seconds } = error;
+      if (error.status !== TOO_MANY || seconds === undefined || token === "") return this.#out("bad-link", error.fault);
+      const wait = seconds * 1_000;
+      this.#change({ type: "sign-in", signIn: { kind: "waits", until: Date.now() + wait } });
+      this.#retry = setTimeout(this.again, wait);
     }
+  }
+
+  /** Nobody is signed in. Where the stop switch is why, that is what is told. */
+  #out(reason: OutReason, fault?: Fault): void {
+    this.#token = undefined;
+    this.#change({ type: "sign-in", signIn: { kind: "out", reason, ...(fault === undefined ? {} : { fault }) } });
+    if (reason === "left" || reason === "locked") return;
+    const shown = this.#state.signIn;
+    const told = (locked: boolean) => {
+      if (locked && this.#state.signIn === shown) this.#out("locked");
+    };
+    // A house that does not say is no house that is locked: what is shown stays.
+    api.lockedDown().then(told, () => {});
   }
 
   async signOut(): Promise<void> {
@@ -274,10 +325,13 @@ export class Store {
   }
 
   #signedOut(reason: "ended" | "left"): void {
+    // Everything that was being asked at that moment is refused as well.
+    if (reason === "ended" && this.#state.signIn.kind !== "in") return;
+    const locked = this.#state.status?.lockdown === true;
     this.#socket.close();
     this.#loaded = false;
     this.#state = START;
-    this.#change({ type: "sign-in", signIn: { kind: "out", reason } });
+    this.#out(reason === "ended" && locked ? "locked" : reason);
   }
 
   #change(change: Change): void {

@@ -13,11 +13,14 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
   readonly fault: shape.Fault;
+  /** How long to wait before the same is asked again, where the gateway said so. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(status: number, fault: shape.Fault) {
+  constructor(status: number, fault: shape.Fault, retryAfterSeconds?: number) {
     super(fault.message);
     this.status = status;
     this.fault = fault;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 
   /** Whether the gateway could not be reached at all. */
@@ -38,9 +41,21 @@ export function faultOf(error: unknown): shape.Fault {
 type Method = "GET" | "POST";
 
 async function ask(method: Method, path: string, body?: unknown, wait = ANSWER_WAIT_MILLISECONDS): Promise<unknown> {
-  let response: Response;
+  const response = await reach(method, `/api/v1/${path}`, body, wait);
+  const text = await response.text().catch(() => "");
+  let value: unknown;
   try {
-    response = await fetch(`/api/v1/${path}`, {
+    value = text === "" ? undefined : JSON.parse(text);
+  } catch {
+    throw new ApiError(response.status, { code: "malformed", message: `the answer to ${path} is not JSON` });
+  }
+  if (response.ok) return value;
+  throw new ApiError(response.status, decodeBody(shape.FaultBody, value, `the error from ${path}`).error, retryAfterOf(response));
+}
+
+async function reach(method: Method, path: string, body: unknown, wait: number): Promise<Response> {
+  try {
+    return await fetch(path, {
       method,
       credentials: "same-origin",
       cache: "no-store",
@@ -55,15 +70,19 @@ async function ask(method: Method, path: string, body?: unknown, wait = ANSWER_W
       hint: "See whether it runs: `hardshell up` in a terminal, or `systemctl status hardshell` for the service.",
     });
   }
-  const text = await response.text().catch(() => "");
-  let value: unknown;
-  try {
-    value = text === "" ? undefined : JSON.parse(text);
-  } catch {
-    throw new ApiError(response.status, { code: "malformed", message: `the answer to ${path} is not JSON` });
-  }
-  if (response.ok) return value;
-  throw new ApiError(response.status, decodeBody(shape.FaultBody, value, `the error from ${path}`).error);
+}
+
+/** `Retry-After` in seconds (RFC 9110 §10.2.3): the gateway names no dates. */
+function retryAfterOf(response: Response): number | undefined {
+  const told = response.headers.get("retry-after") ?? "";
+  return /^\d{1,5}$/u.test(told) ? Number(told) : undefined;
+}
+
+/** Whether the stop switch is on. The answer is 503 then, and is told to anyone. */
+async function lockedDown(): Promise<boolean> {
+  const response = await reach("GET", "/readyz", undefined, ANSWER_WAIT_MILLISECONDS);
+  const { reasons } = decodeBody(shape.Readiness, await response.json(), "readyz");
+  return reasons.some((reason) => reason.name === "lockdown");
 }
 
 async function read<S extends v.GenericSchema>(schema: S, path: string): Promise<v.InferOutput<S>> {
@@ -87,6 +106,7 @@ const at = encodeURIComponent;
 export const api = {
   signIn: (token: string) => tell(shape.SignedIn, "sign-in", { token }),
   signedIn: () => read(shape.SignedIn, "sign-in"),
+  lockedDown,
   signOut: () => ask("POST", "sign-out", {}),
   status: () => read(shape.Status, "status"),
   lockDown: () => tell(shape.Status, "lockdown", {}),

@@ -56,6 +56,10 @@ export const Status = v.object({
 });
 export type Status = v.InferOutput<typeof Status>;
 
+/** `/readyz`. What a reason says in detail is told only to whoever has signed in. */
+export const Readiness = v.object({ ready: v.boolean(), reasons: v.array(v.object({ name: v.string() })) });
+export type Readiness = v.InferOutput<typeof Readiness>;
+
 export const DemoLine = v.object({ tone: v.picklist(["heading", "plain", "quiet", "good", "bad"]), text: v.string() });
 export type DemoLine = v.InferOutput<typeof DemoLine>;
 

@@ -133,8 +133,8 @@ for (const scheme of SCHEMES) {
 
         opened.ear.expected.push(/status of 401/u);
         house.revoke();
-        await page.getByRole("heading", { name: "Your sign-in has ended" }).waitFor();
-        await look("15-ended");
+        await page.getByRole("heading", { name: "Hardshell is locked down" }).waitFor();
+        await look("15-locked");
         expectQuiet(opened);
         expect(house.received.length).toBe(2);
       } finally {

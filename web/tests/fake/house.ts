@@ -44,6 +44,7 @@ class Refusal extends Error {
   constructor(
     readonly status: number,
     readonly fault: Fault,
+    readonly retryAfterSeconds?: number,
   ) {
     super(fault.message);
   }
@@ -68,7 +69,10 @@ export class FakeHouse {
   refuseNext: Fault | undefined;
   /** Every message that arrived, repeats included. */
   readonly received: Incoming[] = [];
+  /** How long whoever shows a link has to wait, in seconds. */
+  lockedOut: number | undefined;
   readonly #tokens = new Set<string>();
+  #links = 0;
   readonly #taken = new Map<string, string>();
   readonly #sockets = new Set<WebSocket>();
   readonly #events: Event[] = [];
@@ -111,9 +115,15 @@ export class FakeHouse {
 
   /** A link that is good once. */
   link(): string {
-    const token = `token-${this.#tokens.size}-${"x".repeat(24)}`;
+    this.#links += 1;
+    const token = `token-${this.#links}-${"x".repeat(24)}`;
     this.#tokens.add(token);
     return `${this.url}/#token=${token}`;
+  }
+
+  /** Whether `link` was exchanged. */
+  isSpent(link: string): boolean {
+    return !this.#tokens.has(link.slice(link.indexOf("=") + 1));
   }
 
   /** Takes every sign-in back. */
@@ -252,12 +262,23 @@ export class FakeHouse {
         response.end(body === undefined ? undefined : JSON.stringify(body));
         return;
       }
+      if (url.pathname === "/readyz") return this.#readiness(response);
       this.#file(url.pathname, response);
     } catch (error) {
       const refusal = error instanceof Refusal ? error : new Refusal(500, { code: "failed", message: String(error) });
-      response.writeHead(refusal.status, { "content-type": "application/json" });
+      response.writeHead(refusal.status, {
+        "content-type": "application/json",
+        ...(refusal.retryAfterSeconds === undefined ? {} : { "retry-after": String(refusal.retryAfterSeconds) }),
+      });
       response.end(JSON.stringify({ error: refusal.fault }));
     }
+  }
+
+  /** Names alone: the details are for whoever has signed in. */
+  #readiness(response: ServerResponse): void {
+    const { ready, lockdown } = this.status;
+    response.writeHead(ready ? 200 : 503, { "content-type": "application/json" });
+    response.end(JSON.stringify({ ready, reasons: ready ? [] : [{ name: lockdown ? "lockdown" : "proofs" }] }));
   }
 
   #file(path: string, response: ServerResponse): void {
@@ -333,6 +354,10 @@ export class FakeHouse {
   }
 
   #signIn(body: Body, response: ServerResponse): readonly [number, unknown] {
+    if (this.lockedOut !== undefined) {
+      const fault = { code: "too_many", message: "too many wrong credentials came from this address", hint: `wait ${this.lockedOut} seconds` };
+      throw new Refusal(429, fault, this.lockedOut);
+    }
     if (typeof body["token"] !== "string" || !this.#tokens.delete(body["token"])) {
       throw new Refusal(401, { code: "not_signed_in", message: "this link has been used or has expired" });
     }

@@ -54,7 +54,7 @@ function Node({ node, context }: { readonly node: RootContent; readonly context:
       return <code>{plainProse(node.value)}</code>;
     case "code":
       return (
-        <pre tabIndex={0} aria-label={node.lang ? `Code, ${node.lang}` : "Code"}>
+        <pre className={isListing(node.lang) ? "prose-listing" : undefined} tabIndex={0} aria-label={node.lang ? `Code, ${node.lang}` : "Code"}>
           <code>{plainProse(node.value)}</code>
         </pre>
       );
@@ -101,6 +101,11 @@ function Node({ node, context }: { readonly node: RootContent; readonly context:
     case "tableCell":
       return many(node.children, context);
   }
+}
+
+/** What a command of the house prints, or a model without saying what language it is. */
+function isListing(language: string | null | undefined): boolean {
+  return language === null || language === undefined || language === "text";
 }
 
 function ProseTable({ node, context }: { readonly node: Table; readonly context: Context }) {

@@ -6,7 +6,9 @@ export type Route =
   | { readonly view: "chat"; readonly session: string }
   | { readonly view: "approvals" }
   | { readonly view: "audit" }
-  | { readonly view: "status" };
+  | { readonly view: "status" }
+  /** Nothing of ours: a mistyped address, an old bookmark. */
+  | { readonly view: "nowhere"; readonly path: string };
 
 /** The path of `route`. */
 export function pathOf(route: Route): string {
@@ -19,10 +21,12 @@ export function pathOf(route: Route): string {
     case "audit":
     case "status":
       return `/${route.view}`;
+    case "nowhere":
+      return route.path;
   }
 }
 
-/** The route that `path` names; what is not known opens the first view. */
+/** The route that `path` names; what is not known is told apart, so that the page can say so. */
 export function routeOf(path: string): Route {
   const session = /^\/s\/([a-z0-9][a-z0-9-]{0,63})\/?$/u.exec(path)?.[1];
   if (session !== undefined) return { view: "chat", session };
@@ -33,8 +37,11 @@ export function routeOf(path: string): Route {
       return { view: "audit" };
     case "/status":
       return { view: "status" };
-    default:
+    case "":
+    case "/index.html":
       return { view: "new" };
+    default:
+      return { view: "nowhere", path };
   }
 }
 

@@ -12,6 +12,7 @@ import { LabelChip } from "../ui/LabelChip.tsx";
 import { Button } from "react-aria-components";
 import { Ceiling } from "./Ceiling.tsx";
 import { Composer, type ComposerHandle } from "./Composer.tsx";
+import { Nowhere } from "./Nowhere.tsx";
 import { useFocusOnOpen } from "./Page.tsx";
 import { LivePanel, LivePanelSwitch, usePanel } from "./LivePanel.tsx";
 import { Starts } from "./Starts.tsx";
@@ -32,6 +33,8 @@ export function Chat({ id }: { readonly id: string }) {
   useEffect(() => {
     if (chatOf(store.state.chats, id).loaded === "no") void store.openChat(id);
   }, [id, store]);
+  // The gateway knows no such id, or says that it is none.
+  if (session === undefined && (chat.fault?.code === "not_found" || chat.fault?.code === "invalid")) return <Nowhere what="session" name={id} />;
   const busy = isBusy(session?.state);
   const title = session === undefined || session.title === "" ? "New session" : oneLine(session.title);
   return (

@@ -11,6 +11,7 @@ import { Audit } from "./Audit.tsx";
 import { Banners } from "./Banners.tsx";
 import { Chat, NewChat } from "./Chat.tsx";
 import { Help } from "./Help.tsx";
+import { Nowhere } from "./Nowhere.tsx";
 import { Sidebar } from "./Sidebar.tsx";
 import { Status } from "./Status.tsx";
 
@@ -43,6 +44,9 @@ export function Shell() {
   );
 }
 
+/** Where the addresses of sessions begin. */
+const SESSIONS = "/s/";
+
 function View({ route }: { readonly route: Route }): ReactNode {
   switch (route.view) {
     case "new":
@@ -55,6 +59,8 @@ function View({ route }: { readonly route: Route }): ReactNode {
       return <Audit />;
     case "status":
       return <Status />;
+    case "nowhere":
+      return route.path.startsWith(SESSIONS) ? <Nowhere what="session" name={route.path.slice(SESSIONS.length)} /> : <Nowhere what="page" name={route.path} />;
   }
 }
 
@@ -147,6 +153,7 @@ function useTitle(route: Route): void {
     approvals: "Approvals",
     audit: "Audit log",
     status: "Status",
+    nowhere: "Nothing here",
   } as const;
   const title = `${pending > 0 ? `(${pending}) ` : ""}${words[route.view]} · Hardshell`;
   useEffect(() => {

@@ -225,12 +225,6 @@ describe("sessions", () => {
     await log().getByRole("button", { name: "Show earlier (1920 more)" }).click();
     await log().getByText("Reply 1900", { exact: true }).waitFor();
   });
-
-  it("that do not exist say so", async () => {
-    opened.ear.expected.push(/status of 404/u);
-    await enter("/s/nowhere");
-    await page.getByText("Could not open this session: no session `nowhere`.").waitFor();
-  });
 });
 
 describe("the connection", () => {
@@ -303,4 +297,45 @@ describe("hostile text", () => {
     await dialog.waitFor({ state: "detached" });
     expect(opened.context.pages()).toHaveLength(1);
   });
+});
+
+describe("an address that names nothing", () => {
+  const back = async () => {
+    await page.getByRole("link", { name: "To the start page" }).click();
+    await page.getByRole("heading", { name: "What should be done?" }).waitFor();
+    expect(page.url()).toBe(`${house.url}/`);
+  };
+
+  it("says that there is no such page", async () => {
+    await enter("/nosuch/page");
+    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+    await page.getByText("Hardshell has nothing at /nosuch/page.").waitFor();
+    await expectFocus(page, "There is no such page");
+    await back();
+  });
+
+  it("says that there is no such session, whether it could be one or not", async () => {
+    opened.ear.expected.push(/status of 404/u);
+    for (const id of ["s-0000", "S_0000"]) {
+      await enter(`/s/${id}`);
+      await page.getByRole("heading", { name: "There is no such session" }).waitFor();
+      await page.getByText(`Hardshell knows no session ${id}, or it is not yours.`).waitFor();
+      expect(await field().count()).toBe(0);
+      await back();
+    }
+  });
+});
+
+it("a list that a command prints wraps on a narrow screen, and code scrolls", async () => {
+  house.addSession({ id: "a", title: "A" });
+  await enter("/s/a");
+  const line = `9:10 · Anna Lindner · ${"A long subject ".repeat(20)}`;
+  playReply(house, "a", house.nextTask(), `**Mail**\n\n\`\`\`text\n${line}\n\`\`\`\n\n\`\`\`sh\n${"echo long; ".repeat(40)}\n\`\`\``);
+  const scrolls = async () => {
+    await log().locator("pre").nth(1).waitFor();
+    return log().locator("pre").evaluateAll((blocks) => blocks.map((block) => block.scrollWidth > block.clientWidth));
+  };
+  expect(await scrolls()).toEqual([true, true]);
+  await page.setViewportSize({ width: 380, height: 780 });
+  expect(await scrolls()).toEqual([false, true]);
 });

@@ -164,6 +164,15 @@ export function callState(call: Call): { readonly word: string; readonly tone: T
   return { word: "Deciding", tone: "plain", icon: "running" };
 }
 
+/** How the owner's approval let a call through; nothing when it did not. */
+export function approvalWords(call: Call): string | undefined {
+  if (call.answer === "approve") return "you approved it";
+  if (call.answer === "always") return "you approved it, and stored a rule for the next time";
+  // A rule that asks lets through only what was approved: where nothing was asked, it was approved before.
+  const went = call.verdict === "allow" || call.result?.failed === false;
+  return call.question === undefined && went && call.rules[0]?.verdict === "ask" ? "you approved it before" : undefined;
+}
+
 function askedState(call: Call): { readonly word: string; readonly tone: Tone; readonly icon: IconName } {
   if (call.answer === undefined) {
     if (call.result === undefined) return { word: "Waits for you", tone: "ask", icon: "asked" };

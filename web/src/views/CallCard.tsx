@@ -8,7 +8,7 @@ import { Chip } from "../ui/Chip.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { LabelChip } from "../ui/LabelChip.tsx";
 import { Rules } from "../ui/Rules.tsx";
-import { callState, EFFECT, toolIcon, toolWords } from "../words.ts";
+import { approvalWords, callState, EFFECT, toolIcon, toolWords } from "../words.ts";
 import { QuestionOf } from "./QuestionCard.tsx";
 
 /** A result longer than this opens on demand. */
@@ -22,6 +22,7 @@ export function CallCard({ call }: { readonly call: Call }) {
   const waits = call.question !== undefined && call.answer === undefined && call.result === undefined;
   const open = chosen ?? (waits || call.verdict === "deny");
   const state = callState(call);
+  const approval = approvalWords(call);
   const main = mainArgument(call.arguments);
   return (
     <Disclosure className={`call call-${state.tone}`} isExpanded={open} onExpandedChange={setChosen}>
@@ -40,9 +41,14 @@ export function CallCard({ call }: { readonly call: Call }) {
       <DisclosurePanel className="call-panel">
         <div className="call-body">
           {waits && call.question !== undefined ? <QuestionOf id={call.question} /> : <CallDetails call={call} />}
+          {approval === undefined ? null : (
+            <p className="call-approved">
+              <Icon name="allowed" size={15} /> Allowed: {approval}.
+            </p>
+          )}
           {call.rules.length > 0 && !waits ? (
             <section>
-              <h3>{call.verdict === "deny" ? "Why it was refused" : call.verdict === "ask" ? "Why it asked" : "Why it was allowed"}</h3>
+              <h3>{whyWords(call, approval)}</h3>
               <Rules rules={call.rules} />
             </section>
           ) : null}
@@ -51,6 +57,12 @@ export function CallCard({ call }: { readonly call: Call }) {
       </DisclosurePanel>
     </Disclosure>
   );
+}
+
+function whyWords(call: Call, approval: string | undefined): string {
+  if (call.verdict === "deny") return "Why it was refused";
+  if (approval !== undefined && call.question === undefined) return "Why it would have asked";
+  return call.verdict === "ask" ? "Why it asked" : "Why it was allowed";
 }
 
 function CallDetails({ call }: { readonly call: Call }) {

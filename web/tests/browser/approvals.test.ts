@@ -335,3 +335,35 @@ describe("the other views", () => {
     expect(house.sessions[0]?.label).toEqual(TRUSTED);
   });
 });
+
+it("a call that the owner let through says so before it says why it asked", async () => {
+  const rules = [{ verdict: "ask", id: "confirm.program", why: "The list of programs does not know this command." }] as const;
+  const done = (task: string) => {
+    house.emit({ kind: "decided", session: "a", task, call_id: "c", verdict: "allow", rules: [...rules], label: TRUSTED });
+    house.emit({ kind: "result", session: "a", task, call_id: "c", text: "done", failed: false, label: TRUSTED });
+  };
+  const card = async (name: RegExp) => {
+    const head = page.getByRole("log").getByRole("button", { name });
+    await head.waitFor();
+    if ((await head.getAttribute("aria-expanded")) === "false") await head.click();
+    const body = page.getByRole("log").getByRole("listitem").filter({ has: page.getByRole("button", { name }) }).locator(".call-body");
+    await body.getByText("The list of programs does not know this command.").waitFor();
+    return (await body.innerText()).replaceAll(/\s+/gu, " ");
+  };
+  await enter("/s/a");
+  await page.getByRole("heading", { name: "Invoices" }).waitFor();
+  house.onAnswer = (question) => done(question.task);
+  ask("t1", { rules: [...rules] });
+  await armed();
+  await approve().click();
+  const approved = /Allowed: you approved it\..*Why it asked The list of programs does not know this command\./u;
+  expect(await card(/Send a mail.*You approved/u)).toMatch(approved);
+  // A standing rule answers before anybody is asked.
+  house.emit({ kind: "call", session: "a", task: "t2", call_id: "c", tool: "shell.run", effect: "execute", arguments: [{ name: "command", value: "make", role: "authority" }] });
+  done("t2");
+  const before = /Allowed: you approved it before\..*Why it would have asked The list of programs/u;
+  expect(await card(/Run a command/u)).toMatch(before);
+  await page.reload();
+  expect(await card(/Send a mail.*You approved/u)).toMatch(approved);
+  expect(await card(/Run a command/u)).toMatch(before);
+});

@@ -33,8 +33,6 @@ mod faults_check;
 #[cfg(test)]
 mod file_sources;
 #[cfg(test)]
-mod hints;
-#[cfg(test)]
 mod install;
 #[cfg(test)]
 mod internal;

@@ -91,19 +91,17 @@ impl ConfigProblem {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Unreadable { path, source } => {
-                let is_no_file =
-                    matches!(source.kind(), io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput);
-                if source.kind() == io::ErrorKind::NotFound {
+            Self::Unreadable { path, source } => match source.kind() {
+                io::ErrorKind::NotFound => {
                     "`hardshell up` makes a home and its configuration; `--home DIR` names another"
                         .to_string()
-                } else if is_no_file {
+                }
+                io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => {
                     let path = path.display();
                     format!("mv '{path}' '{path}.old'   and `hardshell up` writes the file anew")
-                } else {
-                    format!("ls -l '{}'", path.display())
                 }
-            }
+                _other => format!("ls -l '{}'", path.display()),
+            },
             Self::NoText { path, .. } => {
                 let path = path.display();
                 format!(

@@ -6,14 +6,12 @@ mod hosts;
 mod keeping;
 pub(crate) mod locate;
 mod problem;
-mod ranges;
 pub(crate) mod receivers;
 mod secrets;
 
 pub use agent_section::{AgentSection, Isolation};
 pub use hosts::{HostProtocol, SandboxHost};
 pub use keeping::{AuditSection, BackupSection};
-pub(crate) use problem::key_at;
 pub use problem::{ConfigProblem, Place};
 pub use receivers::{Confirm, ReceiverKind, ShippingSection, Signal};
 pub use secrets::{
@@ -26,7 +24,6 @@ use policy::{Actions, Files, Limits, Mail, Settings, Shell, Sources, TierWord, T
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// The name of the file in the home.
@@ -272,26 +269,10 @@ impl Config {
         config.checked(&text, path)
     }
 
-    /// Reads the file without asking whether what it says means anything.
-    fn load_unchecked(path: &Path) -> Result<(Self, String), ConfigProblem> {
-        let text = Self::text(path)?;
-        Ok((Self::shaped(&text, path)?, text))
-    }
-
-    /// The text of the file.
-    pub(crate) fn text(path: &Path) -> Result<String, ConfigProblem> {
+    /// Reads the file without asking whether what it says means anything, for who wants to say all of it.
+    pub(crate) fn load_unchecked(path: &Path) -> Result<(Self, String), ConfigProblem> {
         let unreadable = |source| ConfigProblem::Unreadable { path: path.to_path_buf(), source };
-        let about = fs::metadata(path).map_err(unreadable)?;
-        if about.is_dir() {
-            return Err(unreadable(io::Error::new(
-                io::ErrorKind::IsADirectory,
-                "it is a folder, not a file",
-            )));
-        }
-        if !about.is_file() {
-            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")));
-        }
-        let size = about.len();
+        let size = fs::metadata(path).map_err(unreadable)?.len();
         if size > FILE_BYTES_MAX {
             return Err(ConfigProblem::TooLong {
                 path: path.to_path_buf(),
@@ -299,13 +280,8 @@ impl Config {
                 bytes_max: FILE_BYTES_MAX,
             });
         }
-        let bytes = fs::read(path).map_err(unreadable)?;
-        String::from_utf8(bytes).map_err(|error| {
-            let good = error.utf8_error().valid_up_to();
-            let before = error.as_bytes().get(..good).unwrap_or_default();
-            let place = Place::of(&String::from_utf8_lossy(before), good);
-            ConfigProblem::NoText { path: path.to_path_buf(), place }
-        })
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        Ok((Self::shaped(&text, path)?, text))
     }
 
     /// Reads `text`, which errors say is at `path`.

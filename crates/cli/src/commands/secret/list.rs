@@ -70,8 +70,7 @@ fn in_words(entry: &Entry, warning: Warning) -> String {
             format!("expires in {days} day(s): `hardshell secret rotate {name}`")
         }
         Warning::Expired => {
-            let hosts: String = entry.about.hosts.iter().map(|host| format!(" --host {host}")).collect();
-            format!("expired, and is not lent any more: `hardshell secret set {name}{hosts}`")
+            format!("expired, and is not lent any more: `hardshell secret set {name} --host …`")
         }
         Warning::Staged => format!("a new value was never proved: `hardshell secret rotate {name}`"),
     }

@@ -13,6 +13,9 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 # The suites whose answers differ for root: what confines, what keeps modes, and the whole program.
 readonly suites='package(sandbox) + package(vault) + package(cli)'
 readonly as_a_user='(package(sandbox) - binary_id(sandbox::it)) + package(vault) + (package(cli) & test(scenarios))'
+# An ordinary user's path lacks where Debian keeps servers.
+export PATH="$PATH:/usr/sbin:/sbin"
+
 readonly copy=/var/tmp/hardshell-tests
 
 # The suites of AgentDojo are not ours to ship: `bench/agentdojo/export.py` makes them from the public package.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use sandbox::{Access, Connections, Ending, Grant, Level, Network, Report, Sandbox, Spec, resolve_program};
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Needs};
 use crate::host::{Host, Side};
 
 /// The next connection that is handed over; `None` when the command is over.
@@ -77,7 +77,9 @@ async fn what_leads_past_the_proxy_succeeds_outside_and_fails_inside() {
     assert!(attempts.len() >= 11, "only {} attempts", attempts.len());
     let mut wrong = Vec::new();
     for attempt in &attempts {
-        if !attempt.succeeds_outside(&host) {
+        if attempt.needs == Needs::Root && !sandbox::is_root() {
+            println!("{:<20} succeeds outside only as root, so not shown to this user", attempt.name);
+        } else if !attempt.succeeds_outside(&host) {
             wrong.push(format!("{}: does not succeed outside", attempt.name));
         }
         let (report, _) = run(&sandbox, attempt.reaching(&host)).await;

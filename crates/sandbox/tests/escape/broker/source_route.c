@@ -1,5 +1,6 @@
 // shows: a socket names a way through other machines for what it sends (RFC 791, loose source route)
 // stopped by: seccomp
+// outside: root
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>

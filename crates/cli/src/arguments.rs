@@ -267,7 +267,7 @@ pub enum ModelCommand {
         /// What it is called here.
         name: String,
         /// The interface it speaks: anthropic, openai (and everything like it), ollama.
-        #[arg(long)]
+        #[arg(long, value_parser = ["anthropic", "openai", "ollama"])]
         kind: String,
         /// Its name at the vendor.
         #[arg(long)]
@@ -318,7 +318,7 @@ pub struct Chat {
     /// Say this, print the answer, and leave.
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
-    /// Go on with this session instead of a new one.
+    /// Go on with this session; a name of your own that is not there yet begins it.
     #[arg(long, value_name = "S")]
     pub session: Option<String>,
     /// The most confidential it may read: low for the web, medium for mail and files, high for money, health and keys.

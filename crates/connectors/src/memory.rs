@@ -30,7 +30,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum NotesError {
     /// A file cannot be read or written.
-    #[error("the notes cannot be {step}")]
+    #[error("the notes cannot be {step}; `chmod -R u+rwX MEMORY.md memory` in the home lets their owner in")]
     Path {
         /// `read` or `written`.
         step: &'static str,

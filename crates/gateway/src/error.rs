@@ -94,11 +94,30 @@ impl StartError {
                 Missing::Tls => "set `certificate` and `key` under `[gateway.tls]`, or put a proxy with TLS before it".to_string(),
                 Missing::Name => "set `names = [\"assistant.example.org\"]` under `[gateway]`".to_string(),
             },
+            Self::Listen { address, source } if source.kind() == io::ErrorKind::PermissionDenied && address.port() < 1024 => {
+                "ports below 1024 need root, which the assistant never is: take another, `hardshell up --port 18789`, or put a proxy before it".to_string()
+            }
             Self::Listen { address, .. } => format!("`ip address` shows this machine's addresses; {} must be one of them", address.ip()),
             Self::Socket { .. } => "its folder must exist, belong to you with mode 0700, and the whole path stay below 108 bytes".to_string(),
             Self::SocketTaken { .. } => "`hardshell chat` talks to the one that runs; stop it first, or choose another home with `--home`".to_string(),
             Self::Tls { path, .. } => format!("it must be a PEM file; a key needs mode 0600: `chmod 600 {}`", path.display()),
             Self::SignIns(_) => "`ls -l` shows whether the home is whole".to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_only_root_may_have_is_told_from_an_address_that_is_not_this_machines() {
+        let hint = |address: &str, kind: io::ErrorKind| {
+            StartError::Listen { address: address.parse().unwrap(), source: kind.into() }.hint()
+        };
+        let low = hint("127.0.0.1:80", io::ErrorKind::PermissionDenied);
+        assert!(low.contains("below 1024 need root") && low.contains("`hardshell up --port 18789`"), "{low}");
+        let other = hint("192.0.2.1:80", io::ErrorKind::AddrNotAvailable);
+        assert!(other.starts_with("`ip address`") && other.contains("192.0.2.1"), "{other}");
     }
 }

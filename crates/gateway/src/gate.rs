@@ -125,7 +125,7 @@ impl Gate {
                 "the `Host` is not one that this gateway answers for",
             )
             .hint(
-                "use the address that `hardshell up` prints, or name it in `public_names` under `[gateway]`",
+                "use the address that `hardshell up` prints, or name it in hardshell.toml: `names = [\"assistant.example.org\"]` under `[gateway]`",
             ));
         };
         let (origin, secure) = (name.origin.clone(), name.secure);

@@ -145,7 +145,14 @@ impl From<HouseError> for Refusal {
     fn from(error: HouseError) -> Self {
         let message = error.to_string();
         match error {
-            HouseError::NotFound { .. } => Self::new(ErrorCode::NotFound, message),
+            HouseError::NotFound { what, .. } => {
+                let refusal = Self::new(ErrorCode::NotFound, message);
+                match what {
+                    "question" => refusal.hint("`hardshell approvals list` shows what waits for an answer"),
+                    "session" => refusal.hint("`hardshell session list` shows those there are"),
+                    _other => refusal,
+                }
+            }
             HouseError::UnknownModel { .. } => Self::new(ErrorCode::NotFound, message)
                 .hint("`GET /v1/models` lists the models")
                 .openai(OpenAiCode::ModelNotFound),

@@ -236,6 +236,19 @@ impl Model {
         }
     }
 
+    /// How its key is put into the vault, with the command; nothing for a model that takes none.
+    pub(crate) fn key_advice(&self) -> Option<String> {
+        let Reach::Http { base, key, .. } = &self.reach else { return None };
+        let host = base.host_str()?;
+        Some(match key {
+            Some(key) => format!("`hardshell secret set {key} --host {host}`"),
+            None => format!(
+                "write `key = \"secret://{0}\"` into the entry `{0}` of hardshell.toml, and `hardshell secret set {0} --host {host}`",
+                self.name
+            ),
+        })
+    }
+
     /// Its window, in tokens.
     #[must_use]
     pub fn context_tokens(&self) -> u32 {

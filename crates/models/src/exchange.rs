@@ -71,7 +71,7 @@ impl Exchange<'_> {
         match self.read(response.body, &mut heard).await {
             Ok(whole) => Ok(whole.into_turn(&names, self.model.name().to_string())),
             Err(Failure::Stream(error)) => {
-                let mut failed = AskError::new(self.model.name(), error.trouble(self.vendor_model()));
+                let mut failed = AskError::of(self.model, error.trouble(self.vendor_model()));
                 if let StreamError::Peer(peer) = &error {
                     failed.peer_words = peer.words(&failed.trouble);
                 }
@@ -82,7 +82,7 @@ impl Exchange<'_> {
     }
 
     fn broken(&self, trouble: Trouble, reached: Reached) -> Broken {
-        Broken { error: AskError::new(self.model.name(), trouble), reached }
+        Broken { error: AskError::of(self.model, trouble), reached }
     }
 
     fn vendor_model(&self) -> &str {
@@ -144,8 +144,7 @@ impl Exchange<'_> {
             peer.trouble(status, self.vendor_model())
         };
         let peer_words = if status == 200 && !is_error { None } else { peer.words(&trouble) };
-        let model = self.model.name().clone();
-        AskError { model, trouble, peer_words, status: Some(status), retry_after: wait }
+        AskError { peer_words, status: Some(status), retry_after: wait, ..AskError::of(self.model, trouble) }
     }
 }
 

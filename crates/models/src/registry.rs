@@ -173,9 +173,9 @@ impl Registry {
     /// # Errors
     ///
     /// [`Trouble::NotConfigured`].
-    pub fn test_question(&self, name: &ModelName) -> Result<AskModel, AskError> {
+    pub fn test_question(&self, name: &ModelName) -> Result<AskModel, Box<AskError>> {
         if !self.models.contains_key(name) {
-            return Err(AskError::new(name, Trouble::NotConfigured));
+            return Err(Box::new(AskError::new(name, Trouble::NotConfigured)));
         }
         let parameters =
             serde_json::json!({"type": "object", "properties": {}, "additionalProperties": false});

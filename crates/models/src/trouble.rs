@@ -1,5 +1,6 @@
 //! What can go wrong when a model is asked, sorted by what the owner can do about it.
 
+use crate::config::Model;
 use domain::{Blame, ModelName};
 use std::fmt::Write;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct AskError {
     pub status: Option<u16>,
     /// How long the other side asks us to wait.
     pub retry_after: Option<Duration>,
+    /// How the model's key is put into the vault, with the command, if it takes one.
+    pub(crate) key_advice: Option<Box<str>>,
 }
 
 fn said(words: &Option<String>) -> String {
@@ -260,7 +263,22 @@ impl AskError {
     /// An error about `model` that no other side had a word in.
     #[must_use]
     pub fn new(model: &ModelName, trouble: Trouble) -> Self {
-        Self { model: model.clone(), trouble, peer_words: None, status: None, retry_after: None }
+        Self {
+            model: model.clone(),
+            trouble,
+            peer_words: None,
+            status: None,
+            retry_after: None,
+            key_advice: None,
+        }
+    }
+
+    /// An error of `model`, which knows where its key goes.
+    pub(crate) fn of(model: &Model, trouble: Trouble) -> Self {
+        Self {
+            key_advice: model.key_advice().map(String::into_boxed_str),
+            ..Self::new(model.name(), trouble)
+        }
     }
 
     /// What the owner can do, as one sentence; with the command where there is one.
@@ -268,9 +286,11 @@ impl AskError {
     pub fn hint(&self) -> String {
         let model = &self.model;
         match &self.trouble {
-            Trouble::WrongKey => format!(
-                "put a good key into the vault with `hardshell secret set`, then `hardshell model test {model}`"
-            ),
+            Trouble::WrongKey => {
+                let advice =
+                    self.key_advice.as_deref().unwrap_or("`hardshell secret list` shows the keys there are");
+                format!("put a good key into the vault: {advice}; then ask again")
+            }
             Trouble::NotPermitted => {
                 "look at the vendor's console which models and projects this key may use".to_string()
             }
@@ -302,7 +322,11 @@ impl AskError {
             Trouble::Refused { .. } => {
                 format!("allow the host of `{model}` in hardshell.toml, if you meant to")
             }
-            Trouble::NoKey { secret, .. } => format!("put it there with `hardshell secret set {secret}`"),
+            Trouble::NoKey { .. } => {
+                let advice =
+                    self.key_advice.as_deref().unwrap_or("`hardshell secret list` shows the keys there are");
+                format!("put it there: {advice}")
+            }
             Trouble::TimedOut { .. } => {
                 "try again; a local model may need longer to load the first time".to_string()
             }

@@ -110,7 +110,7 @@ pub enum Error {
     },
     /// It was taken out of use.
     #[error(
-        "use the secret `{name}`: it was revoked; `hardshell secret set {name}` puts a new one in its place"
+        "use the secret `{name}`: it was revoked; `hardshell secret set {name} --host HOST` puts a new one in its place"
     )]
     Revoked {
         /// The secret.

@@ -206,7 +206,7 @@ async fn restore(common: &Common, home: &Path, wanted: &Restore) -> Result<Exit,
     }
     if !has_key && home.join("vault.db").exists() {
         show::line(&format!(
-            "The vault needs its key: put the old machine's vault.key to {} (mode 0600). Without it, move vault.db away and set each secret anew with `hardshell secret set`.",
+            "The vault needs its key: put the old machine's vault.key to {} (mode 0600). Without it, move vault.db away and set each secret anew with `hardshell secret set NAME --host HOST`.",
             home.join("vault.key").display()
         ));
     }

@@ -76,6 +76,7 @@ fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem>
         move |source| Problem::Io { step, source }
     };
     let before = std::fs::read_to_string(path).map_err(io("read the configuration"))?;
+    is_free(entry, &Config::load(path)?)?;
     let table = toml::to_string(entry)
         .map_err(|error| Problem::Other { what: format!("write the entry: {error}"), hint: None })?;
     let asked = format!("model = \"{}\"", entry.name);
@@ -115,15 +116,32 @@ fn add(common: &Common, path: &Path, entry: &Entry<'_>) -> Result<Exit, Problem>
     }
     show::line(&format!("`{}` is in {} and is asked from the next start on.", entry.name, path.display()));
     if let Some(key) = entry.key.as_deref().and_then(|key| key.strip_prefix("secret://")) {
-        let host = match entry.kind {
-            "anthropic" if entry.url.is_none() => "api.anthropic.com",
-            "openai" if entry.url.is_none() => "api.openai.com",
-            _ => "HOST",
-        };
+        let own =
+            entry.url.and_then(|url| url.parse::<egress::Url>().ok()).map(|url| url.destination.to_string());
+        let host = own.as_deref().unwrap_or(match entry.kind {
+            "anthropic" => "api.anthropic.com",
+            _openai => "api.openai.com",
+        });
         show::note(&format!("hint: hardshell secret set {key} --host {host}"));
     }
     show::note(&format!("hint: hardshell model test {}   (while Hardshell does not run)", entry.name));
     Ok(Exit::Done)
+}
+
+/// Refuses a name that means another model already.
+fn is_free(entry: &Entry<'_>, config: &Config) -> Result<(), Problem> {
+    let name = entry.name;
+    let taken = if name == "builtin" {
+        format!("`{name}` is the name of what answers without a language model")
+    } else if let Some(at) = config.models.iter().position(|known| known.name == name) {
+        format!("entry {} of `[[models]]` is called that already", at.saturating_add(1))
+    } else {
+        return Ok(());
+    };
+    Err(Problem::Other {
+        what: format!("add `{name}`: {taken}; nothing was written"),
+        hint: Some("`hardshell model list` shows the names that are taken; choose another".to_string()),
+    })
 }
 
 async fn test(common: &Common, home: &Path, name: &str) -> Result<Exit, Problem> {

@@ -27,6 +27,7 @@ async fn a_name_that_is_not_ours_reaches_nothing() {
         for route in ROUTES {
             let answer = get(route).header("host", &host).cookie(&running, &cookie).send(&running).await;
             assert_eq!(answer.status, 421, "{host} {route}");
+            assert!(!String::from_utf8_lossy(&answer.body).contains("public_names"), "{host} {route}");
         }
     }
     let answer = get("/healthz").header("host", &format!("localhost:{port}")).send(&running).await;

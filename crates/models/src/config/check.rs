@@ -1,6 +1,7 @@
 //! Checks what the owner wrote of a model, and says what is wrong with it; never repeats what may be a key.
 
 use super::{ConfigError, Locality, MicroPrices, Model, ModelConfig, ModelKind, Prices, Reach};
+use crate::registry::BUILTIN;
 use domain::{ModelName, SecretName, Tier};
 use url::Url;
 
@@ -26,6 +27,9 @@ impl TryFrom<&ModelConfig> for Model {
             problem: problem.to_string(),
         };
         let name: ModelName = config.name.parse().map_err(|e: domain::IdError| bad("name", e.reason))?;
+        if config.name == BUILTIN && config.kind != ModelKind::Builtin {
+            return Err(bad("name", "is that of what answers without a language model; choose another"));
+        }
         let reach = reach(config, &bad)?;
         let locality = locality(config, &reach);
         let (context_default, answer_default) = config.kind.default_tokens();
@@ -85,16 +89,23 @@ fn reach(
     }
     let base =
         base_url(config.url.as_deref().unwrap_or(default_url)).map_err(|problem| bad("url", problem))?;
-    let key =
-        config.key.as_deref().map(|key| secret(key).ok_or_else(|| bad("key", KEY_IN_CLEAR))).transpose()?;
-    if key.is_some() && !matches!(base.host(), Some(url::Host::Domain(_))) {
-        let why = "goes only to a host with a name; write `localhost`, or a name from /etc/hosts, in `url`";
-        return Err(bad("key", why));
-    }
+    let key = config.key.as_deref().map(|key| {
+        let Some(url::Host::Domain(host)) = base.host() else {
+            let why =
+                "goes only to a host with a name; write `localhost`, or a name from /etc/hosts, in `url`";
+            return Err(bad("key", why));
+        };
+        secret(key).ok_or_else(|| bad("key", &key_in_clear(&config.name, host)))
+    });
+    let key = key.transpose()?;
     Ok(Reach::Http { base, model: model.to_string(), key })
 }
 
-const KEY_IN_CLEAR: &str = "is a reference to the vault, such as `secret://anthropic`; put the key there with `hardshell secret set anthropic`";
+fn key_in_clear(name: &str, host: &str) -> String {
+    format!(
+        "is a reference to the vault: put the key there with `hardshell secret set {name} --host {host}`, and write `key = \"secret://{name}\"`"
+    )
+}
 
 fn secret(text: &str) -> Option<SecretName> {
     text.strip_prefix(SECRET_PREFIX)?.parse().ok()

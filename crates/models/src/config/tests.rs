@@ -34,13 +34,20 @@ fn a_mistake_is_named_and_a_key_in_clear_is_not_repeated() {
     let http = "name = 'm'\nkind = 'openai'\nmodel = 'gpt'\n";
     for (text, problem) in [
         ("name = 'M'\nkind = 'builtin'", "`name` it has 1 to 64"),
+        (
+            "name = 'builtin'\nkind = 'ollama'\nmodel = 'y'",
+            "`name` is that of what answers without a language",
+        ),
         ("name = 'm'\nkind = 'gpt'", "unknown variant `gpt`"),
         ("name = 'm'\nkind = 'builtin'\ntemperature = 1", "unknown field `temperature`"),
         ("name = 'm'\nkind = 'openai'", "`model` is missing"),
         ("name = 'm'\nkind = 'script'", "`script` is missing"),
         ("name = 'm'\nkind = 'builtin'\nurl = 'https://x.org'", "`url` has no meaning"),
         (&format!("{http}script = 'x'"), "`script` has a meaning for kind `script` only"),
-        (&format!("{http}key = 'sk-live-0123456789'"), "`key` is a reference to the vault"),
+        (
+            &format!("{http}key = 'sk-live-0123456789'"),
+            "put the key there with `hardshell secret set m --host api.openai.com`",
+        ),
         (
             &format!("{http}key = 'secret://k'\nurl = 'http://127.0.0.1:8000/v1'"),
             "`key` goes only to a host with a name",

@@ -247,6 +247,14 @@ async fn each_refusal_is_told_apart_and_no_key_is_repeated() {
             assert_eq!(unanswered.tried[0].trouble, trouble, "{vendor}: {text}");
             assert!(!text.contains(KEY) && !text.contains("sk-test"), "{vendor}: {text}");
             assert!(text.starts_with("ask the model: `m` ") && text.ends_with(')'), "{text}");
+            if trouble == Trouble::WrongKey {
+                assert!(
+                    text.contains(
+                        "(put a good key into the vault: `hardshell secret set k --host localhost`;"
+                    ),
+                    "{text}"
+                );
+            }
         }
     }
 }
@@ -393,7 +401,8 @@ async fn the_key_is_the_vaults_to_give() {
     let house = house(&toml);
     let error = house.fail(&question("m")).await.remove(0);
     assert!(matches!(&error.trouble, Trouble::NoKey { secret, .. } if secret == "nobody"), "{error}");
-    assert!(error.hint().contains("hardshell secret set nobody") && server.seen().is_empty());
+    assert_eq!(error.hint(), "put it there: `hardshell secret set nobody --host localhost`");
+    assert!(server.seen().is_empty());
 }
 
 #[tokio::test]

@@ -70,7 +70,8 @@ fn in_words(entry: &Entry, warning: Warning) -> String {
             format!("expires in {days} day(s): `hardshell secret rotate {name}`")
         }
         Warning::Expired => {
-            format!("expired, and is not lent any more: `hardshell secret set {name} --host …`")
+            let hosts: String = entry.about.hosts.iter().map(|host| format!(" --host {host}")).collect();
+            format!("expired, and is not lent any more: `hardshell secret set {name}{hosts}`")
         }
         Warning::Staged => format!("a new value was never proved: `hardshell secret rotate {name}`"),
     }

@@ -2,6 +2,8 @@
 //!
 //! Nothing is made, opened for writing or asked over a network.
 
+mod shape;
+
 use crate::config::faults::Fault;
 use crate::config::{self, Config, ConfigProblem, Place, locate::Step, locate::locate};
 use crate::hands;
@@ -9,6 +11,9 @@ use crate::rules::{FOLDER, places, public_key, rule_files};
 use policy::{Policy, Settings};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+
+/// What helps where nothing better is known.
+const HINT: &str = "`hardshell config schema` says what each key may be; `#` before a line takes it out";
 
 /// Something about a configuration that its owner should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,11 +59,15 @@ impl std::fmt::Display for Finding {
 ///
 /// # Errors
 ///
-/// [`ConfigProblem::Unreadable`], [`ConfigProblem::TooLong`] and [`ConfigProblem::Malformed`]: nothing else can be
-/// looked at then.
+/// [`ConfigProblem::Unreadable`], [`ConfigProblem::NoText`] and [`ConfigProblem::TooLong`]: nothing else can be looked at
+/// then.
 pub fn check_home(root: &Path) -> Result<Vec<Finding>, ConfigProblem> {
-    let (config, text) = Config::load_unchecked(&root.join(config::FILE))?;
-    Ok(findings(root, &config, &text))
+    let path = root.join(config::FILE);
+    let text = Config::text(&path)?;
+    Ok(match Config::shaped(&text, &path) {
+        Ok(config) => findings(root, &config, &text),
+        Err(_) => shape::slips(&text, &path),
+    })
 }
 
 /// The same for `text`, as if the home's configuration were that.
@@ -85,7 +94,7 @@ fn findings(root: &Path, config: &Config, text: &str) -> Vec<Finding> {
         place: locate(text, &fault.way),
         key: Some(fault.key),
         what: fault.reason,
-        hint: fault.hint,
+        hint: fault.hint.or_else(|| (weight == Weight::Refused).then(|| HINT.to_string())),
         weight,
     };
     let mut findings: Vec<Finding> =
@@ -93,6 +102,7 @@ fn findings(root: &Path, config: &Config, text: &str) -> Vec<Finding> {
     findings.extend(settings(root, config).map(|fault| finding(fault, Weight::Refused)));
     findings.extend(rules(root));
     let idle = config.without_effect();
+    findings.extend(missing_folders(config).into_iter().map(|fault| finding(fault, Weight::WithoutEffect)));
     findings.extend(idle.into_iter().map(|fault| finding(fault, Weight::WithoutEffect)));
     findings
 }
@@ -172,6 +182,27 @@ fn files(config: &Config) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// The places of `[files]` that are not there: they open nothing until somebody makes them.
+fn missing_folders(config: &Config) -> Vec<Fault> {
+    let keys = [
+        ("files.allowed_paths", &config.files.allowed_paths),
+        ("files.readable_paths", &config.files.readable_paths),
+    ];
+    let each = keys.into_iter().flat_map(|(key, list)| list.iter().enumerate().map(move |one| (key, one)));
+    each.filter_map(|(key, (at, pattern))| {
+        let place = hands::fixed_part(pattern)?;
+        if !place.is_absolute() || std::fs::symlink_metadata(&place).is_ok() {
+            return None;
+        }
+        let mut fault =
+            Fault::new(key, format!("`{pattern}` has no effect: there is no {}", place.display()))
+                .with_hint(&format!("mkdir -p '{}', or mend the path", place.display()));
+        fault.way.push(at.into());
+        Some(fault)
+    })
+    .collect()
 }
 
 fn network(config: &Config) -> Vec<Fault> {

@@ -6,12 +6,14 @@ mod hosts;
 mod keeping;
 pub(crate) mod locate;
 mod problem;
+mod ranges;
 pub(crate) mod receivers;
 mod secrets;
 
 pub use agent_section::{AgentSection, Isolation};
 pub use hosts::{HostProtocol, SandboxHost};
 pub use keeping::{AuditSection, BackupSection};
+pub(crate) use problem::key_at;
 pub use problem::{ConfigProblem, Place};
 pub use receivers::{Confirm, ReceiverKind, ShippingSection, Signal};
 pub use secrets::{
@@ -24,6 +26,7 @@ use policy::{Actions, Files, Limits, Mail, Settings, Shell, Sources, TierWord, T
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The name of the file in the home.
@@ -269,10 +272,26 @@ impl Config {
         config.checked(&text, path)
     }
 
-    /// Reads the file without asking whether what it says means anything, for who wants to say all of it.
-    pub(crate) fn load_unchecked(path: &Path) -> Result<(Self, String), ConfigProblem> {
+    /// Reads the file without asking whether what it says means anything.
+    fn load_unchecked(path: &Path) -> Result<(Self, String), ConfigProblem> {
+        let text = Self::text(path)?;
+        Ok((Self::shaped(&text, path)?, text))
+    }
+
+    /// The text of the file.
+    pub(crate) fn text(path: &Path) -> Result<String, ConfigProblem> {
         let unreadable = |source| ConfigProblem::Unreadable { path: path.to_path_buf(), source };
-        let size = fs::metadata(path).map_err(unreadable)?.len();
+        let about = fs::metadata(path).map_err(unreadable)?;
+        if about.is_dir() {
+            return Err(unreadable(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "it is a folder, not a file",
+            )));
+        }
+        if !about.is_file() {
+            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")));
+        }
+        let size = about.len();
         if size > FILE_BYTES_MAX {
             return Err(ConfigProblem::TooLong {
                 path: path.to_path_buf(),
@@ -280,8 +299,13 @@ impl Config {
                 bytes_max: FILE_BYTES_MAX,
             });
         }
-        let text = fs::read_to_string(path).map_err(unreadable)?;
-        Ok((Self::shaped(&text, path)?, text))
+        let bytes = fs::read(path).map_err(unreadable)?;
+        String::from_utf8(bytes).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            let before = error.as_bytes().get(..good).unwrap_or_default();
+            let place = Place::of(&String::from_utf8_lossy(before), good);
+            ConfigProblem::NoText { path: path.to_path_buf(), place }
+        })
     }
 
     /// Reads `text`, which errors say is at `path`.

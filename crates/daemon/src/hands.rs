@@ -138,17 +138,7 @@ fn hands(error: &dyn std::error::Error) -> StartError {
 /// within a folder opens nothing by itself; the policy narrows what is open. What is itself a link is refused, since a
 /// program that could write there may have planted it; folders above it may be links.
 pub(crate) fn plain_folder(pattern: &str) -> Result<Option<PathBuf>, String> {
-    let fixed: PathBuf = match pattern.strip_prefix("~/") {
-        Some(rest) => match crate::home::own_folder() {
-            Some(own) => own.join(rest),
-            None => return Ok(None),
-        },
-        None => PathBuf::from(pattern),
-    };
-    let whole = fixed
-        .components()
-        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']));
-    let folder: PathBuf = whole.collect();
+    let Some(folder) = fixed_part(pattern) else { return Ok(None) };
     if !folder.is_absolute() || !folder.is_dir() {
         return Ok(None);
     }
@@ -158,6 +148,18 @@ pub(crate) fn plain_folder(pattern: &str) -> Result<Option<PathBuf>, String> {
         return Err(format!("`{pattern}` is a link to `{leads_to}`; if that is what you mean, write it so"));
     }
     Ok(Some(canonical))
+}
+
+/// The part of a pattern before its first wildcard; nothing for `~` where nobody says what that is.
+pub(crate) fn fixed_part(pattern: &str) -> Option<PathBuf> {
+    let fixed: PathBuf = match pattern.strip_prefix("~/") {
+        Some(rest) => crate::home::own_folder()?.join(rest),
+        None => PathBuf::from(pattern),
+    };
+    let whole = fixed
+        .components()
+        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']));
+    Some(whole.collect())
 }
 
 fn level(level: IsolationLevel) -> Level {

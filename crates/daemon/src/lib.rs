@@ -67,7 +67,7 @@ pub use secret_record::{Calls, NotRecorded, SecretRecord};
 pub use secrets::{NotProved, TestCall};
 pub use sending::{permit, receiver_states};
 pub use shipping::ReceiverState;
-pub use start_error::StartError;
+pub use start_error::{StartError, audit_hint};
 pub use suspending::{Suspension, Whom, dangerous_resume, suspensions};
 pub use tasks::error_chain;
 pub use up::{AUDIT_KEY, Options, Running, Theatre};

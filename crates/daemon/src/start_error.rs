@@ -99,11 +99,12 @@ impl StartError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Home(error) => error.hint(),
-            Self::Config(_) | Self::Models(_) | Self::Name(_) | Self::Hands { .. } => {
+            Self::Config(error) => Some(error.hint()),
+            Self::Models(_) | Self::Name(_) | Self::Hands { .. } => {
                 Some("hardshell config check".to_string())
             }
             Self::Gateway(error) => Some(error.hint()),
-            Self::Audit(audit::Error::InUse { .. }) | Self::Store(store::Error::InUse { .. }) => Some(
+            Self::Store(store::Error::InUse { .. }) => Some(
                 "Hardshell is running on this home already: `hardshell chat`, `hardshell status`".to_string(),
             ),
             Self::Policy(policy::Error::Unsigned { file, .. } | policy::Error::BadSignature { file }) => {
@@ -114,9 +115,9 @@ impl StartError {
             Self::Policy(_) | Self::Key { .. } => {
                 Some("ls -l the home's `policy` folder, and see docs/guide/policy.md".to_string())
             }
+            Self::Audit(error) => audit_hint(error),
+            Self::Store(error) => store_hint(error),
             Self::Root
-            | Self::Audit(_)
-            | Self::Store(_)
             | Self::Vault(_)
             | Self::VaultKey { .. }
             | Self::Egress(_)
@@ -129,5 +130,52 @@ impl StartError {
             | Self::BrokeOff(_)
             | Self::Delimiter(_) => None,
         }
+    }
+}
+
+/// What brings back what is lost or damaged.
+const RESTORE: &str =
+    "`hardshell backup list` shows what there is, `hardshell backup restore --identity FILE` brings it back";
+/// What helps on a full disk.
+const MAKE_ROOM: &str = "nothing was lost: make room, `df -h` shows which disk is full, and start again";
+
+/// The command that helps when the audit log cannot be used, where one does.
+#[must_use]
+pub fn audit_hint(error: &audit::Error) -> Option<String> {
+    let full =
+        |kind: io::ErrorKind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    match error {
+        audit::Error::KeyMissing { .. } | audit::Error::KeyUnreadable { .. } => Some(RESTORE.to_string()),
+        audit::Error::KeyDiffers { .. } => Some(format!(
+            "the log or its key is of another home, or somebody changed it; `hardshell audit verify` says where, {RESTORE}"
+        )),
+        audit::Error::InUse { .. } => Some(
+            "Hardshell is running on this home already: `hardshell chat`, `hardshell status`".to_string(),
+        ),
+        audit::Error::Newer { .. } => {
+            Some("install the newer Hardshell; `hardshell --version` says which this is".to_string())
+        }
+        audit::Error::Io { source, .. } if full(source.kind()) => Some(MAKE_ROOM.to_string()),
+        audit::Error::Write(failure) if full(failure.kind) => Some(MAKE_ROOM.to_string()),
+        audit::Error::Io { path, .. } | audit::Error::WrongType { path, .. } => {
+            Some(format!("ls -ld '{}'", path.display()))
+        }
+        // These name the command themselves.
+        audit::Error::Exposed { .. } | audit::Error::Foreign { .. } => None,
+        audit::Error::Write(_) | audit::Error::TooLong { .. } | audit::Error::Closed => None,
+    }
+}
+
+fn store_hint(error: &store::Error) -> Option<String> {
+    match error {
+        store::Error::DiskFull => Some(MAKE_ROOM.to_string()),
+        store::Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            Some(MAKE_ROOM.to_string())
+        }
+        store::Error::Corrupt { .. } | store::Error::Missing { .. } => Some(RESTORE.to_string()),
+        store::Error::Io { path, .. }
+        | store::Error::WrongType { path, .. }
+        | store::Error::NotOurs { path } => Some(format!("ls -ld '{}'", path.display())),
+        _said_in_the_error => None,
     }
 }

@@ -33,16 +33,6 @@ fn check(common: &Common, home: &Path, path: &Path) -> Result<Exit, Problem> {
     let findings = match daemon::check_home(home) {
         Ok(findings) => findings,
         Err(problem) if common.json => vec![as_finding(path, &problem)],
-        // To be told to run what one has just run helps nobody.
-        Err(problem @ (ConfigProblem::Malformed { .. } | ConfigProblem::Meaningless { .. })) => {
-            return Err(Problem::Other {
-                what: format!("use the configuration: {problem}"),
-                hint: Some(
-                    "hardshell config schema   says what each key may be; `#` before a line takes it out"
-                        .to_string(),
-                ),
-            });
-        }
         Err(problem) => return Err(problem.into()),
     };
     let refused = findings.iter().filter(|finding| finding.weight == Weight::Refused).count();
@@ -69,16 +59,16 @@ fn say(finding: &Finding) {
 /// What cannot be read at all, in the shape of the rest.
 fn as_finding(path: &Path, problem: &ConfigProblem) -> Finding {
     let place = match problem {
-        ConfigProblem::Malformed { place, .. } => Some(*place),
+        ConfigProblem::Malformed { place, .. } | ConfigProblem::NoText { place, .. } => Some(*place),
         ConfigProblem::Meaningless { place, .. } => *place,
         ConfigProblem::Unreadable { .. } | ConfigProblem::TooLong { .. } => None,
     };
-    let hint = None;
+    let hint = Some(problem.hint());
     Finding {
         file: path.to_path_buf(),
         place,
         key: None,
-        what: problem.to_string(),
+        what: daemon::chain(problem),
         hint,
         weight: Weight::Refused,
     }

@@ -139,3 +139,79 @@ fn a_folder_that_is_a_link_is_refused_and_where_it_leads_is_told() {
     }
     assert_eq!(said(&config("readable_paths", "real"), &[]), []);
 }
+
+#[test]
+fn every_slip_in_the_shape_is_named_at_once_in_plain_words_with_its_key_and_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "modle = \"é\"\n[gateway]\nport = 99999\nnames = \"x\"\n[[models]]\nname = \"m\"\n[agent]\nplan = 1\n[shel]\nx = 1\n";
+    fs::write(folder.path().join(config::FILE), text).unwrap();
+    let found = check_home(folder.path()).unwrap();
+    let told: Vec<_> = found
+        .iter()
+        .map(|finding| {
+            assert!(finding.hint.is_some() && finding.weight == Weight::Refused, "{finding:?}");
+            (finding.place.unwrap().line, finding.key.clone().unwrap_or_default())
+        })
+        .collect();
+    let expected = [
+        (1, "modle"),
+        (3, "gateway.port"),
+        (4, "gateway.names"),
+        (5, "models"),
+        (8, "agent.plan"),
+        (9, "shel"),
+    ];
+    assert_eq!(told, expected.map(|(line, key)| (line, key.to_string())), "{found:#?}");
+    for port in ["99999", "-1", "\"abc\""] {
+        fs::write(folder.path().join(config::FILE), format!("[gateway]\nport = {port}\n")).unwrap();
+        let [one] = &check_home(folder.path()).unwrap()[..] else { panic!("{port}") };
+        assert!(one.what.ends_with("is not a port: a number from 1 to 65535, or 0 for a free one"), "{one}");
+    }
+}
+
+#[test]
+fn limits_and_recipients_that_mean_nothing_are_refused_and_what_is_not_there_is_told() {
+    for (config, expected, weight) in [
+        ("[agent]\nsteps = 0", "2:9: `agent.steps`: 0 is not between 1 and ", Weight::Refused),
+        (
+            "[sandbox]\nmemory_mib = 1048577",
+            "2:14: `sandbox.memory_mib`: 1048577 is not between",
+            Weight::Refused,
+        ),
+        ("[limits]\ntokens_per_day = 0", "2:18: `limits.tokens_per_day`: 0 is not between", Weight::Refused),
+        (
+            "[mail]\nallowed_recipients = [\"@a.example\", \"nonsense\"]",
+            "2:37: `mail.allowed_recipients`: `nonsense` is neither an address nor",
+            Weight::Refused,
+        ),
+        (
+            "[mail]\ndenied_recipients = [\"*\"]",
+            "2:22: `mail.denied_recipients`: `*` is neither",
+            Weight::Refused,
+        ),
+        (
+            "[gateway]\naddress = \"0.0.0.0\"\nexposure = \"public\"\nnames = [\"a.example\"]",
+            "2:11: `gateway.address`: an address beyond this machine needs `tls`: a certificate",
+            Weight::Refused,
+        ),
+        (
+            "[gateway]\nexposure = \"public\"",
+            "2:12: `gateway.exposure`: has no effect: `address` is this machine's own, and for others it needs `tls`",
+            Weight::WithoutEffect,
+        ),
+        (
+            "[files]\nreadable_paths = [\"/no/such/folder/**\"]",
+            "2:19: `files.readable_paths`: `/no/such/folder/**` has no effect: there is no /no/such/folder",
+            Weight::WithoutEffect,
+        ),
+    ] {
+        let found = said(config, &[]);
+        let expected = format!("hardshell.toml:{expected}");
+        assert!(
+            found.iter().any(|(text, found)| text.starts_with(&expected) && *found == weight),
+            "{expected} is not in {found:#?}"
+        );
+    }
+    let good = "[mail]\nallowed_recipients = [\"@a.example\", \"anna@example.org\"]\n[limits]\neffects_per_minute = 0";
+    assert_eq!(said(good, &[]), []);
+}

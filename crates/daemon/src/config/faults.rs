@@ -69,20 +69,28 @@ impl Config {
             }
         }
         if !self.gateway.address.is_loopback() {
-            let public = self.gateway.exposure == Exposure::Public && self.gateway.tls.is_some();
-            if !public {
-                faults.push(Fault::new(
-                    "gateway.address",
-                    "an address beyond this machine needs `tls` and `exposure = \"public\"`; an SSH tunnel, which `hardshell sign-in` prints, is the better way",
-                ));
-            } else if self.gateway.names.is_empty() {
-                faults.push(Fault::new(
-                    "gateway.address",
-                    "an address beyond this machine needs a name in `gateway.names`, by which browsers reach it",
+            let missing = self.missing_for_the_public();
+            if !missing.is_empty() {
+                let reason = format!("an address beyond this machine needs {}", missing.join(" and "));
+                faults.push(Fault::new("gateway.address", reason).with_hint(
+                    "leave the address out, and use the SSH tunnel that `hardshell sign-in` prints",
                 ));
             }
         }
+        faults.extend(self.limits_that_mean_nothing());
+        faults.extend(self.recipients_that_are_none());
         faults
+    }
+
+    /// What `[gateway]` lacks to be reached from other machines.
+    fn missing_for_the_public(&self) -> Vec<&'static str> {
+        let gateway = &self.gateway;
+        let needed = [
+            (gateway.tls.is_none(), "`tls`: a certificate and its key under `[gateway.tls]`"),
+            (gateway.exposure != Exposure::Public, "`exposure = \"public\"`"),
+            (gateway.names.is_empty(), "a name in `names`, by which browsers reach it"),
+        ];
+        needed.into_iter().filter(|(lacks, _)| *lacks).map(|(_, what)| what).collect()
     }
 
     /// What it says that changes nothing yet. A setting that is off must look off.
@@ -93,6 +101,16 @@ impl Config {
             let reason = "has no effect, for nothing proves who sent a mail: add `authserv_id = \"mx.example.org\"` to an entry of \
                 `[[mailboxes]]`, with the name that your own mail server writes first into the `Authentication-Results` of a mail";
             found.push(Fault::new("sources.internal_senders", reason));
+        }
+        let gateway = &self.gateway;
+        // Behind a proxy with TLS, which a name says there is, it stays on this machine's own address.
+        if gateway.exposure == Exposure::Public && gateway.address.is_loopback() && gateway.names.is_empty() {
+            let missing = self.missing_for_the_public();
+            let reason = format!(
+                "has no effect: `address` is this machine's own, and for others it needs {}",
+                missing.join(" and ")
+            );
+            found.push(Fault::new("gateway.exposure", reason));
         }
         found
     }

@@ -18,6 +18,14 @@ pub enum ConfigProblem {
         /// What the system says.
         source: io::Error,
     },
+    /// The file is no text.
+    #[error("{}:{place}: from here on it is not UTF-8 text", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// The first place that is none.
+        place: Place,
+    },
     /// The file is longer than a person would type.
     #[error("the configuration {} has {bytes} bytes; the limit is {bytes_max}", path.display())]
     TooLong {
@@ -79,11 +87,84 @@ impl Place {
 }
 
 impl ConfigProblem {
-    pub(super) fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> Self {
-        let reason = error.message().lines().next().unwrap_or("it is not TOML").to_string();
-        let place = Place::of(text, error.span().map_or(0, |span| span.start));
+    /// The command that helps.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unreadable { path, source } => match source.kind() {
+                io::ErrorKind::NotFound => {
+                    "`hardshell up` makes a home and its configuration; `--home DIR` names another"
+                        .to_string()
+                }
+                io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => {
+                    let path = path.display();
+                    format!("mv '{path}' '{path}.old'   and `hardshell up` writes the file anew")
+                }
+                _other => format!("ls -l '{}'", path.display()),
+            },
+            Self::NoText { path, .. } => {
+                let path = path.display();
+                format!(
+                    "save it as UTF-8 in your editor, or: iconv -f latin1 -t utf-8 '{path}' -o '{path}.utf-8'"
+                )
+            }
+            Self::TooLong { path, .. } => format!(
+                "shorten it; `ls -l '{}'` shows how long it is, `hardshell config schema` what belongs into it",
+                path.display()
+            ),
+            Self::Malformed { .. } | Self::Meaningless { .. } => "hardshell config check".to_string(),
+        }
+    }
+
+    pub(crate) fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let reason = error.message().lines().next().unwrap_or("it is not TOML");
+        let at = error.span().map_or(0, |span| span.start);
+        let reason = plain(reason, key_at(text, at).as_deref());
+        let place = Place::of(text, at);
         Self::Malformed { path: path.to_path_buf(), place, meant: meant(&reason), reason }
     }
+}
+
+/// The key that begins at `at`, or whose value does, with its section.
+pub(crate) fn key_at(text: &str, at: usize) -> Option<String> {
+    let (before, behind) = text.split_at_checked(at)?;
+    let line = before.rsplit('\n').next()?;
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let named = behind.split(|c| !word(c)).next().filter(|name| !name.is_empty());
+    if line.trim_start().starts_with('[') && !line.contains(']') {
+        return named.map(str::to_string);
+    }
+    let key = line.split_once('=').map(|(key, _)| key.trim()).or(named)?;
+    let header = |line: &str| {
+        let name =
+            line.trim().strip_prefix('[')?.trim_start_matches('[').split(']').next()?.trim().to_string();
+        Some(name).filter(|name| !name.is_empty() && !name.contains(['"', '=', ',']))
+    };
+    let above = before.get(..before.len().saturating_sub(line.len())).unwrap_or_default();
+    let section = above.lines().rev().filter(|line| line.trim_start().starts_with('[')).find_map(header);
+    Some(section.map_or_else(|| key.to_string(), |section| format!("{section}.{key}")))
+}
+
+/// The parser's words without its names of types.
+fn plain(reason: &str, key: Option<&str>) -> String {
+    let Some((found, expected)) = reason.split_once(", expected ").filter(|_| reason.starts_with("invalid "))
+    else {
+        return reason.to_string();
+    };
+    let found = found.trim_start_matches("invalid value: ").trim_start_matches("invalid type: ");
+    let is_port = key.is_some_and(|key| key == "port" || key.ends_with(".port"));
+    let wanted = match expected {
+        "u16" if is_port => "a port: a number from 1 to 65535, or 0 for a free one",
+        "u16" => "a number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number from 0 on",
+        "f64" => "a number",
+        "a boolean" => "`true` or `false`",
+        "a string" => "text in quotes",
+        "a sequence" => "a list in brackets",
+        other => other,
+    };
+    format!("{found} is not {wanted}")
 }
 
 /// From "unknown field `prot`, expected one of `port`, `address`": the known word nearest to the unknown one.

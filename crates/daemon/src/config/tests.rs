@@ -22,7 +22,7 @@ fn what_is_wrong_is_named_with_its_place_and_what_was_meant() {
         ("model = ", "hardshell.toml:1:"),
         ("model = \"claude\"", "no `[[models]]` entry is called `claude`"),
         ("[[mailboxes]]\nname = \"x\"", "it needs either `maildir` or `imap`"),
-        ("[gateway]\naddress = \"0.0.0.0\"", "needs `tls` and `exposure = \"public\"`"),
+        ("[gateway]\naddress = \"0.0.0.0\"", "and `exposure = \"public\"` and a name in `names`"),
     ] {
         let found = problem(text);
         assert!(found.contains(expected), "{text:?}: {found}");

@@ -156,6 +156,13 @@ impl Following {
                 }
                 None => return Ok(None),
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
+                // It was killed, or its machine went down: it says no good-bye.
+                Some(Err(
+                    tokio_tungstenite::tungstenite::Error::Io(_)
+                    | tokio_tungstenite::tungstenite::Error::Protocol(
+                        tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+                    ),
+                )) => return Ok(None),
                 Some(Err(error)) => return Err(Box::new(error).into()),
             }
         }

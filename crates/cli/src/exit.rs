@@ -21,17 +21,24 @@ pub enum Exit {
     Passed(u8),
 }
 
+impl Exit {
+    /// The number that the program ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            // 2 is clap's, for usage.
+            Self::Refused => 3,
+            Self::Waiting => 4,
+            Self::ProofFailed => 5,
+            Self::LockedDown => 6,
+            Self::Passed(code) => code,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            // 2 is clap's, for usage.
-            Exit::Refused => 3,
-            Exit::Waiting => 4,
-            Exit::ProofFailed => 5,
-            Exit::LockedDown => 6,
-            Exit::Passed(code) => code,
-        })
+        Self::from(exit.code())
     }
 }

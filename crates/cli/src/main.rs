@@ -41,10 +41,14 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
+    let answers_in_json = arguments.common.json;
     match runtime.block_on(run(arguments)) {
         Ok(exit) => exit.into(),
         Err(problem) => {
             show::problem(&problem);
+            if answers_in_json {
+                show::problem_in_json(&problem);
+            }
             problem.exit().into()
         }
     }

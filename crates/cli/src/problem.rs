@@ -4,7 +4,7 @@ use crate::commands::sandbox::SandboxProblem;
 use crate::exit::Exit;
 use gateway::wire::{ApiError, ErrorCode};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a command could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +96,9 @@ impl Problem {
     /// The command that helps.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NotRunning { socket, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some(not_yours(socket))
+            }
             Self::NotRunning { .. } => {
                 Some("start it with `hardshell up`, or name its home with `--home DIR`".to_string())
             }
@@ -104,18 +107,16 @@ impl Problem {
             Self::Replay(error) => Some(error.hint().to_string()),
             Self::Home(error) => error.hint(),
             Self::Sandbox(problem) => problem.hint(),
-            Self::Config(error) => Some(match error {
-                daemon::config::ConfigProblem::Unreadable { .. } => {
-                    "`hardshell up` makes a home and its configuration; `--home DIR` names another"
-                        .to_string()
-                }
-                daemon::config::ConfigProblem::TooLong { .. }
-                | daemon::config::ConfigProblem::Malformed { .. }
-                | daemon::config::ConfigProblem::Meaningless { .. } => "hardshell config check".to_string(),
-            }),
+            Self::Config(error) => Some(error.hint()),
             Self::Closed { .. } => Some(
                 "it goes on without being watched: `hardshell session list`, `hardshell status`".to_string(),
             ),
+            Self::Audit(error) => daemon::audit_hint(error),
+            Self::Io { source, .. }
+                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                Some("make room, and try again: `df -h` shows which disk is full".to_string())
+            }
             Self::Other { hint, .. } => hint.clone(),
             Self::Answer(_)
             | Self::Request(_)
@@ -123,7 +124,6 @@ impl Problem {
             | Self::Socket(_)
             | Self::NoWelcome
             | Self::TooLong { .. }
-            | Self::Audit(_)
             | Self::NotRecorded(_)
             | Self::Demo(_)
             | Self::Io { .. } => None,
@@ -170,5 +170,42 @@ impl Problem {
             | Self::Io { .. }
             | Self::Other { .. } => Exit::Failed,
         }
+    }
+}
+
+/// Whose the home is that may not be looked into, and how its owner asks.
+fn not_yours(socket: &Path) -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    // Of what is inside of a closed folder nothing can be told, not even that it is there.
+    let seen = socket.ancestors().skip(1).find_map(|path| Some((path, std::fs::metadata(path).ok()?.uid())));
+    let home = socket.ancestors().nth(2).unwrap_or(socket).display();
+    match seen {
+        Some((path, owner)) => format!(
+            "{} belongs to user {owner}: `sudo -u '#{owner}' hardshell --home '{home}' status`, or name a home of yours with `--home DIR`",
+            path.display()
+        ),
+        None => "name a home of yours with `--home DIR`".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_of_somebody_else_is_told_with_its_owner() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let owner = std::fs::metadata(folder.path()).unwrap().uid();
+        let home = folder.path().join("home");
+        let socket = home.join("run/hardshell.sock");
+        let problem = Problem::NotRunning { socket, source: io::ErrorKind::PermissionDenied.into() };
+        let expected = format!(
+            "{} belongs to user {owner}: `sudo -u '#{owner}' hardshell --home '{}' status`",
+            folder.path().display(),
+            home.display()
+        );
+        let hint = problem.hint().unwrap();
+        assert!(hint.starts_with(&expected), "{hint}");
     }
 }

@@ -9,6 +9,14 @@ use std::path::Path;
 
 /// Root prepares the home and becomes the user that the assistant runs as, for good.
 pub fn leave(home: &Path) -> Result<(), Problem> {
+    if std::fs::metadata(home).is_ok_and(|about| !about.is_dir()) {
+        return Err(Problem::Other {
+            what: format!("use the home: {} is no folder", home.display()),
+            hint: Some(
+                "`--home DIR` names a folder; one that is not there is made by `hardshell up`".to_string(),
+            ),
+        });
+    }
     if sandbox::is_root() {
         become_its_user(home)?;
     }

@@ -86,6 +86,23 @@ pub fn note(text: &str) {
 
 /// Says what went wrong, why, and what helps.
 pub fn problem(problem: &Problem) {
+    let text = in_words(problem);
+    // A path is any bytes: it stays on its line.
+    let names_a_path = matches!(problem, Problem::Sandbox(_) | Problem::Io { .. });
+    note(&if names_a_path { tools::visible(&text) } else { printable(&text) });
+    if let Some(hint) = problem.hint() {
+        note(&printable(&format!("hint: {hint}")));
+    }
+}
+
+/// The same for a program, which reads stdout.
+pub fn problem_in_json(problem: &Problem) {
+    json(&serde_json::json!({
+        "error": {"what": in_words(problem), "hint": problem.hint(), "exit": problem.exit().code()}
+    }));
+}
+
+fn in_words(problem: &Problem) -> String {
     let mut text = format!("could not {problem}");
     let mut source = std::error::Error::source(problem);
     while let Some(cause) = source {
@@ -96,12 +113,7 @@ pub fn problem(problem: &Problem) {
         }
         source = cause.source();
     }
-    // A path is any bytes: it stays on its line.
-    let names_a_path = matches!(problem, Problem::Sandbox(_) | Problem::Io { .. });
-    note(&if names_a_path { tools::visible(&text) } else { printable(&text) });
-    if let Some(hint) = problem.hint() {
-        note(&printable(&format!("hint: {hint}")));
-    }
+    text
 }
 
 /// `text` with control and invisible characters written out, so that it cannot move the cursor or hide.

@@ -9,7 +9,7 @@ use rustyline::hint::{Hint, Hinter};
 use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::{BufRead, IsTerminal as _, Read as _};
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -20,8 +20,31 @@ const HISTORY_MAX: usize = 500;
 const OF_THE_CHAT: [&str; 7] =
     ["/ceiling low", "/ceiling medium", "/ceiling high", "/exit", "/quit", "/lockdown", "/help"];
 
+/// The longest line that is taken from a pipe, in bytes: more than any message may have.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// What came next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A line.
+    Line(String),
+    /// A line that cannot be said, with its number, from 1.
+    Unusable {
+        /// Which.
+        number: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The person leaves, or the pipe is empty.
+    End,
+}
+
 /// Where the next line comes from.
-pub struct Lines(Source);
+pub struct Lines {
+    source: Source,
+    /// How many there were.
+    pub number: u64,
+}
 
 enum Source {
     /// An editor in a thread of its own, which waits for the keyboard.
@@ -38,38 +61,68 @@ pub fn is_at_terminal() -> bool {
 impl Lines {
     /// Standard input as it is.
     pub fn plain() -> Self {
-        Self(Source::Plain)
+        Self { source: Source::Plain, number: 0 }
     }
 
     /// An editor that completes `commands` and calls back what was `said`, the oldest first; standard input as it is
     /// where the terminal cannot be edited on.
     pub fn edited(commands: Vec<Command>, said: Vec<String>) -> Self {
-        let Ok(editor) = editor(commands, said) else { return Self(Source::Plain) };
+        let Ok(editor) = editor(commands, said) else { return Self::plain() };
         let (asks, asked) = mpsc::channel();
         std::thread::spawn(move || edit(editor, &asked));
-        Self(Source::Editor(asks))
+        Self { source: Source::Editor(asks), number: 0 }
     }
 
-    /// The next line; nothing when the person leaves.
-    pub async fn next(&self) -> Option<String> {
-        match &self.0 {
+    /// The next line.
+    pub async fn next(&mut self) -> Typed {
+        self.number = self.number.saturating_add(1);
+        match &self.source {
             Source::Editor(asks) => {
                 let (answers, answer) = oneshot::channel();
-                asks.send(answers).ok()?;
-                answer.await.ok()?
+                let line = if asks.send(answers).is_ok() { answer.await.ok().flatten() } else { None };
+                line.map_or(Typed::End, Typed::Line)
             }
             Source::Plain => {
                 if std::io::stdin().is_terminal() {
                     crate::show::piece(PROMPT);
                 }
-                let line = tokio::task::spawn_blocking(|| {
-                    let mut line = String::new();
-                    std::io::stdin().lock().read_line(&mut line).ok().filter(|bytes| *bytes > 0).map(|_| line)
-                });
-                line.await.unwrap_or_default()
+                let number = self.number;
+                let line = tokio::task::spawn_blocking(move || read(&mut std::io::stdin().lock(), number));
+                line.await.unwrap_or(Typed::End)
             }
         }
     }
+}
+
+/// The next line of `input`, the `number`-th. One that cannot be said is read to its end.
+fn read(input: &mut impl BufRead, number: u64) -> Typed {
+    let unusable = |why: String| Typed::Unusable { number, why };
+    let mut line = Vec::new();
+    match input.take(LINE_BYTES_MAX.saturating_add(1)).read_until(b'\n', &mut line) {
+        Ok(0) => return Typed::End,
+        Ok(_) => {}
+        Err(error) => return broken(number, &error),
+    }
+    let bytes = u64::try_from(line.len()).unwrap_or(u64::MAX);
+    if bytes > LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+        return match input.skip_until(b'\n') {
+            Ok(_) => unusable(format!("it has more than {LINE_BYTES_MAX} bytes")),
+            Err(error) => broken(number, &error),
+        };
+    }
+    String::from_utf8(line).map_or_else(
+        |error| {
+            let at = error.utf8_error().valid_up_to().saturating_add(1);
+            unusable(format!("it is not UTF-8 text from byte {at} on"))
+        },
+        Typed::Line,
+    )
+}
+
+/// A pipe that cannot be read has no more lines.
+fn broken(number: u64, error: &std::io::Error) -> Typed {
+    crate::show::note(&format!("could not read line {number}: {error}"));
+    Typed::End
 }
 
 fn editor(commands: Vec<Command>, said: Vec<String>) -> rustyline::Result<Editor<Known, MemHistory>> {
@@ -187,6 +240,23 @@ mod tests {
         };
         Known {
             commands: vec![command("/disk", ""), command("/find", "PATTERN"), command("/help", "[COMMAND]")],
+        }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_said_is_told_with_its_number_and_the_next_one_is_read() {
+        let long = "x".repeat(1 << 20);
+        let mut input = [b"first\n\xff\xfe\n".as_slice(), long.as_bytes(), b"y\nlast"].concat();
+        let mut input = std::io::Cursor::new(std::mem::take(&mut input));
+        let unusable = |number, why: &str| Typed::Unusable { number, why: why.to_string() };
+        for (number, expected) in [
+            (1, Typed::Line("first\n".to_string())),
+            (2, unusable(2, "it is not UTF-8 text from byte 1 on")),
+            (3, unusable(3, "it has more than 1048576 bytes")),
+            (4, Typed::Line("last".to_string())),
+            (5, Typed::End),
+        ] {
+            assert_eq!(read(&mut input, number), expected);
         }
     }
 

@@ -176,6 +176,17 @@ fn store_hint(error: &store::Error) -> Option<String> {
         store::Error::Io { path, .. }
         | store::Error::WrongType { path, .. }
         | store::Error::NotOurs { path } => Some(format!("ls -ld '{}'", path.display())),
-        _said_in_the_error => None,
+        // These say what helps themselves, or are no fault of the home.
+        store::Error::Exposed { .. }
+        | store::Error::Foreign { .. }
+        | store::Error::Newer { .. }
+        | store::Error::InUse { .. }
+        | store::Error::Undone
+        | store::Error::Database { .. }
+        | store::Error::Unreadable { .. }
+        | store::Error::NotFound { .. }
+        | store::Error::Conflict { .. }
+        | store::Error::TooLong { .. }
+        | store::Error::Closed => None,
     }
 }

@@ -21,6 +21,9 @@ const DAY_MILLISECONDS: u64 = 86_400_000;
 /// Does it.
 pub async fn run(common: &Common, arguments: &Audit) -> Result<Exit, Problem> {
     let home = show::home(common)?;
+    if !matches!(arguments.command, AuditCommand::Tail) {
+        is_home(&home)?;
+    }
     match &arguments.command {
         AuditCommand::Verify { against } => verify(common, &home, against.as_deref()),
         AuditCommand::Checkpoint => checkpoint(common, &home),
@@ -29,6 +32,17 @@ pub async fn run(common: &Common, arguments: &Audit) -> Result<Exit, Problem> {
         AuditCommand::Query(query) => look(common, &home, query),
         AuditCommand::Report(wanted) => report(common, &home, wanted),
         AuditCommand::Export(wanted) => export(common, &home, wanted),
+    }
+}
+
+/// Where there is no home there is no log, and nothing is missing from a backup.
+fn is_home(home: &Path) -> Result<(), Problem> {
+    match std::fs::metadata(home.join("audit")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::Other {
+            what: format!("find a log: there is no home at {}", home.display()),
+            hint: Some("`hardshell up` makes one; `--home DIR` names another".to_string()),
+        }),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
@@ -50,6 +64,11 @@ fn verify(common: &Common, home: &Path, against: Option<&Path>) -> Result<Exit, 
         show::json(&report);
     } else {
         show::line(&report.in_words());
+    }
+    if !report.holds() {
+        show::note(
+            "hint: `hardshell incident report --since 24h --out incident.zip` keeps what can still be seen; `hardshell backup list` shows the copies from before",
+        );
     }
     Ok(if report.holds() { Exit::Done } else { Exit::ProofFailed })
 }

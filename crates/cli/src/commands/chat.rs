@@ -1,20 +1,22 @@
 //! `hardshell chat`: in the terminal.
 
 mod drawn;
+mod outcome;
 
 use crate::arguments::{Chat, Common};
 use crate::client::{Client, Following};
 use crate::commands::approvals::{Heard, STOP, print_sheet, sheet_here, sheet_hint, stop, stopped};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::typed::{self, Lines};
+use crate::typed::{self, Lines, Typed};
 use crate::{root, show};
 use daemon::{Options, Running};
 use drawn::{Drafted, card};
 use gateway::wire::{
-    Accepted, Commands, Event, ItemBody, NewCeiling, NewMessage, NewSession, Proof, ProofState, Question,
-    ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript,
+    Accepted, Commands, ErrorCode, Event, ItemBody, NewCeiling, NewMessage, NewSession, Proof, ProofState,
+    Question, ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript,
 };
+use outcome::{Taken, come_to, gone};
 
 /// Of how many sessions what was typed can be called back.
 const SESSIONS_CALLED_BACK: u32 = 5;
@@ -51,8 +53,15 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
     let ceiling = arguments.ceiling.as_deref().and_then(tier);
     let session = match &arguments.session {
         Some(session) => {
-            if client.get::<Transcript>(&format!("/api/v1/sessions/{session}")).await.is_err() {
-                // A slip in its name is a new conversation, which has read nothing.
+            let found = client.get::<Transcript>(&format!("/api/v1/sessions/{session}")).await;
+            if found.is_err() && session.starts_with("s-") {
+                // Only Hardshell gives such names: this one was meant to be there.
+                return Err(Problem::Other {
+                    what: format!("go on with {}: there is no session of that name", show::printable(session)),
+                    hint: Some("`hardshell session list` shows those there are; without `--session` a new one begins".to_string()),
+                });
+            }
+            if found.is_err() {
                 show::note(&format!("no session is called {}: this is a new one", show::printable(session)));
             }
             if let Some(ceiling) = ceiling {
@@ -82,16 +91,25 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
     if let Some(due) = status.proofs.iter().find(due) {
         show::note(&show::printable(&format!("due: {}", due.detail)));
     }
-    let lines = if typed::is_at_terminal() {
+    let mut lines = if typed::is_at_terminal() {
         let commands: Commands = client.get("/api/v1/commands").await?;
         Lines::edited(commands.commands, said_before(client, &session).await?)
     } else {
         Lines::plain()
     };
+    let mut exit = Exit::Done;
     loop {
-        let Some(line) = lines.next().await else { return Ok(Exit::Done) };
+        let line = match lines.next().await {
+            Typed::End => return Ok(exit),
+            Typed::Line(line) => line,
+            Typed::Unusable { number, why } => {
+                show::note(&format!("could not say line {number}: {why}; the others go on"));
+                exit = Exit::Failed;
+                continue;
+            }
+        };
         if matches!(line.trim(), "/exit" | "/quit") {
-            return Ok(Exit::Done);
+            return Ok(exit);
         }
         if let Some(word) = line.trim().strip_prefix("/ceiling") {
             match tier(word.trim()) {
@@ -99,7 +117,18 @@ async fn talk(common: &Common, arguments: &Chat, client: &Client) -> Result<Exit
                 None => show::note("hint: /ceiling low, /ceiling medium or /ceiling high"),
             }
         } else if !line.trim().is_empty() {
-            say(common, client, &session, line.trim(), Asking::Here).await?;
+            match say(common, client, &session, line.trim(), Asking::Here).await {
+                Err(Problem::Refused(error)) if error.code == ErrorCode::TooLarge => {
+                    show::note(&format!(
+                        "could not say line {}: {}; the others go on",
+                        lines.number, error.message
+                    ));
+                    exit = Exit::Failed;
+                }
+                said => {
+                    said?;
+                }
+            }
         }
     }
 }
@@ -168,11 +197,14 @@ async fn say(
         Err(problem) if problem.exit() == Exit::LockedDown && text.eq_ignore_ascii_case(STOP) => {
             return Ok(stopped(common));
         }
+        Err(Problem::Http(_)) => return Err(gone(session, Taken::Unknown)),
         accepted => accepted?,
     };
     let mut interrupted = false;
-    let mut drafted = Drafted::default();
+    let mut drafted =
+        if drawn::says_twice(client, text).await? { Drafted::once() } else { Drafted::default() };
     let mut asked: Vec<Event> = Vec::new();
+    let mut has_failed = false;
     let mut rejoined = 0_u32;
     loop {
         let event = tokio::select! {
@@ -191,7 +223,10 @@ async fn say(
             if rejoined > REJOINED_MAX {
                 return Err(following.ended());
             }
-            following = client.follow_again(&following).await.map_err(|_gone| following.ended())?;
+            following = match client.follow_again(&following).await {
+                Err(Problem::NotRunning { .. }) => return Err(gone(session, Taken::Kept)),
+                again => again.map_err(|_gone| following.ended())?,
+            };
             if !following.is_whole {
                 show::note(&format!(
                     "some of what happened was missed here; `hardshell session show {session}` has all of it"
@@ -203,10 +238,11 @@ async fn say(
             continue;
         };
         if common.json {
-            let failed =
+            let is_end =
                 matches!(event, Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. });
-            if failed || matches!(event, Event::Reply { .. }) {
-                show::json(&event);
+            has_failed |= is_end || matches!(event, Event::Result { failed: true, .. });
+            if is_end || matches!(event, Event::Reply { .. }) {
+                show::json(&outcome::Told { event: &event, failed: has_failed });
             }
         } else if !drafted.show(&event) {
             card(&event);
@@ -280,48 +316,6 @@ fn waits_as_json(asked: &[Event], sheet: &[Question]) {
         [only] => show::json(only),
         _ => show::json(&serde_json::json!({"kind": "waits", "questions": sheet})),
     }
-}
-
-/// What `task` has come to, from its transcript: printed, and how it ended; nothing when it goes on.
-async fn come_to(
-    common: &Common,
-    client: &Client,
-    session: &str,
-    task: &str,
-) -> Result<Option<Exit>, Problem> {
-    let transcript: Transcript = client.get(&format!("/api/v1/sessions/{session}")).await?;
-    let last = transcript.items.into_iter().rfind(|item| item.task == task);
-    Ok(match last.as_ref().map(|item| &item.body) {
-        Some(ItemBody::Replied { text }) => {
-            if common.json {
-                show::json(&last);
-            } else {
-                show::line(&show::printable(text));
-            }
-            Some(Exit::Done)
-        }
-        Some(ItemBody::Ended { state, why }) => {
-            if common.json {
-                show::json(&last);
-            } else {
-                show::note(&show::printable(&format!("could not answer: {why}")));
-            }
-            Some(if *state == TaskState::Done { Exit::Done } else { Exit::Failed })
-        }
-        Some(ItemBody::Asked { question, .. }) => {
-            show::note(&format!("hint: hardshell approvals approve {question}, or deny {question}"));
-            Some(Exit::Waiting)
-        }
-        Some(
-            ItemBody::Said { .. }
-            | ItemBody::Planned { .. }
-            | ItemBody::Answered { .. }
-            | ItemBody::Result { .. }
-            | ItemBody::Held { .. }
-            | ItemBody::Summary { .. },
-        )
-        | None => None,
-    })
 }
 
 /// The next event of `task`, or of the label of `session`.

@@ -33,6 +33,8 @@ mod faults_check;
 #[cfg(test)]
 mod file_sources;
 #[cfg(test)]
+mod hints;
+#[cfg(test)]
 mod install;
 #[cfg(test)]
 mod internal;

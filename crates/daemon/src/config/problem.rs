@@ -91,17 +91,19 @@ impl ConfigProblem {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Unreadable { path, source } => match source.kind() {
-                io::ErrorKind::NotFound => {
+            Self::Unreadable { path, source } => {
+                let is_no_file =
+                    matches!(source.kind(), io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput);
+                if source.kind() == io::ErrorKind::NotFound {
                     "`hardshell up` makes a home and its configuration; `--home DIR` names another"
                         .to_string()
-                }
-                io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => {
+                } else if is_no_file {
                     let path = path.display();
                     format!("mv '{path}' '{path}.old'   and `hardshell up` writes the file anew")
+                } else {
+                    format!("ls -l '{}'", path.display())
                 }
-                _other => format!("ls -l '{}'", path.display()),
-            },
+            }
             Self::NoText { path, .. } => {
                 let path = path.display();
                 format!(

@@ -133,6 +133,10 @@ pub(crate) fn key_at(text: &str, at: usize) -> Option<String> {
     let line = before.rsplit('\n').next()?;
     let word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let named = behind.split(|c| !word(c)).next().filter(|name| !name.is_empty());
+    if let Some(table) = behind.strip_prefix('[').filter(|_| line.trim().is_empty()) {
+        // A table is wrong as a whole: its header is its name.
+        return table.trim_start_matches('[').split(']').next().map(|name| name.trim().to_string());
+    }
     if line.trim_start().starts_with('[') && !line.contains(']') {
         return named.map(str::to_string);
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The home of the system user that the assistant runs as when root starts it.
 pub const SERVICE_HOME: &str = "/var/lib/hardshell";
@@ -37,8 +38,12 @@ fn write(text: &str) {
     }
 }
 
+/// Whether a JSON document has been printed: the answer is that one, and a second would make stdout no JSON.
+static ANSWERED: AtomicBool = AtomicBool::new(false);
+
 /// Prints one JSON document.
 pub fn json(value: &impl Serialize) {
+    ANSWERED.store(true, Ordering::Relaxed);
     match serde_json::to_string_pretty(value) {
         Ok(text) => line(&in_json(&text)),
         Err(error) => note(&format!("could not write the answer as JSON: {error}")),
@@ -95,8 +100,11 @@ pub fn problem(problem: &Problem) {
     }
 }
 
-/// The same for a program, which reads stdout.
+/// The same for a program, which reads stdout; where a document stands there already, that is the answer.
 pub fn problem_in_json(problem: &Problem) {
+    if ANSWERED.load(Ordering::Relaxed) {
+        return;
+    }
     json(&serde_json::json!({
         "error": {"what": in_words(problem), "hint": problem.hint(), "exit": problem.exit().code()}
     }));

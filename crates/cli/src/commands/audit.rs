@@ -21,9 +21,6 @@ const DAY_MILLISECONDS: u64 = 86_400_000;
 /// Does it.
 pub async fn run(common: &Common, arguments: &Audit) -> Result<Exit, Problem> {
     let home = show::home(common)?;
-    if !matches!(arguments.command, AuditCommand::Tail) {
-        is_home(&home)?;
-    }
     match &arguments.command {
         AuditCommand::Verify { against } => verify(common, &home, against.as_deref()),
         AuditCommand::Checkpoint => checkpoint(common, &home),
@@ -35,8 +32,10 @@ pub async fn run(common: &Common, arguments: &Audit) -> Result<Exit, Problem> {
     }
 }
 
-/// Where there is no home there is no log, and nothing is missing from a backup.
-fn is_home(home: &Path) -> Result<(), Problem> {
+/// As [`root::leave`], for a home that has a log. Whether it has one is asked after a restore that was cut short has
+/// been finished; where there is no home, nothing is missing from a backup.
+fn enter(home: &Path) -> Result<(), Problem> {
+    root::leave(home)?;
     match std::fs::metadata(home.join("audit")) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::Other {
             what: format!("find a log: there is no home at {}", home.display()),
@@ -50,7 +49,7 @@ fn verify(common: &Common, home: &Path, against: Option<&Path>) -> Result<Exit, 
     let elsewhere = against.map(std::fs::read_to_string).transpose();
     let elsewhere =
         elsewhere.map_err(|source| Problem::Io { step: "read the checkpoints".to_string(), source })?;
-    root::leave(home)?;
+    enter(home)?;
     let lines = elsewhere.unwrap_or_default();
     let mut known = Vec::new();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
@@ -74,7 +73,7 @@ fn verify(common: &Common, home: &Path, against: Option<&Path>) -> Result<Exit, 
 }
 
 fn checkpoint(common: &Common, home: &Path) -> Result<Exit, Problem> {
-    root::leave(home)?;
+    enter(home)?;
     let Some(checkpoint) = daemon::last_checkpoint(home)? else {
         return Err(Problem::Other {
             what: "find a signature: the log has none yet".to_string(),
@@ -90,7 +89,7 @@ fn checkpoint(common: &Common, home: &Path) -> Result<Exit, Problem> {
 }
 
 fn shipping(common: &Common, home: &Path) -> Result<Exit, Problem> {
-    root::leave(home)?;
+    enter(home)?;
     let states = daemon::receiver_states(home).map_err(Box::new)?;
     let ailing = states.iter().any(|state| state.down_since.is_some() || state.unknown.is_some());
     if common.json {
@@ -135,7 +134,7 @@ async fn tail(common: &Common, client: &Client) -> Result<Exit, Problem> {
 }
 
 fn look(common: &Common, home: &Path, query: &Query) -> Result<Exit, Problem> {
-    root::leave(home)?;
+    enter(home)?;
     let order = if query.oldest_first || query.which.after.is_some() {
         Order::OldestFirst
     } else {
@@ -178,7 +177,7 @@ fn report(common: &Common, home: &Path, wanted: &Report) -> Result<Exit, Problem
     };
     let folder = here(wanted.svg.as_deref())?;
     let page = wanted.html.as_deref().map(create).transpose()?;
-    root::leave(home)?;
+    enter(home)?;
     let summary = reports::report(&home.join("audit"), window)?;
     if let (Some(path), Some(mut file)) = (&wanted.html, page) {
         file.write_all(reports::page(&summary, window).as_bytes())
@@ -204,7 +203,7 @@ fn report(common: &Common, home: &Path, wanted: &Report) -> Result<Exit, Problem
 fn export(common: &Common, home: &Path, wanted: &Export) -> Result<Exit, Problem> {
     let format = Format::parse(&wanted.format).unwrap_or(Format::JsonLines);
     let file = wanted.out.as_deref().map(create).transpose()?;
-    root::leave(home)?;
+    enter(home)?;
     let filter = filter(&wanted.which, Order::OldestFirst)?;
     let folder = home.join("audit");
     let count = match file {

@@ -464,6 +464,7 @@ fn a_registry_is_set_up_or_says_why_not() {
     let twice = Registry::new(&[builtin_config(), builtin_config()], Arc::clone(&egress)).unwrap_err();
     assert_eq!(twice.to_string(), "model `builtin`: `name` is the name of two models");
     let mut script = builtin_config();
+    script.name = "played".into();
     script.kind = ModelKind::Script;
     script.script = Some("/nonexistent".into());
     assert!(matches!(Registry::new(&[script], egress), Err(RegistryError::Script { .. })));

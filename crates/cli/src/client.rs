@@ -10,12 +10,17 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// The longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// How long is waited before a connection that broke at its beginning is tried again.
+const AGAIN_AFTER: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(500)];
 
 /// Where the socket is, below the home.
 pub const SOCKET: &str = "run/hardshell.sock";
@@ -93,7 +98,14 @@ impl Client {
     }
 
     /// Follows events again where `lost` ended, from the next one on if it is still kept.
+    /// A Hardshell that is going away may still take a connection, and drops it: a broken one is tried again.
     pub async fn follow_again(&self, lost: &Following) -> Result<Following, Problem> {
+        for pause in AGAIN_AFTER {
+            match self.follow_from(Some(lost.seq)).await {
+                Err(Problem::Socket(_) | Problem::Closed { .. }) => tokio::time::sleep(pause).await,
+                followed => return followed,
+            }
+        }
         self.follow_from(Some(lost.seq)).await
     }
 

@@ -7,6 +7,17 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
+/// As [`leave`], for a command that means a home which is there: a name that was mistyped makes none.
+pub fn enter(home: &Path) -> Result<(), Problem> {
+    match std::fs::metadata(home) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::Other {
+            what: format!("do that: there is no home at {}", home.display()),
+            hint: Some("`hardshell up` makes one; `--home DIR` names another".to_string()),
+        }),
+        Ok(_) | Err(_) => leave(home),
+    }
+}
+
 /// Root prepares the home and becomes the user that the assistant runs as, for good.
 pub fn leave(home: &Path) -> Result<(), Problem> {
     if std::fs::metadata(home).is_ok_and(|about| !about.is_dir()) {

@@ -26,6 +26,9 @@ enum Opened {
     NamedPrivate,
 }
 
+/// What stops everything while the stop switch is on.
+const LOCKDOWN: &str = "egress.lockdown";
+
 const ADDRESS_FORM: &str = "the address's form";
 
 /// What a page could send a model to. A try that something else stops shows nothing about the wall it is after.
@@ -99,6 +102,7 @@ fn cause(error: &dyn std::error::Error) -> String {
 fn judged(one: &Try, answer: Result<(), Error>) -> Proof {
     let Try { name, url, opened: _, stopped_by } = *one;
     let (by, why) = match answer {
+        Err(Error::Refused(refusal)) if refusal.rule == LOCKDOWN => return untried(name),
         Err(Error::Refused(refusal)) => (refusal.rule, refusal.to_string()),
         Err(Error::Url(error)) => (ADDRESS_FORM, format!("refused before any look-up: {}", cause(&error))),
         // Without an address there was nothing for the guard to judge.
@@ -120,12 +124,19 @@ fn judged(one: &Try, answer: Result<(), Error>) -> Proof {
     }
 }
 
+/// In lockdown nothing leaves, and nothing is shown of the walls behind it. Each is tried when it is released.
+fn untried(name: &str) -> Proof {
+    let why = "not tried: lockdown is on and stops whatever would leave; tried when it is released";
+    Proof::new(name, State::Off, why.to_string())
+}
+
 async fn can_succeed(egress: &Egress) -> Proof {
     let name = "egress.canary";
     let Ok(destination) = "localhost".parse() else {
         return Proof::new(name, State::Failed, "`localhost` is no host".to_string());
     };
     match ask(egress, "http://localhost:9/", Rules::new().with(Rule::private(destination, PORT))).await {
+        Err(Error::Refused(refusal)) if refusal.rule == LOCKDOWN => untried(name),
         Err(Error::Refused(refusal)) => Proof::new(
             name,
             State::Failed,
@@ -162,6 +173,12 @@ mod tests {
                 Error::Resolve { host: "x".to_string(), source: std::io::ErrorKind::NotFound.into() };
             assert_eq!(judged(one, Err(nowhere)).state, State::NotShown, "{}: it was not tried", one.name);
             assert_eq!(judged(one, Err(refused_by("egress.port"))).state, State::Failed, "{}", one.name);
+            assert_eq!(
+                judged(one, Err(refused_by(LOCKDOWN))).state,
+                State::Off,
+                "{}: it was not tried",
+                one.name
+            );
             if one.stopped_by != ADDRESS_FORM {
                 assert_eq!(judged(one, Err(refused_by(one.stopped_by))).state, State::Holds, "{}", one.name);
             }

@@ -32,13 +32,13 @@ pub async fn run(common: &Common, arguments: &Audit) -> Result<Exit, Problem> {
     }
 }
 
-/// As [`root::leave`], for a home that has a log. Whether it has one is asked after a restore that was cut short has
-/// been finished; where there is no home, nothing is missing from a backup.
+/// As [`root::enter`], for a home that has a log. Whether it has one is asked after a restore that was cut short has
+/// been finished; where there never was one, nothing is missing from a backup.
 fn enter(home: &Path) -> Result<(), Problem> {
-    root::leave(home)?;
+    root::enter(home)?;
     match std::fs::metadata(home.join("audit")) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::Other {
-            what: format!("find a log: there is no home at {}", home.display()),
+            what: format!("find a log: there is none in {}", home.display()),
             hint: Some("`hardshell up` makes one; `--home DIR` names another".to_string()),
         }),
         Ok(_) | Err(_) => Ok(()),

@@ -55,7 +55,7 @@ fn settings(home: &Path) -> Result<Config, Problem> {
 }
 
 fn create(common: &Common, home: &Path, wanted: &Create) -> Result<Exit, Problem> {
-    root::leave(home)?;
+    root::enter(home)?;
     let config = settings(home)?;
     let now = daemon::now();
     let lock = if wanted.passphrase {
@@ -217,7 +217,7 @@ async fn restore(common: &Common, home: &Path, wanted: &Restore) -> Result<Exit,
 }
 
 fn list(common: &Common, home: &Path, folder: Option<&Path>) -> Result<Exit, Problem> {
-    root::leave(home)?;
+    root::enter(home)?;
     let folder = match folder {
         Some(folder) => folder.to_path_buf(),
         None => settings(home)?.backup.folder(home),

@@ -14,9 +14,10 @@ use daemon::{Options, Running};
 use drawn::{Drafted, card};
 use gateway::wire::{
     Accepted, Commands, ErrorCode, Event, ItemBody, NewCeiling, NewMessage, NewSession, Proof, ProofState,
-    Question, ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript,
+    Question, ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript, Verdict,
 };
-use outcome::{Taken, come_to, gone};
+use outcome::{Taken, come_to, gone, left};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Of how many sessions what was typed can be called back.
 const SESSIONS_CALLED_BACK: u32 = 5;
@@ -201,16 +202,20 @@ async fn say(
         accepted => accepted?,
     };
     let mut interrupted = false;
+    let mut interrupt = signal(SignalKind::interrupt())
+        .map_err(|source| Problem::Io { step: "listen for Ctrl-C".to_string(), source })?;
     let mut drafted =
         if drawn::says_twice(client, text).await? { Drafted::once() } else { Drafted::default() };
     let mut asked: Vec<Event> = Vec::new();
-    let mut has_failed = false;
+    let (mut has_failed, mut was_refused) = (false, false);
     let mut rejoined = 0_u32;
     loop {
         let event = tokio::select! {
             event = next_of(&mut following, &accepted.task, session) => event?,
-            _ = tokio::signal::ctrl_c(), if !interrupted => {
-                interrupted = true;
+            _ = interrupt.recv() => {
+                if std::mem::replace(&mut interrupted, true) {
+                    return Err(left(session));
+                }
                 show::note("stopping it; Ctrl-C again leaves");
                 let path = format!("/api/v1/sessions/{session}/cancel");
                 client.post::<gateway::wire::Cancelled>(&path, &serde_json::json!({})).await?;
@@ -237,10 +242,10 @@ async fn say(
             }
             continue;
         };
+        let is_end = matches!(event, Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. });
+        has_failed |= is_end || matches!(event, Event::Result { failed: true, .. });
+        was_refused |= matches!(event, Event::Decided { verdict: Verdict::Deny, .. });
         if common.json {
-            let is_end =
-                matches!(event, Event::Ended { state: TaskState::Failed | TaskState::Cancelled, .. });
-            has_failed |= is_end || matches!(event, Event::Result { failed: true, .. });
             if is_end || matches!(event, Event::Reply { .. }) {
                 show::json(&outcome::Told { event: &event, failed: has_failed });
             }
@@ -283,6 +288,9 @@ async fn say(
             Event::Ended { state, .. } => {
                 return Ok(match state {
                     TaskState::Failed | TaskState::Cancelled => Exit::Failed,
+                    // Whoever types a command means that very call; a model may have got there another way.
+                    TaskState::Done if text.starts_with('/') && was_refused => Exit::Refused,
+                    TaskState::Done if text.starts_with('/') && has_failed => Exit::Failed,
                     TaskState::Done | TaskState::Running | TaskState::Waiting => Exit::Done,
                 });
             }

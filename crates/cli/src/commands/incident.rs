@@ -49,7 +49,7 @@ fn report(common: &Common, home: &Path, wanted: &IncidentReport) -> Result<Exit,
         source: wanted.source.clone(),
     };
     let page = wanted.html.as_deref().map(create).transpose()?;
-    root::leave(home)?;
+    root::enter(home)?;
     if let Some(session) = &scope.session {
         is_on_record(home, session)?;
     }

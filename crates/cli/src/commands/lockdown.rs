@@ -12,7 +12,7 @@ use std::path::Path;
 /// Turns it on or off, or says how it stands.
 pub async fn run(common: &Common, command: LockdownCommand) -> Result<Exit, Problem> {
     let home = show::home(common)?;
-    root::leave(&home)?;
+    root::enter(&home)?;
     let switch = Switch::of(&home);
     match command {
         LockdownCommand::On => {

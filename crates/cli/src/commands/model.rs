@@ -14,7 +14,10 @@ use std::path::Path;
 /// Lists, adds or tests.
 pub async fn run(common: &Common, command: &ModelCommand) -> Result<Exit, Problem> {
     let home = show::home(common)?;
-    root::leave(&home)?;
+    match command {
+        ModelCommand::Add { .. } => root::leave(&home)?,
+        ModelCommand::List | ModelCommand::Test { .. } => root::enter(&home)?,
+    }
     let prepared = daemon::Home::prepare(&home)?;
     let path = prepared.path(config::FILE);
     match command {

@@ -26,7 +26,14 @@ struct Opened {
 /// Does what was typed.
 pub async fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Problem> {
     let root = show::home(common)?;
-    root::leave(&root)?;
+    match command {
+        SecretCommand::Set { .. } | SecretCommand::Import { .. } => root::leave(&root)?,
+        SecretCommand::List
+        | SecretCommand::Rotate { .. }
+        | SecretCommand::Revoke { .. }
+        | SecretCommand::Remove { .. }
+        | SecretCommand::Key { .. } => root::enter(&root)?,
+    }
     let home = Home::prepare(&root)?;
     let config = Config::load(&home.path(FILE))?;
     let vault = config.vault.open(home.root(), hidden::passphrase).map_err(Box::new)?;

@@ -55,7 +55,7 @@ pub async fn run(common: &Common, command: &SessionCommand) -> Result<Exit, Prob
 }
 
 fn resume(common: &Common, home: &Path, what: &str) -> Result<(), Problem> {
-    root::leave(home)?;
+    root::enter(home)?;
     // An id has no colon, and a stranger's name always has one behind its kind.
     let whom =
         if what.contains(':') { Whom::Source(what.to_string()) } else { Whom::Session(what.to_string()) };

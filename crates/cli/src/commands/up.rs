@@ -42,7 +42,7 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
             &serde_json::json!({"link": link, "address": running.address().to_string(), "home": running.home()}),
         );
     } else {
-        greet(&running, link.as_deref());
+        greet(common, &running, link.as_deref());
     }
     let alive = service::tell();
     loop {
@@ -61,19 +61,28 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn greet(running: &Running, link: Option<&str>) {
+fn greet(common: &Common, running: &Running, link: Option<&str>) {
     let status = running.status();
     show::line(&format!("Hardshell is up at http://{}   home {}", running.address(), status.home));
     show::line(&format!("model {} · walls {}", status.model.name, status.isolation.level));
     for more in [status.isolation.reason, status.isolation.fix].into_iter().flatten() {
         show::line(&format!("  {more}"));
     }
+    let of_it =
+        common.home.as_deref().map(|home| format!(" --home '{}'", home.display())).unwrap_or_default();
+    if status.lockdown {
+        show::line(&format!(
+            "LOCKDOWN is on: nothing is done until `hardshell{of_it} lockdown off`, at a terminal of this machine."
+        ));
+    }
     let Some(link) = link else { return };
     show::line(&format!("\nOpen this link; it works once, within ten minutes:\n\n  {link}\n"));
     if let Some(tunnel) = tunnel(link) {
         show::line(&format!("From another machine, first run there:\n\n  {tunnel}\n"));
     }
-    show::line("In the terminal: `hardshell chat`. A new link: `hardshell sign-in`. Ctrl-C stops it.");
+    show::line(&format!(
+        "In the terminal: `hardshell{of_it} chat`. A new link: `hardshell{of_it} sign-in`. Ctrl-C stops it."
+    ));
 }
 
 fn io(step: &str, source: std::io::Error) -> Problem {

@@ -102,6 +102,9 @@ async fn programs_are_told_what_failed_and_a_pipe_goes_on_behind_a_line_that_can
         let said = place.run(&home, &["chat", "-m", text, "--json"]).await;
         let reply: Value = serde_json::from_str(&said.out).unwrap();
         assert_eq!((&reply["kind"], &reply["failed"]), (&"reply".into(), &failed.into()), "{said:?}");
+        assert_eq!(said.code, Some(i32::from(failed)), "{said:?}");
+        // What a language model is advised to do is not said to whoever typed the command.
+        assert!(!said.out.contains("try again"), "{said:?}");
     }
     let said = place.run(&home, &["chat", "--session", "s-typo", "-m", "/disk"]).await;
     failed_with(&said, 1, &["there is no session of that name", "hint: `hardshell session list`"]);

@@ -90,6 +90,9 @@ pub(super) fn no_such_tool(lacking: &[(&'static str, Value)]) -> String {
     )
 }
 
+/// What a failed call's text ends with for a language model; whoever typed the command needs no such advice.
+const FOR_MODELS: &str = " Correct the call and try again.";
+
 /// The results of `calls`, which `wish` led to, from the messages `since` it was said.
 pub(super) fn results(wish: &Wish, calls: &[ProposedCall], since: &[Message]) -> String {
     let mut parts = Vec::new();
@@ -105,6 +108,7 @@ pub(super) fn results(wish: &Wish, calls: &[ProposedCall], since: &[Message]) ->
         let (text, failed) = result.unwrap_or(("it was not carried out", true));
         let text = unwrapped(text).unwrap_or(text);
         parts.push(if failed {
+            let text = text.strip_suffix(FOR_MODELS).unwrap_or(text);
             format!("**{}** did not work:\n\n{}", title(wish, call), fenced(text))
         } else {
             shown(wish, call, text)

@@ -189,6 +189,10 @@ pub(super) fn card(event: &Event) {
         }
         Event::Decided { verdict, rules, .. } => {
             let word = match verdict {
+                // What had to be asked and is allowed was approved.
+                Verdict::Allow if rules.first().is_some_and(|rule| rule.verdict == Verdict::Ask) => {
+                    "you approved what was asked"
+                }
                 Verdict::Allow => "allowed",
                 Verdict::Ask => "asks you",
                 Verdict::Deny => "refused",

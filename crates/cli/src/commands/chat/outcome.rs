@@ -45,6 +45,15 @@ pub(super) fn gone(session: &str, taken: Taken) -> Problem {
     }
 }
 
+/// Says that nobody listens any more to what goes on.
+pub(super) fn left(session: &str) -> Problem {
+    let session = show::printable(session);
+    Problem::Other {
+        what: "hear that it was stopped: you left before".to_string(),
+        hint: Some(format!("`hardshell session show {session}` shows what came of it")),
+    }
+}
+
 /// What `task` has come to, from its transcript: printed, and how it ended; nothing when it goes on.
 pub(super) async fn come_to(
     common: &Common,

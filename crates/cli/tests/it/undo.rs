@@ -9,8 +9,9 @@ async fn said(place: &Place, home: &Path, session: Option<&str>, text: &str) -> 
     let mut line = vec!["chat", "-m", text, "--json"];
     line.extend(session.iter().flat_map(|session| ["--session", session]));
     let said = place.run(home, &line).await;
-    assert_eq!(said.code, Some(0), "{said:?}");
-    serde_json::from_str(&said.out).unwrap()
+    let reply: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(said.code, Some(i32::from(reply["failed"] == true)), "{said:?}");
+    reply
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,8 @@ struct Draft {
     tail: Vec<u8>,
     /// The last word, which may be the beginning of a link.
     links: guard::Defanging,
+    /// Which of the model's answers it is of, and what is known of its words.
+    of: Option<(u32, Option<Arc<Provenance>>)>,
 }
 
 impl Draft {
@@ -45,6 +47,21 @@ impl Draft {
         let rest = self.tail.split_off(whole);
         let ready = std::mem::replace(&mut self.tail, rest);
         String::from_utf8(ready).unwrap_or_default()
+    }
+
+    /// What was still held back, when no more comes.
+    fn finish(mut self) -> String {
+        self.tail.extend(self.stream.finish());
+        let text = String::from_utf8_lossy(&self.tail).into_owned();
+        match self.of.and_then(|(_, known)| known) {
+            Some(known) => {
+                let is_strange = |lead: &str| !known.strangers(lead).is_empty();
+                let mut out = self.links.push(&text, &is_strange);
+                out.push_str(&self.links.finish(&is_strange));
+                out
+            }
+            None => text,
+        }
     }
 }
 
@@ -88,7 +105,13 @@ impl Screens {
 
     /// A piece of a draft, or of what a command prints, without what must not be shown; a secret may stand across pieces, so some text waits for the
     /// next piece.
-    fn redacted(&self, task: &TaskId, of: String, text: &str, known: Option<&Provenance>) -> String {
+    fn redacted(
+        &self,
+        task: &TaskId,
+        of: String,
+        text: &str,
+        draft: Option<(u32, Option<&Arc<Provenance>>)>,
+    ) -> String {
         let mut drafts = self.drafts.lock().unwrap_or_else(PoisonError::into_inner);
         if drafts.len() >= DRAFTS_MAX {
             drafts.pop_first();
@@ -97,13 +120,53 @@ impl Screens {
             stream: (self.redactor)().stream(),
             tail: Vec::new(),
             links: guard::Defanging::default(),
+            of: None,
+        };
+        let (known, of_step) = match draft {
+            Some((step, known)) => (known, Some((step, known.cloned()))),
+            None => (None, None),
         };
         let draft = drafts.entry((task.clone(), of)).or_insert_with(fresh);
+        draft.of = of_step;
         let text = draft.push(text);
         match known {
             Some(known) => draft.links.push(&text, &|lead| !known.strangers(lead).is_empty()),
             None => text,
         }
+    }
+
+    /// Shows what was held back of a draft that ends with calls, or of what a command printed: no more of it comes, and
+    /// no reply says it again.
+    fn finish_draft(&self, happened: &Happened) {
+        let is_over = |of: &str| {
+            if let What::Resulted { call_id, .. } = &happened.what {
+                return of.strip_prefix("progress ") == Some(call_id);
+            }
+            matches!(happened.what, What::Called { .. }) && of.starts_with("draft ")
+        };
+        let over: Vec<_> = {
+            let mut drafts = self.drafts.lock().unwrap_or_else(PoisonError::into_inner);
+            drafts.extract_if(.., |(task, of), _| *task == happened.task && is_over(of)).collect()
+        };
+        for ((_, of), draft) in over {
+            let step = draft.of.as_ref().map(|(step, _)| *step);
+            let text = draft.finish();
+            let what = match (step, of.strip_prefix("progress ")) {
+                _ if text.is_empty() => continue,
+                (Some(step), _) => What::Draft { step, text, known: None },
+                (None, Some(call_id)) => What::Progress { call_id: call_id.to_string(), text, percent: None },
+                (None, None) => continue,
+            };
+            self.publish(Happened { what, ..happened.clone() });
+        }
+    }
+
+    fn publish(&self, happened: Happened) {
+        if let Some(event) = event(&happened, &self.catalog) {
+            self.events.publish(event, happened.time);
+        }
+        // Nobody following is no error.
+        let _ = self.followers.send(happened);
     }
 
     fn forget_drafts(&self, task: &TaskId) {
@@ -119,7 +182,8 @@ impl Watch for Screens {
 
     fn happened(&self, mut happened: Happened) {
         if let What::Draft { step, text, known } = &mut happened.what {
-            *text = self.redacted(&happened.task, format!("draft {step}"), text, known.as_deref());
+            *text =
+                self.redacted(&happened.task, format!("draft {step}"), text, Some((*step, known.as_ref())));
             if text.is_empty() {
                 return;
             }
@@ -136,11 +200,8 @@ impl Watch for Screens {
         if let What::Decided { verdict: domain::Verdict::Deny, label, .. } = &happened.what {
             self.state.suspensions.refused(&happened.session, label, happened.time);
         }
-        if let Some(event) = event(&happened, &self.catalog) {
-            self.events.publish(event, happened.time);
-        }
-        // Nobody following is no error.
-        let _ = self.followers.send(happened);
+        self.finish_draft(&happened);
+        self.publish(happened);
     }
 }
 

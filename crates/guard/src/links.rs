@@ -78,6 +78,20 @@ impl Defanging {
         self.held = rest.to_string();
         out
     }
+
+    /// Gives out what was still held back. Nothing comes after it.
+    #[must_use]
+    pub fn finish(self, is_strange: &dyn Fn(&str) -> bool) -> String {
+        let mut out = String::new();
+        let mut rest = self.held.as_str();
+        while let Some((piece, after)) =
+            first_piece(rest, Rest::None).and_then(|end| rest.split_at_checked(end))
+        {
+            defang_piece(piece, is_strange, &mut out);
+            rest = after;
+        }
+        out
+    }
 }
 
 /// Whether more text may follow.

@@ -7,6 +7,7 @@ use domain::Tier;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Where the sandbox lets every command look: the system, read-only and harmless.
 #[rustfmt::skip]
@@ -16,12 +17,15 @@ const SYSTEM: [&str; 9] = [
 ];
 
 /// Folders and files whose content runs later, by their name: changing one is no ordinary change of a workspace.
-#[rustfmt::skip]
-const RUNS_LATER: [&str; 22] = [
-    ".git", ".hg", ".svn", ".bashrc", ".bash_profile", ".profile", ".zshrc", ".zshenv", ".envrc", ".npmrc",
-    ".yarnrc", ".vscode", ".idea", ".gitconfig", ".gitmodules", ".gitattributes", ".cargo", ".config", ".ssh",
-    ".husky", ".github", ".pre-commit-config.yaml",
-];
+static RUNS_LATER: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    // The names that a sandbox keeps as they are, each with its reason, and whole folders that this asks about.
+    let names = include_str!("../../sandbox/src/protected/names.txt").lines();
+    let names = names.filter_map(|line| line.split_once(": ")).map(|(name, _reason)| name);
+    names
+        .filter(|name| !name.contains('/'))
+        .chain([".config", ".ssh", ".github", ".kshrc", ".zlogout"])
+        .collect()
+});
 
 /// Paths of the highest tier unless `[tiers]` says otherwise: keys, finance, medical, legal, tax.
 const HIGH_PATHS: [&str; 18] = [
@@ -133,8 +137,10 @@ impl Patterns {
             groups.insert("workspace".to_string());
         }
         let below = path.strip_prefix(&self.places.workspace).unwrap_or(path);
-        let runs_later =
-            below.components().any(|part| RUNS_LATER.iter().any(|name| part.as_os_str() == *name));
+        let runs_later = below
+            .components()
+            .filter_map(|part| part.as_os_str().to_str())
+            .any(|name| RUNS_LATER.contains(name));
         PathMatch {
             path: path.to_string_lossy().into_owned(),
             tier: self.tier_of_path(path),

@@ -140,6 +140,28 @@ async fn a_question_on_the_command_line_gets_one_document_and_lockdown_stops_it(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_model_says_before_a_call_is_shown_to_its_last_word() {
+    let place = Place::new();
+    let script = place.path("script.jsonl");
+    let answers = [
+        r#"{"text": "first the mails", "calls": [{"tool": "mail.list", "args": {}}]}"#,
+        r#"{"text": "then the machine", "calls": [{"tool": "host.load", "args": {}}]}"#,
+        r#"{"text": "that is all"}"#,
+    ];
+    fs::write(&script, answers.join("\n")).unwrap();
+    let config = format!(
+        "model = \"s\"\n[[models]]\nname = \"s\"\nkind = \"script\"\nscript = \"{}\"\n",
+        text(&script)
+    );
+    let home = place.home("home", Some(&config));
+    let up = place.up(&home).await;
+    let said = place.run(&home, &["chat", "-m", "look around"]).await;
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "first the mails\nthen the machine\nthat is all\n"));
+    assert!(said.err.contains("untrusted"), "the mails were read first: {}", said.err);
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_nobody_asked_for_waits_with_exit_code_4_and_approve_runs_it() {
     let place = Place::new();
     let script = place.path("script.jsonl");

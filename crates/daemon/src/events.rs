@@ -144,9 +144,16 @@ impl Screens {
             }
             matches!(happened.what, What::Called { .. }) && of.starts_with("draft ")
         };
-        let over: Vec<_> = {
+        if !matches!(happened.what, What::Called { .. } | What::Resulted { .. }) {
+            return;
+        }
+        let over = {
             let mut drafts = self.drafts.lock().unwrap_or_else(PoisonError::into_inner);
-            drafts.extract_if(.., |(task, of), _| *task == happened.task && is_over(of)).collect()
+            let all = std::mem::take(&mut *drafts).into_iter();
+            let (over, going): (Vec<_>, Vec<_>) =
+                all.partition(|((task, of), _)| *task == happened.task && is_over(of));
+            drafts.extend(going);
+            over
         };
         for ((_, of), draft) in over {
             let step = draft.of.as_ref().map(|(step, _)| *step);

@@ -55,7 +55,7 @@ pub use check::{Finding, Weight, check_home, check_text};
 pub use doctor::{Examined, Fix};
 pub use home::{Home, HomeError, became_user_of};
 pub use keys::{Ask, Asking, KeyKind, VaultSection, ask_nobody};
-pub use lockdown::Switch;
+pub use lockdown::{FILE as LOCKDOWN, Switch};
 pub use look::{LogReport, last_checkpoint, shown as shown_record, verify_log};
 pub use posture::doctor::{Ailment, FixError, Weight as AilmentWeight};
 pub use posture::{FoundKey, KeysError, read_keys};

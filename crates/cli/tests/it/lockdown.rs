@@ -190,3 +190,53 @@ async fn a_log_that_somebody_changed_locks_the_house_at_its_start() {
     assert!(said.err.contains("because: somebody changed the audit log"), "{said:?}");
     up.stop().await;
 }
+
+/// A disk without a free inode: no file can be made. `$4` is whether the file is there that was made for such a day.
+const NO_ROOM: &str = r#"
+home=$1 program=$2 out=$3
+hardshell() { "$program" --home "$home" "$@"; }
+until_true() {
+	tries=0
+	until "$@"; do
+		tries=$((tries + 1)); [ $tries -lt 600 ] || { echo "never: $*" >>"$out/log"; exit 1; }
+		sleep 0.1
+	done
+}
+runs() { pgrep -f "^sleep 65432.$4\$" >/dev/null; }
+"$program" --home "$home" up --port 0 --json >"$out/up" 2>>"$out/log" &
+daemon=$!
+until_true [ -s "$out/up" ]
+hardshell chat -m "/run sleep 65432.$4" >>"$out/log" 2>&1 &
+until_true runs "$@"
+[ "$4" = 1 ] || rm "$home/run/lockdown.ready"
+i=0; while true 2>/dev/null >"$home/workspace/fill$i"; do i=$((i + 1)); done
+hardshell lockdown on >"$out/on" 2>&1; echo $? >"$out/on.code"
+! runs "$@"; echo $? >"$out/ended.code"
+hardshell lockdown status >"$out/status" 2>&1; echo $? >"$out/status.code"
+hardshell chat -m /disk >"$out/chat" 2>&1; echo $? >"$out/chat.code"
+kill $daemon; wait $daemon
+hardshell lockdown status >"$out/again" 2>&1; echo $? >"$out/again.code"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_disk_where_no_file_can_be_made_everything_is_stopped_all_the_same() {
+    for (ready, on, again) in [("1", "0", "6"), ("2", "1", "0")] {
+        let place = Place::new();
+        let home = place.home("home", None);
+        let out = place.home("out", None);
+        let mut command = place.on_small_disk(&home, "64m,nr_inodes=400", NO_ROOM);
+        command.arg(&home).arg(place.path("hardshell")).arg(&out).arg(ready);
+        let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let said = |name: &str| fs::read_to_string(out.join(name)).unwrap_or_default();
+        let everything =
+            || format!("{ended:?}\n{}\n{}\n{}\n{}", said("log"), said("on"), said("status"), said("again"));
+        let code = |name: &str| said(name).trim().to_string();
+        assert_eq!(code("on.code"), on, "{}", everything());
+        assert_eq!(code("ended.code"), "0", "the command ended: {}", everything());
+        assert_eq!((code("status.code"), code("chat.code")), ("6".into(), "6".into()), "{}", everything());
+        assert_eq!(code("again.code"), again, "{}", everything());
+        let words =
+            if ready == "1" { "also after a restart" } else { "for as long as this process of it runs" };
+        assert!(said("on").contains(words), "{}", everything());
+    }
+}

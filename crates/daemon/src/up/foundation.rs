@@ -78,6 +78,9 @@ impl Foundation {
             || Log::open(&home.path("audit"), &key, Arc::clone(&redact) as Arc<dyn audit::Redact>, now);
         let (log, opened) = once_free(open, |error| matches!(error, audit::Error::InUse { .. })).await?;
         let switch = Switch::of(home.root());
+        if let Err(error) = switch.prepare() {
+            tracing::warn!(%error, "lockdown may not hold over a restart while the disk is full");
+        }
         if let Some(place) = opened.damaged.first() {
             let (segment, offset) = (place.segment, place.offset);
             switch.lock_or_say(&format!(

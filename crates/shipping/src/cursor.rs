@@ -65,6 +65,9 @@ pub(crate) struct Cursor {
     pub(crate) last_error: Option<String>,
     /// Whether it is on record that nothing is taken.
     pub(crate) told: bool,
+    /// What was not taken and is not on record yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<Refused>,
 }
 
 /// A record that was sent.
@@ -87,6 +90,19 @@ impl Mark {
 pub(crate) struct Gap {
     pub(crate) from: u64,
     pub(crate) to: u64,
+    pub(crate) why: String,
+}
+
+/// Records that a receiver would not take, until that is on record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refused {
+    /// They are among those from this one.
+    pub(crate) from: u64,
+    /// To this one.
+    pub(crate) to: u64,
+    pub(crate) count: u64,
+    /// What the receiver says of the last.
     pub(crate) why: String,
 }
 
@@ -158,6 +174,15 @@ impl Cursor {
         });
     }
 
+    /// Counts what the receiver would not take; whoever calls goes on behind it.
+    pub(crate) fn refuse(&mut self, refused: Refused) {
+        let before = self.refused.take();
+        let (from, count) = before.map_or((refused.from, 0), |before| (before.from, before.count));
+        let why = bounded(&refused.why).to_string();
+        let count = count.saturating_add(refused.count);
+        self.refused = Some(Refused { from: from.min(refused.from), to: refused.to, count, why });
+    }
+
     /// Goes back to `seq`: the log is not as it was behind it.
     pub(crate) fn go_back(&mut self, log: &str, seq: u64) {
         self.log = log.to_string();
@@ -167,8 +192,7 @@ impl Cursor {
     }
 
     pub(crate) fn set_error(&mut self, why: &str) {
-        let end = (0..=WHY_BYTES_MAX.min(why.len())).rev().find(|end| why.is_char_boundary(*end));
-        self.last_error = Some(why.get(..end.unwrap_or_default()).unwrap_or_default().to_string());
+        self.last_error = Some(bounded(why).to_string());
     }
 
     /// Keeps one mark for each doubling of the distance from the end: never more than 65.
@@ -183,6 +207,11 @@ impl Cursor {
             keep
         });
     }
+}
+
+fn bounded(why: &str) -> &str {
+    let end = (0..=WHY_BYTES_MAX.min(why.len())).rev().find(|end| why.is_char_boundary(*end));
+    why.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -241,6 +270,18 @@ mod tests {
         assert_eq!(cursor.marks.last().unwrap().seq, 100_000);
         assert!(cursor.marks.first().unwrap().seq < 50_000);
         assert!(cursor.marks.windows(2).all(|pair| pair[0].seq < pair[1].seq));
+    }
+
+    #[test]
+    fn what_is_refused_is_counted_together_and_comes_back_with_the_cursor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("siem.json");
+        let mut cursor = Cursor::at_start_of("0123");
+        let refused = |from, to, count| Refused { from, to, count, why: "w".to_string() };
+        cursor.refuse(refused(3, 3, 1));
+        cursor.refuse(refused(5, 9, 4));
+        cursor.keep(&path).unwrap();
+        assert_eq!(Cursor::load(&path).unwrap().unwrap().refused, Some(refused(3, 9, 5)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Records behind a cursor, in order: those at hand from memory, all others from the log's files.
 
 use crate::cursor::Gap;
-use crate::message::News;
+use crate::message::{News, is_own};
 use audit::{Log, Record, Seq, Tail};
 use audit_query::{Filter, Order};
 use std::collections::VecDeque;
@@ -92,7 +92,7 @@ impl Feed {
 
     /// Puts back what was not taken.
     pub(crate) fn put_back(&mut self, records: Vec<Record>) {
-        self.has_news |= !records.is_empty();
+        self.has_news |= !records.iter().all(is_own);
         for record in records.into_iter().rev() {
             self.waiting.push_front(record);
         }
@@ -109,7 +109,8 @@ impl Feed {
             }
             batch.extend(self.waiting.pop_front());
         }
-        self.has_news = !self.waiting.is_empty();
+        // What is left of a batch goes on only for what is news in it.
+        self.has_news = !self.waiting.iter().all(is_own);
         batch
     }
 

@@ -6,7 +6,7 @@
 //! is too far behind has its oldest records skipped, which stands in the audit log and is told to the receiver.
 //!
 //! This crate must never: write to a segment, wait for a receiver in the way of an effect, move a cursor past a record
-//! that was neither taken nor put on record as skipped, or reach the network but through egress.
+//! that was neither taken nor put on record as skipped nor noted in the cursor to be put on record, or reach the network but through egress.
 #![forbid(unsafe_code)]
 
 mod cursor;

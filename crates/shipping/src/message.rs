@@ -1,8 +1,8 @@
 //! What a receiver is sent: a record, or the word that some are missing.
 
 use crate::cursor::Gap;
-use audit::{Event, Kind, LockdownAct, ProofState, Record, SecretAct, SignInAct};
-use domain::Timestamp;
+use audit::{Entry, Event, Kind, LockdownAct, ProofState, Record, SecretAct, SignInAct};
+use domain::{Principal, Timestamp};
 use egress::Redactor;
 
 /// One thing that a receiver is sent.
@@ -88,8 +88,8 @@ fn weight(event: &Event) -> Weight {
     }
 }
 
-/// Says of each record whether it is news. What shipping itself causes is none: were its connections sent at once,
-/// each would cause the next, for ever. They go along with the next record that is.
+/// Says of each record whether it is news. What shipping itself causes is none: were it sent at once, each such record
+/// would cause the next, for ever. They go along with the next record that is.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     since_signature: bool,
@@ -97,15 +97,45 @@ pub(crate) struct News {
 
 /// What connections of this crate are for, before the receiver's name.
 pub(crate) const WHO: &str = "shipping ";
+/// What is on record of a receiver, before its name.
+pub(crate) const CONTROL: &str = "shipping.";
 
 impl News {
     pub(crate) fn is(&mut self, record: &Record) -> bool {
         if record.kind() == Kind::Checkpoint {
             return std::mem::take(&mut self.since_signature);
         }
-        let is_own = record.kind() == Kind::Connection
-            && matches!(record.entry(), Ok(Some(entry)) if matches!(&entry.event, Event::Connection { by, .. } if by.starts_with(WHO)));
+        let is_own = is_own(record);
         self.since_signature |= !is_own;
         !is_own
+    }
+}
+
+/// Whether sending the log on wrote `record`: its connections, the secrets that went along with them, and how it goes
+/// with a receiver.
+pub(crate) fn is_own(record: &Record) -> bool {
+    if !matches!(record.kind(), Kind::Connection | Kind::Secret | Kind::Proof) {
+        return false;
+    }
+    let Ok(Some(Entry { subject, event })) = record.entry() else { return false };
+    match event {
+        Event::Connection { by, .. } => by.starts_with(WHO),
+        // Nothing else that the house does by itself, outside of every task, is lent a secret.
+        Event::Secret { act: SecretAct::Lent, .. } => {
+            subject.task.is_none() && subject.principal == Some(Principal::house())
+        }
+        Event::Proof { name, .. } => name.starts_with(CONTROL),
+        Event::Intent { .. }
+        | Event::Outcome { .. }
+        | Event::Refusal { .. }
+        | Event::Question { .. }
+        | Event::Answer { .. }
+        | Event::Inbound { .. }
+        | Event::SignIn { .. }
+        | Event::Config { .. }
+        | Event::Policy { .. }
+        | Event::Secret { .. }
+        | Event::Lockdown { .. }
+        | Event::Backup { .. } => false,
     }
 }

@@ -92,7 +92,7 @@ impl Collector {
         let (status, headers) = (answer.status, answer.headers.clone());
         let said = answer.body.collect().await.map_err(|error| Trouble::later(&error))?;
         if status.is_success() {
-            return Ok(partly(&said, rejected));
+            return partly(&said, rejected);
         }
         let words: String = String::from_utf8_lossy(&said).chars().take(SHOWN_CHARS_MAX).collect();
         let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -144,22 +144,29 @@ impl Collector {
 }
 
 /// What a collector that took something says of the rest.
-fn partly(said: &[u8], rejected: &str) -> Went {
-    let answer: Value = serde_json::from_slice(said).unwrap_or_default();
+fn partly(said: &[u8], rejected: &str) -> Result<Went, Trouble> {
+    if said.trim_ascii().is_empty() {
+        return Ok(Went::Taken);
+    }
+    // A web server that says 200 to everything is no collector, and has nothing.
+    let Ok(answer @ Value::Object(_)) = serde_json::from_slice::<Value>(said) else {
+        let why = "it answered, but not as a collector does".to_string();
+        return Err(Trouble::Later { why, after: None });
+    };
     let partial = answer.get("partialSuccess");
     let count = partial.and_then(|partial| partial.get(rejected)).and_then(|count| match count {
         Value::String(text) => text.parse().ok(),
         Value::Number(number) => number.as_u64(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     });
-    match count.unwrap_or(0) {
+    Ok(match count.unwrap_or(0) {
         0 => Went::Taken,
         rejected => {
             let words = partial.and_then(|partial| partial.get("errorMessage")).and_then(Value::as_str);
             let why = words.unwrap_or("it does not say why").chars().take(SHOWN_CHARS_MAX).collect();
             Went::Partly { rejected, why }
         }
-    }
+    })
 }
 
 fn severity(weight: Weight) -> (u32, &'static str) {

@@ -17,6 +17,8 @@ pub struct Pace {
     pub retry_max: Duration,
     /// How long a receiver may take nothing before that is put on record.
     pub told_after: Duration,
+    /// What a receiver would not take is put on record at most so often: many records in one.
+    pub told_every: Duration,
     /// A stream is confirmed when nothing was written to it for so long.
     pub confirm_idle: Duration,
     /// And at the latest so long after the first write.
@@ -35,6 +37,7 @@ impl Default for Pace {
             retry_first: Duration::from_secs(1),
             retry_max: Duration::from_secs(60),
             told_after: Duration::from_secs(60),
+            told_every: Duration::from_secs(60),
             confirm_idle: Duration::from_secs(5),
             confirm_latest: Duration::from_secs(30),
             settle: Duration::from_secs(30),

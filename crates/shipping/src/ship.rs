@@ -3,7 +3,7 @@
 mod resume;
 mod trouble;
 
-use crate::cursor::{Cursor, Gap};
+use crate::cursor::{Cursor, Refused};
 use crate::error::Trouble;
 use crate::feed::{BATCH_RECORDS_MAX, Fed, Feed};
 use crate::link::{Link, Went};
@@ -42,6 +42,8 @@ pub(crate) struct Ship {
     /// How many records a batch has: less after one that was too much.
     limit: usize,
     gap_sent: bool,
+    /// When it was last put on record what was not taken.
+    refused_told: Option<Instant>,
 }
 
 struct Written {
@@ -56,6 +58,8 @@ struct Written {
 enum Step {
     Stop,
     Confirm,
+    /// Something is due to be put on record.
+    Tell,
     Fed(Fed),
     Gone(Trouble),
 }
@@ -78,6 +82,7 @@ impl Ship {
             failures: 0,
             limit: BATCH_RECORDS_MAX,
             gap_sent: false,
+            refused_told: None,
         }
     }
 
@@ -97,12 +102,16 @@ impl Ship {
                 match step {
                     Step::Stop => return false,
                     Step::Confirm => self.confirm().await,
+                    Step::Tell => {}
                     Step::Gone(trouble) => self.failed(trouble).await,
                     Step::Fed(Fed::Records(records)) => self.deliver(records).await,
                     Step::Fed(Fed::Lost(gap)) => self.skip(gap).await,
                     Step::Fed(Fed::Closed) => return false,
                 }
                 self.keep_bound().await;
+                if self.tell_due().is_some_and(|due| due <= Instant::now()) {
+                    self.tell_refused().await;
+                }
                 true
             };
             // A stop does not wait for a receiver that takes nothing; what is under way comes again.
@@ -119,6 +128,7 @@ impl Ship {
         if let Some((_, link)) = &mut self.way {
             link.close(self.parts.pace.answer).await;
         }
+        self.tell_refused().await;
         self.keep();
         self.show();
     }
@@ -180,6 +190,7 @@ impl Ship {
             let latest = written.first.checked_add(pace.confirm_latest);
             idle.into_iter().chain(latest).min().unwrap_or(written.last)
         });
+        let tell = self.tell_due();
         let full = self.written.as_ref().is_some_and(|written| written.count >= ON_THE_WAY_MAX);
         let limit = self.limit;
         let Some((feed, link)) = &mut self.way else { return Step::Stop };
@@ -190,6 +201,7 @@ impl Ship {
             biased;
             _ = stop.wait_for(|stop| *stop) => Step::Stop,
             () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Step::Confirm,
+            () = tokio::time::sleep_until(tell.unwrap_or_else(Instant::now)), if tell.is_some() => Step::Tell,
             trouble = link.gone() => Step::Gone(trouble),
             fed = feed.next(gather, limit) => Step::Fed(fed),
         }
@@ -213,8 +225,7 @@ impl Ship {
                 self.put_back(records);
             }
             Err(Trouble::Never { why }) => {
-                let seq = last.seq().0;
-                self.skip(Gap { from: seq, to: seq, why }).await;
+                self.refused(last.seq().0, why).await;
             }
             Err(trouble) => {
                 self.put_back(records);
@@ -258,13 +269,12 @@ impl Ship {
             }
             Went::Partly { rejected, why } => {
                 let from = records.first().map_or(seq.0, |first| first.seq().0);
-                let name = &self.receiver.name;
-                let said = format!(
-                    "`{name}` would not take {rejected} of what came of the records {from} to {seq}: {why}"
-                );
-                self.note(ProofState::Failed, &said).await;
+                // One that names more than it was sent is no better believed for it.
+                let rejected = rejected.min(count);
+                self.cursor.set_error(&why);
+                self.cursor.refuse(Refused { from, to: seq.0, count: rejected, why });
                 self.cursor.skipped = self.cursor.skipped.saturating_add(rejected);
-                self.has(seq, hash, count).await;
+                self.has(seq, hash, count.saturating_sub(rejected)).await;
             }
         }
     }

@@ -2,12 +2,13 @@
 
 use super::Ship;
 use crate::To;
-use crate::cursor::Gap;
+use crate::cursor::{Gap, Refused};
 use crate::error::Trouble;
 use crate::link::Link;
+use crate::message::CONTROL;
 use audit::{Entry, Event, ProofState, Subject};
 use domain::Principal;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Of a receiver that is too far behind, so many parts of the bound are skipped at once, so that each skip is one
 /// record and not each record a skip.
@@ -97,9 +98,44 @@ impl Ship {
         }
     }
 
+    /// The receiver will never take the record `seq`: it goes on behind it, the slower the more of them there are in a
+    /// row, for what takes nothing at all is no reason to give up one record after the other in a second.
+    pub(super) async fn refused(&mut self, seq: u64, why: String) {
+        self.cursor.refuse(Refused { from: seq, to: seq, count: 1, why: why.clone() });
+        self.cursor.skip(Gap { from: seq, to: seq, why: why.clone() });
+        self.settled = self.settled.max(seq);
+        if self.refused_told.is_none() {
+            self.tell_refused().await;
+        }
+        self.failed(Trouble::Never { why }).await;
+    }
+
+    /// When what was not taken is due to be put on record.
+    pub(super) fn tell_due(&self) -> Option<Instant> {
+        self.cursor.refused.as_ref()?;
+        let now = Instant::now();
+        Some(self.refused_told.and_then(|told| told.checked_add(self.parts.pace.told_every)).unwrap_or(now))
+    }
+
+    /// Puts what was not taken on record, as one record.
+    pub(super) async fn tell_refused(&mut self) {
+        let Some(refused) = &self.cursor.refused else { return };
+        let name = &self.receiver.name;
+        let Refused { from, to, count, why } = refused;
+        let said = format!(
+            "`{name}` would not take {count} of the records {from} to {to}, which stay in this log: {why}"
+        );
+        // Also when it could not be recorded: it is tried again, and no faster.
+        self.refused_told = Some(Instant::now());
+        if self.note(ProofState::Failed, &said).await {
+            self.cursor.refused = None;
+        }
+        self.keep();
+    }
+
     /// Puts on record how it goes with the receiver.
     pub(super) async fn note(&self, state: ProofState, said: &str) -> bool {
-        let name = format!("shipping.{}", self.receiver.name);
+        let name = format!("{CONTROL}{}", self.receiver.name);
         let event = Event::Proof { name, state, detail: said.to_string() };
         let subject = Subject { principal: Some(Principal::house()), ..Subject::default() };
         match self.parts.log.note(Entry { subject, event }, (self.parts.clock)()).await {

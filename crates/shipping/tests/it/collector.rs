@@ -100,7 +100,10 @@ async fn a_record_that_is_never_taken_is_skipped_on_record_and_the_rest_goes() {
     let shipping = house.start(&[to(&server)]);
     caught_up(&house, &shipping).await;
     let told = house.told("shipping.otel");
-    assert!(told.iter().any(|said| said.contains("(1) are not sent to `otel`")), "{told:?}");
+    assert!(
+        told.iter().any(|said| said.contains("`otel` would not take 1 of the records 1 to 1")),
+        "{told:?}"
+    );
     let there = numbers(&server, 6);
     let left_out: Vec<u64> = house.news().into_iter().filter(|seq| !there.contains(seq)).collect();
     assert_eq!(left_out, [1]);
@@ -123,6 +126,82 @@ async fn what_a_collector_says_that_it_left_out_is_on_record() {
         "{told:?}"
     );
     assert_eq!(state(&shipping).skipped, 2);
+}
+
+/// How many records are on record as not taken.
+fn refused(house: &House) -> u64 {
+    let told = house.told("shipping.otel");
+    let counts = told.iter().filter_map(|said| said.split_once("would not take ")?.1.split_once(' '));
+    counts.map(|(count, _)| count.parse::<u64>().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_refuses_everything_is_let_alone_and_costs_a_few_records() {
+    let server = Collector.start().await.unwrap();
+    for _ in 0..2000 {
+        server.then(Next::Raw {
+            status: 400,
+            content_type: "application/json",
+            body: b"{\"code\":3}".to_vec(),
+        });
+    }
+    let mut house = House::new();
+    house.parts.pace.told_every = Duration::from_secs(3600);
+    house.write(40).await;
+    let shipping = house.start(&[to(&server)]);
+    until("it is given up on a few times", async || state(&shipping).skipped >= 6).await;
+    let told = house.told("shipping.otel");
+    assert!(told.len() <= 2, "one for a run of them, one for a receiver that takes nothing: {told:?}");
+    let end = state(&shipping);
+    assert!(end.down_since.is_some() && end.last_error.unwrap().contains("answered 400"));
+    // A batch is halved once, then each try is one request and one record about its connection.
+    let requests = server.seen().len();
+    assert!(requests < 24, "{requests}");
+    shipping.stop().await;
+    let own = house.records().len() - house.news().len();
+    assert!(own < 32, "{own}");
+    // None is lost silently.
+    assert_eq!(refused(&house), shipping::states(house.home.path(), &[to(&server)]).unwrap()[0].skipped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_leaves_out_everything_comes_to_rest_with_the_house() {
+    let server = Collector.start().await.unwrap();
+    // It names more than it was sent, too.
+    let said = br#"{"partialSuccess":{"rejectedLogRecords":"99999","errorMessage":"no"}}"#;
+    for _ in 0..2000 {
+        server.then(Next::Raw { status: 200, content_type: "application/json", body: said.to_vec() });
+    }
+    let house = House::new();
+    let shipping = house.start(&[to(&server)]);
+    house.write(20).await;
+    caught_up(&house, &shipping).await;
+    let (mut before, mut still) = (0, 0);
+    until("it comes to rest", async || {
+        let now = house.records().len();
+        still = if now == before { still + 1 } else { 0 };
+        before = now;
+        still > 60
+    })
+    .await;
+    let told = house.told("shipping.otel");
+    assert!(told.iter().all(|said| said.contains("would not take")), "{told:?}");
+    assert_eq!(refused(&house), state(&shipping).skipped);
+    assert!(state(&shipping).skipped <= before as u64, "{:?}", state(&shipping));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_yes_to_everything_is_no_collector_and_has_nothing() {
+    let server = Collector.start().await.unwrap();
+    let page = b"<html>welcome</html>".to_vec();
+    server.then(Next::Raw { status: 200, content_type: "text/html", body: page });
+    let house = House::new();
+    house.write(5).await;
+    let shipping = house.start(&[to(&server)]);
+    until("it is found out", async || state(&shipping).failed > 0).await;
+    caught_up(&house, &shipping).await;
+    assert!(everything(&house, &server, 1));
+    assert!(state(&shipping).last_error.unwrap().contains("not as a collector does"));
 }
 
 fn deed(name: &str, effect: Effect, target: Option<Target>) -> Deed {

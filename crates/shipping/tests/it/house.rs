@@ -61,6 +61,7 @@ pub fn pace() -> Pace {
         retry_first: Duration::from_millis(50),
         retry_max: Duration::from_millis(400),
         told_after: Duration::ZERO,
+        told_every: Duration::from_millis(100),
         confirm_idle: Duration::from_millis(150),
         confirm_latest: Duration::from_secs(2),
         settle: Duration::from_secs(5),
@@ -146,6 +147,7 @@ impl House {
     pub fn news(&self) -> Vec<u64> {
         let is_news = |record: &Record| match record.entry().unwrap().map(|entry| entry.event) {
             Some(Event::Connection { by, .. }) => !by.starts_with("shipping "),
+            Some(Event::Proof { name, .. }) => !name.starts_with("shipping."),
             Some(_) | None => record.kind() != audit::Kind::Checkpoint,
         };
         self.records().into_iter().filter(is_news).map(|record| record.seq().0).collect()

@@ -152,6 +152,26 @@ async fn what_sending_causes_is_not_sent_for_its_own_sake() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_and_closes_is_let_alone_and_feeds_itself_nothing() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            use tokio::io::AsyncReadExt as _;
+            let _some = socket.read(&mut [0; 64]).await;
+        }
+    });
+    let house = House::new();
+    let shipping = house.start(&[to_syslog(Transport::Tcp, port, None)]);
+    house.write(20).await;
+    until("it has closed a few times", async || state(&shipping).failed > 8).await;
+    // One record about each connection, and one that says that it takes nothing.
+    let (own, failed) = (house.records().len() - house.news().len(), state(&shipping).failed);
+    assert!(own as u64 <= failed + 8, "{own} records about {failed} tries");
+    assert!(house.told("shipping.siem").len() <= 2, "{:?}", house.told("shipping.siem"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_everything_is_stopped_nothing_goes_over_the_network() {
     let mut server = Rsyslog::new(Transport::Tcp);
     server.start().await;

@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
+/// A signature is due after so many records: each costs about 30 µs and 400 bytes.
+pub(crate) const RECORDS_PER_CHECKPOINT: u64 = 256;
+/// The most records that are ever left without a signature, whatever happens: all but one that make it due, and one
+/// batch more. The first records of segments do not count: a failing disk makes one with each try.
+pub(crate) const UNSIGNED_MAX: u64 = 2 * RECORDS_PER_CHECKPOINT;
+
 /// The record kinds that only the log itself writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -95,6 +101,29 @@ pub(crate) struct PrunedTo {
     pub(crate) last_hash: String,
     /// When that record was written.
     pub(crate) last_time: u64,
+    /// The key's signature over all of it, 128 hexadecimal digits: what was written by somebody without the key removes
+    /// nothing, also when a later signature over the chain goes over it.
+    #[serde(default)]
+    pub(crate) signature: String,
+}
+
+impl PrunedTo {
+    pub(crate) fn sign(&mut self, log: &str, keys: &Keys) {
+        self.signature = hex(&keys.sign(&self.message(log)));
+    }
+
+    /// Whether the key of the log named `log` made it.
+    pub(crate) fn is_signed(&self, log: &str, key: PublicKey) -> bool {
+        signature_from_hex(&self.signature)
+            .is_some_and(|signature| key.is_signature_of(&self.message(log), &signature))
+    }
+
+    /// The bytes that are signed.
+    fn message(&self, log: &str) -> Vec<u8> {
+        let Self { first_segment, last_segment, last_seq, last_hash, last_time, signature: _ } = self;
+        format!("hardshell audit pruned v1\n{log}\n{first_segment}\n{last_segment}\n{last_seq}\n{last_hash}\n{last_time}\n")
+            .into_bytes()
+    }
 }
 
 impl Own {

@@ -82,7 +82,8 @@ impl Folder {
         }
     }
 
-    /// Every segment, oldest first. Where a plain and a compressed file have one number, the plain one counts.
+    /// Every segment, oldest first. A crash can leave one plain and packed: the packed one is whole then, and counts.
+    /// The newest is never packed: there the plain one does.
     pub(crate) fn segments(&self) -> Result<Vec<SegmentFile>, Error> {
         let list = |error| Error::io("list", &self.path, error);
         let mut segments = Vec::new();
@@ -96,9 +97,22 @@ impl Folder {
                 return Err(list(std::io::Error::other("there are too many segments")));
             }
         }
-        segments.sort_by_key(|segment| (segment.number, segment.form));
+        let newest = segments.iter().map(|segment| segment.number).max();
+        segments.sort_by_key(|segment| {
+            (segment.number, (segment.form == Form::Plain) != (Some(segment.number) == newest))
+        });
         segments.dedup_by_key(|segment| segment.number);
         Ok(segments)
+    }
+
+    /// The file that holds the same segment in the other form, where there is one.
+    pub(crate) fn twin(&self, file: &SegmentFile) -> Option<SegmentFile> {
+        let plain = self.segment_path(file.number);
+        let (path, form) = match file.form {
+            Form::Plain => (plain.with_extension("jsonl.gz"), Form::Gzip),
+            Form::Gzip => (plain, Form::Plain),
+        };
+        fs::symlink_metadata(&path).is_ok().then_some(SegmentFile { number: file.number, path, form })
     }
 
     /// Where segment `number` is written.

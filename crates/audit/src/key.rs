@@ -139,14 +139,17 @@ impl PublicKey {
     /// Whether `statement` was signed with [`sign_statement`] by this key.
     #[must_use]
     pub fn vouches_for(&self, statement: &[u8], signature: &[u8; 64]) -> bool {
-        self.0.verify_strict(&statement_message(statement), &Signature::from_bytes(signature)).is_ok()
+        self.is_signature_of(&statement_message(statement), signature)
     }
 
     /// Whether `checkpoint` was signed by this key.
     #[must_use]
     pub fn signed(&self, checkpoint: &Checkpoint) -> bool {
-        let signature = Signature::from_bytes(&checkpoint.signature);
-        self.0.verify_strict(&checkpoint.message(), &signature).is_ok()
+        self.is_signature_of(&checkpoint.message(), &checkpoint.signature)
+    }
+
+    pub(crate) fn is_signature_of(self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
 }
 

@@ -23,7 +23,9 @@ const HASH_CONTEXT: &str = "hardshell audit record v1";
 pub struct Seq(pub u64);
 
 impl Seq {
-    pub(crate) fn next(self) -> Self {
+    /// The place behind it.
+    #[must_use]
+    pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }

@@ -21,11 +21,29 @@ const HEADER_BYTES: usize = 10 + 2 + 4 + 4;
 const LENGTH_AT: usize = 16;
 
 /// Packs a closed segment and removes the plain file, once the packed one is durable and reads back the same. A
-/// segment or folder that may only be appended to stays as it is.
+/// segment or folder that may only be appended to stays as it is, and so do two files of one segment that differ: a
+/// check says which of them somebody put there.
 pub(crate) fn pack(folder: &Folder, file: &SegmentFile) -> Result<(), Error> {
-    if file.form == Form::Gzip || append_only(&folder.path) || append_only(&file.path) {
+    let twin = folder.twin(file);
+    let plain = match (file.form, &twin) {
+        (Form::Plain, _) => file,
+        (Form::Gzip, Some(plain)) => plain,
+        (Form::Gzip, None) => return Ok(()),
+    };
+    if append_only(&folder.path) || append_only(&plain.path) {
         return Ok(());
     }
+    match &twin {
+        None => pack_plain(folder, file)?,
+        Some(twin) if !segment::are_the_same(file, twin)? => return Ok(()),
+        Some(_) => {}
+    }
+    std::fs::remove_file(&plain.path).map_err(|error| Error::io("remove", &plain.path, error))?;
+    sync_folder(&folder.path)
+}
+
+/// Makes the packed file of a segment that has none.
+fn pack_plain(folder: &Folder, file: &SegmentFile) -> Result<(), Error> {
     let bytes = segment::read(file)?;
     let path = folder.path.join(format!("segment-{:08}.jsonl.gz", file.number));
     let beside = path.with_extension("packing");
@@ -51,8 +69,6 @@ pub(crate) fn pack(folder: &Folder, file: &SegmentFile) -> Result<(), Error> {
         return Err(Error::io("pack", &file.path, std::io::Error::other("it does not read back the same")));
     }
     std::fs::rename(&beside, &path).map_err(failed)?;
-    sync_folder(&folder.path)?;
-    std::fs::remove_file(&file.path).map_err(|error| Error::io("remove", &file.path, error))?;
     sync_folder(&folder.path)
 }
 

@@ -1,6 +1,6 @@
 //! Finds where the log ends: the last record of the chain, and what a crash or a stranger left behind it.
 
-use crate::chain::{Checkpoint, Header, Own, Void, is_log_name};
+use crate::chain::{Checkpoint, Header, Own, UNSIGNED_MAX, Void, Why, is_log_name};
 use crate::folder::{Form, SegmentFile};
 use crate::line::Head;
 use crate::{Error, Hash, Kind, Opened, PublicKey, Seq, segment};
@@ -21,13 +21,13 @@ pub(crate) struct End {
     pub(crate) last: Option<Last>,
     /// The highest number among the segments; 0 when there is none.
     pub(crate) segment: u32,
-    /// Records after the last checkpoint.
+    /// Records after the last checkpoint, in every segment behind it.
     pub(crate) unsigned: u64,
     /// The last checkpoint.
     pub(crate) checkpoint: Option<Checkpoint>,
     /// What follows the last record, by segment.
     pub(crate) voids: Vec<Void>,
-    /// Whether a void is something that no crash leaves.
+    /// Whether a void is something that no crash leaves, or a signature is missing that the writer would have made.
     pub(crate) damaged: bool,
 }
 
@@ -56,7 +56,7 @@ impl End {
     }
 }
 
-/// Reads segments from the newest back until one holds a record.
+/// Reads segments from the newest back until one holds a record, and on until one holds a signature.
 pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Result<End, Error> {
     let mut end = End {
         log: None,
@@ -67,6 +67,7 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
         voids: Vec::new(),
         damaged: false,
     };
+    let mut tail = Unsigned::default();
     for file in segments.iter().rev() {
         let bytes = segment::read(file)?;
         if newer(&bytes) {
@@ -81,6 +82,14 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
                 wanted: public_key.to_string(),
             });
         }
+        if end.last.is_some() {
+            end.unsigned = end.unsigned.saturating_add(walk.unsigned);
+            end.checkpoint.clone_from(&walk.checkpoint);
+            if tail.goes_on_before(&walk) {
+                continue;
+            }
+            break;
+        }
         if walk.good < bytes.len() {
             let rest = bytes.get(walk.good..).unwrap_or_default();
             end.damaged |= !is_torn_write(rest);
@@ -88,10 +97,10 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
             let length = u64::try_from(rest.len()).unwrap_or(u64::MAX);
             end.voids.push(Void { segment: file.number, offset, length });
         }
-        if let (Some((seq, hash, time)), Some(header)) = (walk.last, walk.header) {
-            end.log = Some(header.log);
+        if let (Some((seq, hash, time)), Some(header)) = (walk.last, &walk.header) {
+            end.log = Some(header.log.clone());
             end.unsigned = walk.unsigned;
-            end.checkpoint = walk.checkpoint;
+            end.checkpoint.clone_from(&walk.checkpoint);
             let offset = u64::try_from(walk.good).unwrap_or(u64::MAX);
             end.last = Some(Last {
                 seq,
@@ -102,6 +111,9 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
                 begun: walk.begun,
                 form: file.form,
             });
+            if tail.goes_on_before(&walk) {
+                continue;
+            }
             break;
         }
         if bytes.is_empty() {
@@ -109,7 +121,39 @@ pub(crate) fn find_end(segments: &[SegmentFile], public_key: PublicKey) -> Resul
         }
     }
     end.voids.reverse();
+    if let Some(last) = end.last.filter(|_| tail.is_forged) {
+        end.damaged = true;
+        if end.voids.is_empty() {
+            // Nothing is void, and yet a new segment begins, that says it.
+            end.voids.push(Void { segment: last.segment, offset: last.offset, length: 0 });
+        }
+    }
     Ok(end)
+}
+
+/// The end of the log that no signature vouches for, read backwards.
+#[derive(Default)]
+struct Unsigned {
+    records: u64,
+    /// Whether the segment that was read last begins where the one before it was signed to its end.
+    rotated: bool,
+    /// Whether the writer would have signed it.
+    is_forged: bool,
+}
+
+impl Unsigned {
+    /// Takes in the end of one segment more; whether the one before it has a part too.
+    fn goes_on_before(&mut self, walk: &Walk) -> bool {
+        self.records = self.records.saturating_add(walk.unsigned_entries);
+        self.is_forged |= self.records > UNSIGNED_MAX || (self.rotated && walk.unsigned > 0);
+        self.rotated = walk.header.as_ref().is_some_and(|header| header.why == Why::Rotated);
+        walk.checkpoint.is_none() && !self.is_forged
+    }
+}
+
+/// The last record of the chain in a segment, and its digest.
+pub(crate) fn end_of(bytes: &[u8], number: u32, public_key: PublicKey) -> Option<(Seq, Hash)> {
+    Walk::through(bytes, number, public_key).last.map(|(seq, hash, _)| (seq, hash))
 }
 
 /// Whether the first line is of a version that this program does not know.
@@ -127,14 +171,23 @@ struct Walk {
     last: Option<(Seq, Hash, Timestamp)>,
     checkpoint: Option<Checkpoint>,
     unsigned: u64,
+    /// The same without the first record of the segment.
+    unsigned_entries: u64,
     /// How many bytes are good.
     good: usize,
 }
 
 impl Walk {
     fn through(bytes: &[u8], number: u32, public_key: PublicKey) -> Self {
-        let mut walk =
-            Self { header: None, begun: Timestamp(0), last: None, checkpoint: None, unsigned: 0, good: 0 };
+        let mut walk = Self {
+            header: None,
+            begun: Timestamp(0),
+            last: None,
+            checkpoint: None,
+            unsigned: 0,
+            unsigned_entries: 0,
+            good: 0,
+        };
         for (offset, line, complete) in segment::lines(bytes) {
             let Ok(head) = Head::read(line) else { break };
             let follows = match walk.last {
@@ -152,6 +205,7 @@ impl Walk {
 
     fn take_own(&mut self, line: &[u8], head: &Head, number: u32, public_key: PublicKey) -> bool {
         self.unsigned = self.unsigned.saturating_add(1);
+        self.unsigned_entries = self.unsigned_entries.saturating_add(u64::from(head.kind != Kind::Segment));
         if head.kind == Kind::Checkpoint {
             let (Ok(Own::Checkpoint(signed)), Some(header)) = (Own::read(line), &self.header) else {
                 return false;
@@ -161,7 +215,7 @@ impl Walk {
                 return false;
             };
             self.checkpoint = Some(checkpoint);
-            self.unsigned = 0;
+            (self.unsigned, self.unsigned_entries) = (0, 0);
         } else if head.kind == Kind::Segment {
             let Ok(Own::Segment(header)) = Own::read(line) else { return false };
             if self.last.is_some() || header.number != number || !is_log_name(&header.log) {

@@ -18,22 +18,41 @@ const READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How much of a segment is read at first to find its first line, in bytes.
 const SHORT_LINE_BYTES: usize = 2048;
 
-/// Reads a segment whole, unpacked.
+/// Reads a segment, unpacked, as far as it can be unpacked: a check says where somebody changed it.
 pub(crate) fn read(file: &SegmentFile) -> Result<Vec<u8>, Error> {
+    Ok(read_as_far(file)?.0)
+}
+
+/// The same, and whether that is all of it.
+pub(crate) fn read_as_far(file: &SegmentFile) -> Result<(Vec<u8>, bool), Error> {
     let failed = |error| Error::io("read", &file.path, error);
     let (open, form) = open(file)?;
     let length = open.metadata().map_err(failed)?.len();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(READ_BYTES_MAX)).unwrap_or_default());
     let limit = READ_BYTES_MAX.saturating_add(1);
-    match form {
-        Form::Plain => open.take(limit).read_to_end(&mut bytes),
-        Form::Gzip => MultiGzDecoder::new(open).take(limit).read_to_end(&mut bytes),
-    }
-    .map_err(failed)?;
+    let whole = read_up_to(open, form, limit, &mut bytes).map_err(failed)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > READ_BYTES_MAX {
         return Err(failed(std::io::Error::other("the segment is longer than 64 MiB")));
     }
-    Ok(bytes)
+    Ok((bytes, whole))
+}
+
+/// Whether two files of one segment hold the same, wholly.
+pub(crate) fn are_the_same(one: &SegmentFile, other: &SegmentFile) -> Result<bool, Error> {
+    let (one, other) = (read_as_far(one)?, read_as_far(other)?);
+    Ok(one == other && one.1)
+}
+
+/// Reads at most `limit` unpacked bytes; whether nothing that is packed was found broken.
+fn read_up_to(open: File, form: Form, limit: u64, bytes: &mut Vec<u8>) -> std::io::Result<bool> {
+    use ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match form {
+        Form::Plain => open.take(limit).read_to_end(bytes).map(|_| true),
+        Form::Gzip => match MultiGzDecoder::new(open).take(limit).read_to_end(bytes) {
+            Err(error) if matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) => Ok(false),
+            read => read.map(|_| true),
+        },
+    }
 }
 
 /// Reads the first line of a segment, without its line feed; empty when there is none within the longest line.
@@ -43,11 +62,7 @@ pub(crate) fn first_line(file: &SegmentFile) -> Result<Vec<u8>, Error> {
         let (open, form) = open(file)?;
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
-        match form {
-            Form::Plain => open.take(limit).read_to_end(&mut bytes),
-            Form::Gzip => MultiGzDecoder::new(open).take(limit).read_to_end(&mut bytes),
-        }
-        .map_err(|error| Error::io("read", &file.path, error))?;
+        read_up_to(open, form, limit, &mut bytes).map_err(|error| Error::io("read", &file.path, error))?;
         if let Some((_, line, true)) = lines(&bytes).next() {
             return Ok(line.to_vec());
         }

@@ -74,6 +74,7 @@ pub(crate) fn to_prune(
         last_seq: head.seq.0.saturating_sub(1),
         last_hash: head.prev.to_string(),
         last_time: head.time.0,
+        signature: String::new(),
     }))
 }
 
@@ -81,7 +82,8 @@ pub(crate) fn to_prune(
 pub(crate) fn remove(folder: &Folder, pruned: &PrunedTo) -> Result<u64, Error> {
     let mut removed = 0_u64;
     for file in folder.segments()?.into_iter().filter(|file| file.number <= pruned.last_segment) {
-        for path in [index_path(&folder.path, file.number), file.path] {
+        let twin = folder.twin(&file).map(|twin| twin.path);
+        for path in twin.into_iter().chain([index_path(&folder.path, file.number), file.path]) {
             match std::fs::remove_file(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}

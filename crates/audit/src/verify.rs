@@ -10,6 +10,7 @@ use crate::chain::{Checkpoint, Void};
 use crate::folder::Folder;
 use crate::heads::Heads;
 use crate::{Error, PublicKey, Seq};
+use domain::Timestamp;
 use read::Ahead;
 use std::path::Path;
 use walk::Walk;
@@ -48,6 +49,8 @@ pub struct Report {
     pub unsigned: u64,
     /// Records up to this one were removed by retention, which is on record.
     pub pruned: Option<Seq>,
+    /// When that was put on record.
+    pub pruned_at: Option<Timestamp>,
     /// Ends of segments that a crash or a failing disk left behind, and that are closed on record.
     pub closed: Vec<Void>,
     /// The end of the last segment, when a write was cut short and Hardshell has not been started since.
@@ -88,7 +91,8 @@ pub fn verify(
     against: Against<'_>,
     on_progress: &mut dyn FnMut(Progress) -> Go,
 ) -> Result<Report, Error> {
-    let segments = Folder::at(folder)?.segments()?;
+    let log = Folder::at(folder)?;
+    let segments = log.segments()?;
     let heads = Heads::read(&segments)?;
     let from = against.since.map_or(0, |since| heads.segment_of(since.seq, &segments));
     let last = heads.newest(&segments).saturating_sub(from);
@@ -108,6 +112,9 @@ pub fn verify(
             if on_progress(progress) == Go::Stop {
                 return Ok(walk.report);
             }
+        }
+        if walk.report.fault.is_none() {
+            walk.report.fault = walk.second_file(&log, files)?;
         }
         Ok(walk.finish(folder))
     })

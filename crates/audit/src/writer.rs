@@ -9,7 +9,7 @@ mod task;
 
 pub(crate) use task::{Job, Task};
 
-use crate::chain::{Checkpoint, OpenedBy, Own, PrunedTo, Void, Why, genesis, hex};
+use crate::chain::{Checkpoint, OpenedBy, Own, PrunedTo, RECORDS_PER_CHECKPOINT, Void, Why, genesis, hex};
 use crate::folder::{Folder, Form};
 use crate::key::Keys;
 use crate::line::LINE_BYTES_MAX;
@@ -26,8 +26,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot, watch};
 
-/// A signature is due after so many records: each costs about 30 µs and 400 bytes.
-const RECORDS_PER_CHECKPOINT: u64 = 256;
+/// The most records of one batch: what a crash leaves without a signature stays below [`crate::chain::UNSIGNED_MAX`].
+const BATCH_RECORDS_MAX: usize = 256;
 /// A signature is due when nothing was recorded for so long, so that the unsigned end is short in time too.
 const IDLE_BEFORE_CHECKPOINT: Duration = Duration::from_secs(1);
 /// Several writers are waited for during this part of a flush's time (one eighth): they then share each flush, rather
@@ -50,7 +50,8 @@ struct Open {
 enum Signing {
     /// After [`IDLE_BEFORE_CHECKPOINT`].
     WhenIdle,
-    /// With the next record that can be written: the disk took no signature, and trying each second would not help it.
+    /// With the next record that can be written: the disk took no signature, and trying each second would not help it;
+    /// or the process before did not come to sign.
     WithNextRecord,
 }
 
@@ -126,7 +127,8 @@ impl Writer {
             voids: end.voids,
             why,
             unsigned: end.unsigned,
-            signing: Signing::WhenIdle,
+            // What the last process left unsigned is signed before anything is added to it.
+            signing: if end.unsigned > 0 { Signing::WithNextRecord } else { Signing::WhenIdle },
             last_batch: 1,
             flush_time: Duration::ZERO,
             checkpoint: end.checkpoint,
@@ -168,7 +170,7 @@ impl Writer {
         let mut bytes = jobs.first().map_or(0, |job| job.fields.len());
         let gather_until = Instant::now() + self.flush_time.div_f32(GATHER_PART).min(GATHER_MAX);
         // INVARIANT: a batch, its signature included, is at most BATCH_BYTES_MAX long.
-        while bytes < BATCH_BYTES_MAX / 2 {
+        while bytes < BATCH_BYTES_MAX / 2 && jobs.len() < BATCH_RECORDS_MAX {
             let task = match inbox.try_recv() {
                 Ok(task) => Ok(task),
                 // Those whose records were just flushed are about to come back; a writer alone never waits.
@@ -218,7 +220,13 @@ impl Writer {
         }
     }
 
-    fn answer_prune(&mut self, pruned: PrunedTo, now: Timestamp, reply: oneshot::Sender<Result<(), Error>>) {
+    fn answer_prune(
+        &mut self,
+        mut pruned: PrunedTo,
+        now: Timestamp,
+        reply: oneshot::Sender<Result<(), Error>>,
+    ) {
+        pruned.sign(&self.log, &self.keys);
         let record = (Kind::Pruned, Own::Pruned(pruned).to_json(), now);
         let written = self.write(&[record]).and_then(|_| self.write(&[]));
         let _gone = reply.send(written.map(|_| ()).map_err(Error::Write));
@@ -269,7 +277,9 @@ impl Writer {
         let mut batch =
             Batch { bytes: std::mem::take(&mut self.buffer), chain: self.chain, records: Vec::new() };
         batch.bytes.clear();
-        let due = lines.is_empty() || self.unsigned >= RECORDS_PER_CHECKPOINT;
+        let due = lines.is_empty()
+            || self.unsigned >= RECORDS_PER_CHECKPOINT
+            || (self.signing == Signing::WithNextRecord && self.unsigned > 0);
         let checkpoint = due.then(|| {
             Checkpoint::sign(&self.log, self.chain.seq, self.chain.hash, self.chain.time, &self.keys)
         });

@@ -31,6 +31,13 @@ pub enum Wrong {
         /// The part that does not fit.
         part: &'static str,
     },
+    /// It cannot be unpacked, nor can what follows it in its segment.
+    Packing {
+        /// The last record of the segment, as the segment behind it says.
+        until: Option<Seq>,
+    },
+    /// Another file holds its segment too, and does not fit in: somebody put it there.
+    SecondFile,
     /// Its digest is not the one that the record after it vouches for.
     Replaced,
     /// It is gone: another record stands in its place.
@@ -46,6 +53,11 @@ pub enum Wrong {
     /// The signature over the records since `since` does not fit: one or more of them were written anew.
     BadSignature {
         /// The first record that the signature before does not vouch for.
+        since: Seq,
+    },
+    /// A signature over the records since `since` is due by here, and there is none.
+    Unsigned {
+        /// The first record that no signature vouches for.
         since: Seq,
     },
     /// A segment begins otherwise than it must.
@@ -71,6 +83,15 @@ impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed { part } => write!(f, "it was changed (its {part} does not fit)"),
+            Self::Packing { until: Some(until) } => {
+                write!(f, "the records from here to {until} cannot be unpacked: the file was changed or cut")
+            }
+            Self::Packing { until: None } => {
+                f.write_str("the records from here on cannot be unpacked: the file was changed or cut")
+            }
+            Self::SecondFile => f.write_str(
+                "this file stands beside the one that holds this segment and says something else: somebody put it there",
+            ),
             Self::Replaced => f.write_str("it was replaced (the record after it vouches for another)"),
             Self::Removed { found } => write!(f, "it was removed (record {found} stands in its place)"),
             Self::Inserted { found } => {
@@ -79,6 +100,10 @@ impl fmt::Display for Wrong {
             Self::BadSignature { since } => {
                 write!(f, "the signature over the records since {since} does not fit: some were written anew")
             }
+            Self::Unsigned { since } => write!(
+                f,
+                "no signature vouches for the records since {since}, and Hardshell would have signed them by here: somebody without the key wrote them anew"
+            ),
             Self::BadHeader => f.write_str("the segment does not begin as it must"),
             Self::OtherKey => f.write_str("the log was signed by another key"),
             Self::Damaged => {

@@ -15,6 +15,8 @@ const THREADS_MAX: usize = 4;
 pub(super) struct Read {
     pub(super) bytes: Vec<u8>,
     pub(super) lines: Vec<Line>,
+    /// Whether all of it could be unpacked.
+    pub(super) whole: bool,
 }
 
 /// One line of a segment.
@@ -28,14 +30,14 @@ pub(super) struct Line {
 
 impl Read {
     fn of(file: &SegmentFile) -> Result<Self, Error> {
-        let bytes = segment::read(file)?;
+        let (bytes, whole) = segment::read_as_far(file)?;
         let lines = segment::lines(&bytes).map(|(offset, line, complete)| Line {
             offset,
             length: line.len(),
             complete,
             head: Head::read(line),
         });
-        Ok(Self { lines: lines.collect(), bytes })
+        Ok(Self { lines: lines.collect(), bytes, whole })
     }
 
     pub(super) fn text(&self, line: &Line) -> &[u8] {

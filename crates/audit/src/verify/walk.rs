@@ -2,12 +2,13 @@
 
 use super::read::{Line, Read};
 use super::{Against, Fault, Report, Wrong};
-use crate::chain::{Checkpoint, Header, Own, PrunedTo, Void, Why, genesis};
-use crate::folder::SegmentFile;
+use crate::chain::{Checkpoint, Header, Own, PrunedTo, UNSIGNED_MAX, Void, Why, genesis};
+use crate::folder::{Folder, SegmentFile};
 use crate::heads::Heads;
 use crate::line::Head;
-use crate::recover::is_torn_write;
-use crate::{Hash, Kind, PublicKey, Seq};
+use crate::recover::{end_of, is_torn_write};
+use crate::{Error, Hash, Kind, PublicKey, Seq, segment};
+use domain::Timestamp;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +30,10 @@ pub(super) struct Walk<'a> {
     pending: Vec<Void>,
     /// The chain's end before the first record that is there, to be vouched for by a `pruned` record.
     missing: Option<(Seq, Hash, Fault)>,
-    pruned: Option<PrunedTo>,
+    /// The last removal that the key signed, and when it was.
+    pruned: Option<(PrunedTo, Timestamp)>,
+    /// Records since the last signature, but for the first ones of segments.
+    due: u64,
 }
 
 #[derive(Clone)]
@@ -60,6 +64,7 @@ impl<'a> Walk<'a> {
             pending,
             missing,
             pruned,
+            due: 0,
         }
     }
 
@@ -76,6 +81,7 @@ impl<'a> Walk<'a> {
             let ends = offset.saturating_add(line.length).saturating_add(usize::from(line.complete));
             let head = match line.head {
                 Ok(head) if line.complete && ends <= end => head,
+                Ok(_) | Err(_) if !read.whole => return Err(self.not_unpacked(file, offset)),
                 Ok(_) | Err(_) => {
                     let rest = bytes.get(offset..).unwrap_or_default();
                     if is_last && void.is_none() && is_torn_write(rest) {
@@ -88,6 +94,9 @@ impl<'a> Walk<'a> {
             };
             let next = lines.peek().and_then(|line: &&Line| line.head.ok());
             self.record(file, offset, read.text(line), &head, next)?;
+        }
+        if !read.whole {
+            return Err(self.not_unpacked(file, bytes.len()));
         }
         if bytes.is_empty() && void.is_none() {
             if !is_last {
@@ -133,17 +142,40 @@ impl<'a> Walk<'a> {
             self.checkpoint(file, offset, line, head)?;
         } else if head.kind == Kind::Pruned
             && let Ok(Own::Pruned(pruned)) = Own::read(line)
+            && pruned.is_signed(self.report.log.as_deref().unwrap_or_default(), self.key)
         {
-            self.pruned = Some(pruned);
+            self.pruned = Some((pruned, head.time));
         }
-        if head.kind != Kind::Checkpoint {
-            self.report.unsigned = self.report.unsigned.saturating_add(1);
-        }
+        self.count_unsigned(file, offset, head)?;
         self.last = Some(Place { seq: head.seq, hash: head.hash, path: Arc::clone(&self.path), offset });
         self.report.records = self.report.records.saturating_add(1);
         self.report.first.get_or_insert(head.seq);
         self.report.last = Some(head.seq);
         Ok(())
+    }
+
+    /// A run that is longer than the writer ever leaves was not written by it.
+    fn count_unsigned(&mut self, file: &SegmentFile, offset: usize, head: &Head) -> Result<(), Fault> {
+        if head.kind == Kind::Checkpoint {
+            return Ok(());
+        }
+        self.report.unsigned = self.report.unsigned.saturating_add(1);
+        self.due = self.due.saturating_add(u64::from(head.kind != Kind::Segment));
+        if self.due > UNSIGNED_MAX {
+            return Err(self.fault_at(
+                head.seq,
+                file,
+                offset,
+                Wrong::Unsigned { since: self.unsigned_since() },
+            ));
+        }
+        Ok(())
+    }
+
+    /// The first record that no signature vouches for.
+    fn unsigned_since(&self) -> Seq {
+        let first = self.report.first.unwrap_or(Seq(1));
+        self.report.checkpoint.as_ref().map_or(first, |checkpoint| checkpoint.seq.next())
     }
 
     /// The first record that is read: the log's first, or the first of a later segment.
@@ -161,6 +193,9 @@ impl<'a> Walk<'a> {
             }
         } else if self.against.since.is_none() {
             let before = Seq(head.seq.0.saturating_sub(1));
+            if self.known.get(&before).is_some_and(|hashes| hashes.iter().any(|hash| *hash != head.prev)) {
+                return Err(self.fault_at(before, file, 0, Wrong::OtherHistory));
+            }
             let fault = self.fault_at(head.seq, file, 0, Wrong::StartMissing);
             self.missing = Some((before, head.prev, fault));
         }
@@ -220,6 +255,9 @@ impl<'a> Walk<'a> {
         if number != file.number || self.report.log.as_ref() != Some(&log) || !closed {
             return Err(self.fault_at(head.seq, file, 0, Wrong::BadHeader));
         }
+        if why == Why::Rotated && self.report.unsigned > 0 {
+            return Err(self.fault_at(head.seq, file, 0, Wrong::Unsigned { since: self.unsigned_since() }));
+        }
         if why == Why::Damaged {
             return Err(self.fault_at(head.seq, file, 0, Wrong::Damaged));
         }
@@ -234,7 +272,7 @@ impl<'a> Walk<'a> {
         line: &[u8],
         head: &Head,
     ) -> Result<(), Fault> {
-        let since = self.report.checkpoint.as_ref().map_or(Seq(1), |checkpoint| checkpoint.seq.next());
+        let since = self.unsigned_since();
         let signed = match Own::read(line) {
             Ok(Own::Checkpoint(signed)) => {
                 let log = self.report.log.as_deref().unwrap_or_default();
@@ -245,7 +283,7 @@ impl<'a> Walk<'a> {
         match signed.filter(|checkpoint| self.key.signed(checkpoint)) {
             Some(checkpoint) => {
                 self.report.checkpoint = Some(checkpoint);
-                self.report.unsigned = 0;
+                (self.report.unsigned, self.due) = (0, 0);
                 Ok(())
             }
             None => Err(self.fault_at(head.seq, file, offset, Wrong::BadSignature { since })),
@@ -267,17 +305,31 @@ impl<'a> Walk<'a> {
         self.report
     }
 
+    /// A file that says something else of a segment than the one that was read, or the other way round.
+    pub(super) fn second_file(&self, folder: &Folder, files: &[SegmentFile]) -> Result<Option<Fault>, Error> {
+        for file in files {
+            let Some(twin) = folder.twin(file) else { continue };
+            if segment::are_the_same(file, &twin)? {
+                continue;
+            }
+            let end = end_of(&segment::read(file)?, file.number, self.key);
+            let fits = self.heads.end_of(file.number).is_none_or(|(seq, hash)| end == Some((seq, hash)));
+            let seq = self.heads.first_of(file.number).map_or(Seq(1), |first| first.seq);
+            let stranger = if fits { &twin } else { file };
+            return Ok(Some(self.fault_at(seq, stranger, 0, Wrong::SecondFile)));
+        }
+        Ok(None)
+    }
+
     fn find_missing_ends(&mut self, folder: &Path) -> Option<Fault> {
         if let Some((seq, hash, fault)) = self.missing.take() {
             // A removal that a crash cut short leaves more than was allowed to stay, never less.
-            let vouched = self.pruned.as_ref().is_some_and(|pruned| {
+            let vouched = self.pruned.as_ref().filter(|(pruned, _)| {
                 let to_the_end = Hash::from_hex(&pruned.last_hash) == Some(hash);
                 pruned.last_seq > seq.0 || (pruned.last_seq == seq.0 && to_the_end)
             });
-            if !vouched {
-                return Some(fault);
-            }
-            self.report.pruned = Some(seq);
+            let Some((_, when)) = vouched else { return Some(fault) };
+            (self.report.pruned, self.report.pruned_at) = (Some(seq), Some(*when));
         }
         if let Some(void) = self.pending.first() {
             // The closing header that was read first is not in the chain.
@@ -307,6 +359,14 @@ impl<'a> Walk<'a> {
             }
         }
         None
+    }
+
+    fn not_unpacked(&self, file: &SegmentFile, offset: usize) -> Fault {
+        self.fault_here(
+            file,
+            offset,
+            Wrong::Packing { until: self.heads.end_of(file.number).map(|end| end.0) },
+        )
     }
 
     fn fault_here(&self, file: &SegmentFile, offset: usize, what: Wrong) -> Fault {

@@ -8,6 +8,8 @@ mod crash;
 #[cfg(test)]
 mod entries;
 #[cfg(test)]
+mod forged;
+#[cfg(test)]
 mod full;
 #[cfg(test)]
 mod house;

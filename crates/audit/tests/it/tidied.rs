@@ -2,9 +2,10 @@
 
 use crate::NOW;
 use crate::house::{House, note, verify};
-use audit::{Against, Go, Kind, Log, Retention, Wrong, newest};
-use domain::Timestamp;
-use std::fs;
+use audit::{Against, Kind, Log, Record, Retention, Wrong, newest};
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -100,12 +101,55 @@ async fn a_packed_segment_that_was_changed_is_found() {
         let mut broken = whole.clone();
         broken[at] ^= 1;
         fs::write(&path, &broken).unwrap();
-        let result = audit::verify(&folder, log.public_key(), Against::default(), &mut |_| Go::On);
-        let unchanged = result.as_ref().is_ok_and(|report| report.is_intact());
+        let report = verify(&folder, log.public_key(), Against::default());
         // Some bytes of a gzip header say nothing about the contents: the time, the system, our own length.
-        assert!(!unchanged || at < 20, "byte {at}: {result:?}");
+        assert!(report.fault.is_some() || at < 20, "byte {at}: {report:?}");
     }
-    assert!(Timestamp(0) < NOW);
+    // Cut in the middle: what can be unpacked is checked, and what cannot is named to its end.
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let report = verify(&folder, log.public_key(), Against::default());
+    let fault = report.fault.unwrap();
+    assert_eq!((fault.path, fault.seq), (path.clone(), report.last.unwrap().next()));
+    let Wrong::Packing { until: Some(until) } = fault.what else { panic!("{:?}", fault.what) };
+    let begins = audit::segments(&folder).unwrap()[2].bytes().unwrap();
+    let begins = Record::parse(audit::lines(&begins).next().unwrap().1).unwrap();
+    assert_eq!(until.next(), begins.seq());
+    // The house starts all the same, to be locked down for it.
+    drop(log);
+    drop(house.open(NOW.after(DAY * 5)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_packed_segment_is_never_written_over() {
+    let house = House::new();
+    let log = filled(&house, 20).await;
+    let folder = house.folder();
+    let tidy = || tokio::task::block_in_place(|| log.tidy(Retention::default(), NOW)).unwrap();
+    let plain = files(&folder, ".jsonl")[1].clone();
+    let genuine = fs::read(&plain).unwrap();
+    tidy();
+    let packed = files(&folder, ".jsonl.gz")[1].clone();
+    let before = fs::read(&packed).unwrap();
+    let stand = |path: &Path, bytes: &[u8]| {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+        file.write_all(bytes).unwrap();
+    };
+    let forged = String::from_utf8(genuine.clone()).unwrap().replace("command 7", "command 8").into_bytes();
+    stand(&plain, &forged);
+    tidy();
+    assert_eq!(
+        (fs::read(&plain).unwrap(), fs::read(&packed).unwrap()),
+        (forged, before.clone()),
+        "both stay"
+    );
+    let fault = verify(&folder, log.public_key(), Against::default()).fault.unwrap();
+    assert_eq!((fault.path, fault.what), (plain.clone(), Wrong::SecondFile));
+    // What a crash leaves between packing and removing is finished.
+    stand(&plain, &genuine);
+    assert_eq!(verify(&folder, log.public_key(), Against::default()).fault, None);
+    tidy();
+    assert!(!plain.exists() && fs::read(&packed).unwrap() == before);
 }
 
 #[test]

@@ -59,6 +59,9 @@ pub enum Problem {
     /// The audit log cannot be read.
     #[error("read the audit log")]
     Audit(#[from] audit::Error),
+    /// A chart of a report cannot be made.
+    #[error("make the report's charts")]
+    Chart(#[from] reports::ChartError),
     /// What was done to a secret cannot be put on record.
     #[error("put what is done to the secret on record")]
     NotRecorded(#[from] daemon::NotRecorded),
@@ -124,6 +127,7 @@ impl Problem {
             | Self::Socket(_)
             | Self::NoWelcome
             | Self::TooLong { .. }
+            | Self::Chart(_)
             | Self::NotRecorded(_)
             | Self::Demo(_)
             | Self::Io { .. } => None,
@@ -163,6 +167,7 @@ impl Problem {
             | Self::Home(_)
             | Self::Config(_)
             | Self::Audit(_)
+            | Self::Chart(_)
             | Self::NotRecorded(_)
             | Self::Demo(_)
             | Self::Replay(_)

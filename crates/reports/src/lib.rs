@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod chart;
+mod escape;
 mod export;
 pub mod incident;
 mod ocsf;
@@ -12,7 +13,7 @@ mod page;
 mod report;
 mod words;
 
-pub use chart::{Bar, bars};
+pub use chart::{BARS_MAX, Bar, Chart, ChartError};
 pub use export::{Format, export};
 pub use page::{charts, page};
 pub use report::{

@@ -1,6 +1,7 @@
 //! A summary as one HTML page: it loads nothing, runs nothing, and shows texts of others only escaped.
 
-use crate::chart::{Bar, bars, escaped};
+use crate::chart::{Bar, Chart, ChartError};
+use crate::escape::escaped;
 use crate::report::{Counts, MILLISECONDS_A_DAY, Summary, Window};
 use crate::words::{lists, moment, overview};
 use domain::Timestamp;
@@ -11,8 +12,11 @@ const BARS: usize = 12;
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1c1c1c;background:#fff}h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}svg{max-width:100%;height:auto}table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid #ddd}code{overflow-wrap:anywhere}";
 
 /// The page.
-#[must_use]
-pub fn page(summary: &Summary, window: Window) -> String {
+///
+/// # Errors
+///
+/// [`ChartError`].
+pub fn page(summary: &Summary, window: Window) -> Result<String, ChartError> {
     let title = format!(
         "What Hardshell did, {} to {}",
         moment(window.from, window.utc_offset_minutes),
@@ -38,10 +42,10 @@ pub fn page(summary: &Summary, window: Window) -> String {
         out.push_str("</table>");
     }
     for (name, chart) in charts(summary) {
-        let _ = write!(out, "<h2>{name}</h2>{chart}");
+        let _ = write!(out, "<h2>{name}</h2>{}", chart.svg()?);
     }
     out.push_str("</body></html>\n");
-    out
+    Ok(out)
 }
 
 /// The head of a page that loads nothing and runs nothing.
@@ -54,8 +58,11 @@ pub(crate) fn head(title: &str) -> String {
 
 /// Every chart of a summary with a name that can be that of a file.
 #[must_use]
-pub fn charts(summary: &Summary) -> Vec<(String, String)> {
+pub fn charts(summary: &Summary) -> Vec<(String, Chart)> {
     let mut charts = Vec::new();
+    let mut add = |name: &str, title: &str, bars: Vec<Bar>| {
+        charts.push((name.to_string(), Chart { title: title.to_string(), bars }));
+    };
     let days: Vec<Bar> = summary
         .days
         .iter()
@@ -65,17 +72,17 @@ pub fn charts(summary: &Summary) -> Vec<(String, String)> {
             Bar { name, count: *effects, marked: *refusals }
         })
         .collect();
-    charts.push(("days".to_string(), bars("Effects, and refusals in red, by day", &days)));
+    add("days", "Effects, and refusals in red, by day", days);
     let hours: Vec<Bar> = (0..)
         .zip(&summary.hours)
         .map(|(hour, count)| Bar { name: format!("{hour:02}:00"), count: *count, marked: 0 })
         .collect();
-    charts.push(("hours".to_string(), bars("Effects by hour of the day", &hours)));
-    charts.push(("effects".to_string(), bars("Effects by kind", &of(&summary.effects))));
+    add("hours", "Effects by hour of the day", hours);
+    add("effects", "Effects by kind", of(&summary.effects));
     for (title, counts) in lists(summary) {
         if counts.total() > 0 {
             let name = title.to_lowercase().replace([' ', ','], "-").replace("--", "-");
-            charts.push((name, bars(title, &of(counts))));
+            add(&name, title, of(counts));
         }
     }
     charts

@@ -1,6 +1,6 @@
 //! A summary in words, and as JSON.
 
-use crate::chart::hidden;
+use crate::escape::plain;
 use crate::report::{Counts, Summary, Window};
 use domain::Timestamp;
 use serde_json::{Value, json};
@@ -104,13 +104,6 @@ pub fn in_words(summary: &Summary, window: Window) -> String {
         }
     }
     out
-}
-
-/// `text` without what moves the cursor or hides.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|letter| if hidden(letter) { letter.escape_unicode().to_string() } else { letter.to_string() })
-        .collect()
 }
 
 /// The same for programs: every list whole.

@@ -42,7 +42,7 @@ pub enum AuditCommand {
     Query(Box<Query>),
     /// What was done in a day, a week or a month, and what is unusual about it.
     #[command(
-        after_help = "Examples:\n  hardshell audit report\n  hardshell audit report --period week --html week.html\n  hardshell audit report --period month --svg charts/"
+        after_help = "Examples:\n  hardshell audit report\n  hardshell audit report --period week --html week.html\n  hardshell audit report --period month --svg charts/ --png charts/"
     )]
     Report(Report),
     /// Hand records out to other programs.
@@ -140,6 +140,9 @@ pub struct Report {
     /// Write each chart as an SVG into this folder too.
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
+    /// Write each chart as a PNG into this folder too; it can be the same one.
+    #[arg(long, value_name = "DIR")]
+    pub png: Option<PathBuf>,
 }
 
 /// `audit export`.

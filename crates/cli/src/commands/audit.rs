@@ -175,21 +175,24 @@ fn report(common: &Common, home: &Path, wanted: &Report) -> Result<Exit, Problem
         until,
         utc_offset_minutes: moment::utc_offset_minutes(now),
     };
-    let folder = here(wanted.svg.as_deref())?;
+    let (svg, png) = (here(wanted.svg.as_deref())?, here(wanted.png.as_deref())?);
     let page = wanted.html.as_deref().map(create).transpose()?;
     enter(home)?;
     let summary = reports::report(&home.join("audit"), window)?;
     if let (Some(path), Some(mut file)) = (&wanted.html, page) {
-        file.write_all(reports::page(&summary, window).as_bytes())
-            .map_err(|source| unwritten(path, source))?;
+        let text = reports::page(&summary, window)?;
+        file.write_all(text.as_bytes()).map_err(|source| unwritten(path, source))?;
         show::note(&format!("the page is {}", path.display()));
     }
-    if let Some(folder) = folder {
-        for (name, chart) in reports::charts(&summary) {
-            let path = folder.join(format!("{name}.svg"));
-            let written = create(&path)?.write_all(chart.as_bytes());
-            written.map_err(|source| unwritten(&path, source))?;
+    for (name, chart) in reports::charts(&summary) {
+        if let Some(folder) = &svg {
+            put(&folder.join(format!("{name}.svg")), chart.svg()?.as_bytes())?;
         }
+        if let Some(folder) = &png {
+            put(&folder.join(format!("{name}.png")), &chart.png()?)?;
+        }
+    }
+    for folder in svg.iter().chain(png.iter().filter(|folder| svg.as_ref() != Some(*folder))) {
         show::note(&format!("the charts are in {}", folder.display()));
     }
     if common.json {
@@ -239,6 +242,10 @@ fn here(folder: Option<&Path>) -> Result<Option<std::path::PathBuf>, Problem> {
 pub fn create(path: &Path) -> Result<std::fs::File, Problem> {
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     opened.map_err(|source| unwritten(path, source))
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    create(path)?.write_all(bytes).map_err(|source| unwritten(path, source))
 }
 
 pub fn unwritten(path: &Path, source: std::io::Error) -> Problem {

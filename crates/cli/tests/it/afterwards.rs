@@ -16,6 +16,25 @@ async fn what_was_done_is_reported_found_exported_and_packed() {
     let report = place.run(&home, &["audit", "report"]).await;
     assert_eq!(report.code, Some(0), "{report:?}");
     assert!(report.out.contains("Messages in: 1"), "{report:?}");
+    let charts = home.join("workspace/charts");
+    let folder = charts.to_str().unwrap();
+    let drawn = place.run(&home, &["audit", "report", "--svg", folder, "--png", folder]).await;
+    assert_eq!((drawn.code, drawn.err.matches("the charts are in").count()), (Some(0), 1), "{drawn:?}");
+    let of = |ending: &str| charts.join("effects").with_extension(ending);
+    assert!(fs::read_to_string(of("svg")).unwrap().contains(">\nread\n<"));
+    assert!(fs::read(of("png")).unwrap().starts_with(b"\x89PNG\r\n"));
+    let endings: Vec<_> = fs::read_dir(&charts)
+        .unwrap()
+        .map(|file| file.unwrap().path().extension().unwrap().to_owned())
+        .collect();
+    let count = |ending: &str| endings.iter().filter(|one| *one == ending).count();
+    assert_eq!(
+        (count("svg"), count("png")),
+        (endings.len() / 2, endings.len() / 2),
+        "each chart is there twice"
+    );
+    let again = place.run(&home, &["audit", "report", "--png", folder]).await;
+    assert_eq!(again.code, Some(1), "nothing is written over: {again:?}");
     let query =
         ["audit", "query", "--tool", "host.disk", "--effect", "read", "--decision", "allow", "--since", "1h"];
     let found = place.run(&home, &[&query[..], &["--json"]].concat()).await;

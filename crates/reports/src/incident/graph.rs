@@ -1,7 +1,7 @@
 //! The picture of an incident: which sources came into which sessions, what was done there, and what that reached.
 
 use super::{Deed, Incident};
-use crate::chart::escaped;
+use crate::escape::escaped;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 

@@ -1,9 +1,9 @@
 //! An incident told: in words, as a page, as JSON; with what to do about each secret.
 
 use super::{Deed, Incident, Scope, picture};
-use crate::chart::escaped;
+use crate::escape::{escaped, plain};
 use crate::page::head;
-use crate::words::{moment, plain};
+use crate::words::moment;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

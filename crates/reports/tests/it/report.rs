@@ -129,9 +129,12 @@ async fn a_report_counts_what_was_done_in_its_window_only() {
     assert!(words.contains("16 records, 6 effects begun, 1 messages in, 1 questions, 1 refusals"), "{words}");
     assert!(words.contains("Models were asked 1 times: 20 tokens in, 2 out, 0.000006 spent."), "{words}");
     assert!(words.contains("Commands: 2\n       2  df -h"), "{words}");
-    let page = reports::page(&summary, window);
+    let page = reports::page(&summary, window).unwrap();
     assert!(
-        page.contains("default-src 'none'") && page.contains("df -h") && !page.contains("<script"),
+        page.contains("default-src 'none'")
+            && page.contains("df -h")
+            && !page.contains("<script")
+            && page.contains("role=\"img\"><title>Effects by kind</title>"),
         "{page}"
     );
     let json = reports::json(&summary, window);

@@ -234,7 +234,11 @@ fn export(common: &Common, home: &Path, wanted: &Export) -> Result<Exit, Problem
 /// A folder that is there or can be made.
 fn here(folder: Option<&Path>) -> Result<Option<std::path::PathBuf>, Problem> {
     let Some(folder) = folder else { return Ok(None) };
+    let is_new = !folder.exists();
     std::fs::create_dir_all(folder).map_err(|source| unwritten(folder, source))?;
+    if is_new {
+        root::give_to_service(folder)?;
+    }
     Ok(Some(folder.to_path_buf()))
 }
 

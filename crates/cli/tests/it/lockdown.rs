@@ -205,6 +205,7 @@ until_true() {
 runs() { pgrep -f "^sleep 65432.$4\$" >/dev/null; }
 "$program" --home "$home" up --port 0 --json >"$out/up" 2>>"$out/log" &
 daemon=$!
+trap 'kill $daemon 2>/dev/null' EXIT
 until_true [ -s "$out/up" ]
 hardshell chat -m "/run sleep 65432.$4" >>"$out/log" 2>&1 &
 until_true runs "$@"

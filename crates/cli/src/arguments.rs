@@ -8,9 +8,11 @@ pub mod sandbox;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod up;
 
 pub use install::Install;
 pub use secret::{KeyWord, SecretCommand};
+pub use up::Up;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -285,17 +287,6 @@ pub enum ModelCommand {
         /// The model.
         name: String,
     },
-}
-
-/// `up`.
-#[derive(Debug, Args)]
-pub struct Up {
-    /// The port of the web page on this machine; 0 takes a free one.
-    #[arg(long, value_name = "N")]
-    pub port: Option<u16>,
-    /// Print no sign-in link, as a service does: whoever reads its output could sign in. `hardshell sign-in` prints one.
-    #[arg(long)]
-    pub no_link: bool,
 }
 
 /// `demo`.

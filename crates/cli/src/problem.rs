@@ -62,8 +62,8 @@ pub enum Problem {
     /// A chart of a report cannot be made.
     #[error("make the report's charts")]
     Chart(#[from] reports::ChartError),
-    /// What was done to a secret cannot be put on record.
-    #[error("put what is done to the secret on record")]
+    /// What was done to a secret or with a backup cannot be put on record.
+    #[error("put what is done on record")]
     NotRecorded(#[from] daemon::NotRecorded),
     /// An attack cannot be played.
     #[error("play the attack")]

@@ -47,9 +47,14 @@ async fn measure(place: &Path, turns: usize) -> Outcome<()> {
         serde_json::to_string(&script)?
     );
     fs::write(home.join(daemon::config::FILE), config)?;
-    let running =
-        Running::start(Options { home, port: Some(0), theatre: None, log: daemon::LogRedaction::default() })
-            .await?;
+    let running = Running::start(Options {
+        home,
+        port: Some(0),
+        theatre: None,
+        begin: daemon::Begin::GoingOn,
+        log: daemon::LogRedaction::default(),
+    })
+    .await?;
     let mut times = Vec::new();
     for turn in 0..turns + WARM_UP {
         let session: SessionId = format!("s-{}", turn / TURNS_IN_SESSION).parse()?;

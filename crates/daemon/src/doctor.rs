@@ -32,7 +32,7 @@ impl Examined {
         let now = crate::now();
         let redactor = match Config::load(&root.join(FILE)) {
             Err(error) => Err(crate::chain(&error)),
-            Ok(config) => match config.vault.open(root, ask) {
+            Ok(config) => match config.open_vault(root, ask, crate::Begin::GoingOn) {
                 Err(error) => Err(crate::chain(&error)),
                 Ok(vault) => {
                     self.ailments.extend(of_the_vault(&vault, now));

@@ -6,6 +6,7 @@
 
 mod answering;
 mod background;
+mod backup_record;
 mod bait;
 mod ceiling;
 mod chat;
@@ -29,6 +30,7 @@ mod keys;
 mod listening;
 mod lockdown;
 mod look;
+mod lost;
 mod memory;
 mod meters;
 mod proofs;
@@ -51,12 +53,14 @@ mod turn;
 mod up;
 
 pub use agent::printable;
+pub use backup_record::BackupNote;
 pub use check::{Finding, Weight, check_home, check_text};
 pub use doctor::{Examined, Fix};
 pub use home::{Home, HomeError, became_user_of};
 pub use keys::{Ask, Asking, KeyKind, VaultSection, ask_nobody};
 pub use lockdown::{FILE as LOCKDOWN, Switch};
 pub use look::{LogReport, last_checkpoint, shown as shown_record, verify_log};
+pub use lost::{Begin, Lost};
 pub use posture::doctor::{Ailment, FixError, Weight as AilmentWeight};
 pub use posture::{FoundKey, KeysError, read_keys};
 pub use proofs::prove_home;

@@ -143,7 +143,7 @@ pub async fn prove_home(
 ) -> Result<Vec<wire::Proof>, crate::StartError> {
     let home = crate::Home::prepare(root)?;
     let config = crate::config::Config::load(&home.path(crate::config::FILE))?;
-    let vault = Arc::new(config.vault.open(home.root(), ask)?);
+    let vault = Arc::new(config.open_vault(home.root(), ask, crate::Begin::GoingOn)?);
     let egress = Egress::new(Arc::clone(&vault), egress::Settings::default(), Arc::new(egress::Unobserved))?;
     let sandbox = Sandbox::probe().await?;
     let policy = crate::rules::load_policy(home.root(), &config)?;

@@ -4,7 +4,6 @@ use crate::StartError;
 use crate::look::{LogReport, verify_log};
 use gateway::wire::Proof;
 use std::path::Path;
-use store::Store;
 
 /// How a home is.
 #[derive(Debug)]
@@ -43,7 +42,8 @@ pub async fn check_restored(
     let elsewhere: Vec<audit::Checkpoint> =
         checkpoint.and_then(|line| line.parse().ok()).into_iter().collect();
     let log = verify_log(root, &elsewhere)?;
-    let (store, _) = Store::open(root, crate::now())?;
+    let config = crate::config::Config::load(&root.join(crate::config::FILE))?;
+    let (store, _) = crate::lost::open_store(root, &config, crate::now(), crate::Begin::GoingOn)?;
     let sessions = store.run(|tx| tx.sessions(SESSIONS_MAX)).await?.len();
     store.close();
     let proofs = match vault {

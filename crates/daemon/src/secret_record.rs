@@ -2,6 +2,7 @@
 //! Never a value. A house that runs has the log, and is handed what was done in files of its own folder: in the vault
 //! it sees only what is left of several changes.
 
+use crate::backup_record::BackupNote;
 use audit::{Entry, Event, KeySource, Log, NothingSecret, SecretAct, Subject};
 use domain::{RuleHit, SecretName, Verdict};
 use egress::{Observer, Record, Stage};
@@ -29,6 +30,7 @@ pub(crate) const WHO: &str = "secret rotate";
 enum Handed {
     Call(Call),
     Act(Act),
+    Backup(BackupNote),
 }
 
 /// What became of a secret.
@@ -218,6 +220,19 @@ impl SecretRecord {
         Ok(())
     }
 
+    /// Puts down what was done with a backup.
+    ///
+    /// # Errors
+    ///
+    /// [`NotRecorded`].
+    pub(crate) async fn note_backup(&self, note: BackupNote) -> Result<(), NotRecorded> {
+        match &self.to {
+            To::Log(log) => Ok(note_backup(log, &note).await?),
+            To::House => hand_over(&self.root, &Handed::Backup(note)).map_err(NotRecorded::Handed),
+            To::Nowhere => Ok(()),
+        }
+    }
+
     /// Lets go of the log.
     ///
     /// # Errors
@@ -264,10 +279,11 @@ pub(crate) async fn take_over(root: &Path, log: &Log) -> Vec<(SecretName, Secret
                 Ok(())
             }
             Ok(Handed::Call(call)) => note_all(log, call).await.map_err(|error| crate::chain(&error)),
+            Ok(Handed::Backup(note)) => note_backup(log, &note).await.map_err(|error| crate::chain(&error)),
             Err(error) => Err(error.to_string()),
         };
         if let Err(why) = taken {
-            tracing::error!(why, "what was done with a secret could not be recorded");
+            tracing::error!(why, "what was done at the command line could not be recorded");
         }
         if let Err(error) = fs::remove_file(&path) {
             tracing::error!(%error, "what is on record could not be taken away");
@@ -278,6 +294,13 @@ pub(crate) async fn take_over(root: &Path, log: &Log) -> Vec<(SecretName, Secret
 
 async fn note_all(log: &Log, call: Call) -> Result<(), audit::Error> {
     for entry in call.entries() {
+        log.note(entry, crate::now()).await?;
+    }
+    Ok(())
+}
+
+async fn note_backup(log: &Log, note: &BackupNote) -> Result<(), audit::Error> {
+    if let Some(entry) = note.entry(log) {
         log.note(entry, crate::now()).await?;
     }
     Ok(())
@@ -295,9 +318,10 @@ fn parse(text: &str) -> io::Result<Handed> {
     let (version, is_known) = match &handed {
         Handed::Call(call) => (call.version, call.secret.parse::<SecretName>().is_ok()),
         Handed::Act(act) => (act.version, act.read().is_some()),
+        Handed::Backup(note) => (note.version(), note.is_known()),
     };
     if version != VERSION || !is_known {
-        return Err(io::Error::other("it is of another version, or of no secret"));
+        return Err(io::Error::other("it is of another version, or about nothing known"));
     }
     Ok(handed)
 }

@@ -2,6 +2,7 @@
 
 use crate::config::ConfigProblem;
 use crate::home::HomeError;
+use crate::lost::{ANEW, Lost};
 use std::io;
 use std::path::PathBuf;
 
@@ -23,6 +24,12 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("the store cannot be opened")]
     Store(#[from] store::Error),
+    /// The home was used, and a part of what it remembers is gone.
+    #[error("the home is not whole")]
+    Lost(#[source] Box<Lost>),
+    /// There is nothing gone that an owner could begin anew without.
+    #[error("nothing is missing in the home, so there is nothing to begin anew without")]
+    NothingLost,
     /// The vault cannot be opened.
     #[error("the vault cannot be opened")]
     Vault(#[from] vault::Error),
@@ -117,6 +124,8 @@ impl StartError {
             }
             Self::Audit(error) => audit_hint(error),
             Self::Store(error) => store_hint(error),
+            Self::Lost(lost) => Some(lost.hint()),
+            Self::NothingLost => Some("hardshell up".to_string()),
             Self::Root
             | Self::Vault(_)
             | Self::VaultKey { .. }
@@ -172,7 +181,7 @@ fn store_hint(error: &store::Error) -> Option<String> {
         store::Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
             Some(MAKE_ROOM.to_string())
         }
-        store::Error::Corrupt { .. } | store::Error::Missing { .. } => Some(RESTORE.to_string()),
+        store::Error::Corrupt { .. } | store::Error::Missing { .. } => Some(format!("{RESTORE}; {ANEW}")),
         store::Error::Io { path, .. }
         | store::Error::WrongType { path, .. }
         | store::Error::NotOurs { path } => Some(format!("ls -ld '{}'", path.display())),
@@ -180,6 +189,7 @@ fn store_hint(error: &store::Error) -> Option<String> {
         store::Error::Exposed { .. }
         | store::Error::Foreign { .. }
         | store::Error::Newer { .. }
+        | store::Error::Empty { .. }
         | store::Error::InUse { .. }
         | store::Error::Undone
         | store::Error::Database { .. }

@@ -52,6 +52,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// What plays attacks for the page; without it none can be watched there.
     pub theatre: Option<Theatre>,
+    /// Whether it may begin without what a used home lacks.
+    pub begin: crate::Begin,
     /// What the program's own log goes through; the house tells it its secrets.
     pub log: crate::LogRedaction,
 }
@@ -102,7 +104,7 @@ impl Running {
             tracing::warn!("{}: {idle}", config::FILE);
         }
         let now = clock();
-        let foundation = Foundation::lay(&home, &config, ask, now, &options.log).await?;
+        let foundation = Foundation::lay(&home, &config, ask, now, &options).await?;
         let draw = drawer(&random)?;
         let for_tests = Arc::clone(&draw);
         let delimiters = Arc::new(delimiters(&random)?);

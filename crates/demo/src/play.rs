@@ -67,6 +67,7 @@ pub async fn play(
         home: stage.home.clone(),
         port: Some(0),
         theatre: None,
+        begin: daemon::Begin::GoingOn,
         log: daemon::LogRedaction::default(),
     })
     .await

@@ -73,6 +73,12 @@ pub enum Error {
         /// Where the damaged one is.
         set_aside: PathBuf,
     },
+    /// There is no database, or nothing was ever in it, and the caller did not expect a first start.
+    #[error("`{}` is missing or empty", path.display())]
+    Empty {
+        /// Where the database should be.
+        path: PathBuf,
+    },
     /// The disk is full. Nothing of this change was kept.
     #[error("the disk is full")]
     DiskFull,
@@ -169,6 +175,7 @@ impl Error {
             | Self::Newer { .. }
             | Self::NotOurs { .. }
             | Self::Missing { .. }
+            | Self::Empty { .. }
             | Self::DiskFull
             | Self::Undone
             | Self::Io { .. }

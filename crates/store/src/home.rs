@@ -58,8 +58,11 @@ pub(crate) fn lock(home: &Path) -> Result<File, Error> {
 }
 
 /// Opens `home/state.db`, checks it and brings it up to date. The caller holds the lock.
-pub(crate) fn connect(home: &Path, now: Timestamp) -> Result<(Connection, Opened), Error> {
+pub(crate) fn connect(home: &Path, now: Timestamp, first: First) -> Result<(Connection, Opened), Error> {
     let path = database_path(home);
+    if first == First::Was && is_nothing(&path)? {
+        return Err(Error::Empty { path });
+    }
     // Made here, not by SQLite, so that it is private from its first moment on; its companions take its mode.
     let is_new = open_private(&path)?.metadata().map_err(|error| Error::io("open", &path, error))?.len() == 0;
     for companion in companions(&path) {
@@ -67,16 +70,22 @@ pub(crate) fn connect(home: &Path, now: Timestamp) -> Result<(Connection, Opened
             open_private(&companion)?;
         }
     }
-    let opened = match open_checked(&path, is_new) {
+    let opened = match open_checked(&path, is_new, first) {
         // A disk that failed once looks like damage too: it is set aside for what is there at the second look.
         Err(error) if error.damage().is_some() => {
             read_through(&path)?;
-            open_checked(&path, is_new)
+            open_checked(&path, is_new, first)
         }
         opened => opened,
     };
     match opened {
-        Ok(opened) => Ok(opened),
+        Ok(opened) => {
+            if is_new {
+                // From now on its absence means that it is gone.
+                flush(home)?;
+            }
+            Ok(opened)
+        }
         Err(error) => match error.damage() {
             Some(detail) => Err(set_aside(home, &path, now, detail)?),
             None => Err(error),
@@ -84,7 +93,25 @@ pub(crate) fn connect(home: &Path, now: Timestamp) -> Result<(Connection, Opened
     }
 }
 
-fn open_checked(path: &Path, is_new: bool) -> Result<(Connection, Opened), Error> {
+/// Whether a home's first database may be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    /// It may be the first start.
+    MayBe,
+    /// The home had one.
+    Was,
+}
+
+/// Whether there is no file at `path`, or an empty one.
+fn is_nothing(path: &Path) -> Result<bool, Error> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.is_file() && found.len() == 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(Error::io("open", path, error)),
+    }
+}
+
+fn open_checked(path: &Path, is_new: bool, first: First) -> Result<(Connection, Opened), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(path, flags).map_err(|error| Error::database("open", error))?;
@@ -95,6 +122,9 @@ fn open_checked(path: &Path, is_new: bool) -> Result<(Connection, Opened), Error
     let from_version = schema::version(&connection)?;
     if from_version > schema::KNOWN {
         return Err(Error::Newer { path: path.to_path_buf(), found: from_version, known: schema::KNOWN });
+    }
+    if from_version == 0 && first == First::Was {
+        return Err(Error::Empty { path: path.to_path_buf() });
     }
     let after_crash = from_version > 0 && !schema::was_closed(&connection)?;
     if after_crash {
@@ -237,8 +267,12 @@ fn set_aside(home: &Path, path: &Path, now: Timestamp, detail: String) -> Result
         }
     }
     fs::rename(path, &set_aside).map_err(|error| Error::io("set aside", path, error))?;
-    File::open(home).and_then(|folder| folder.sync_all()).map_err(|error| Error::io("flush", home, error))?;
+    flush(home)?;
     Ok(Error::Corrupt { set_aside, detail })
+}
+
+fn flush(home: &Path) -> Result<(), Error> {
+    File::open(home).and_then(|folder| folder.sync_all()).map_err(|error| Error::io("flush", home, error))
 }
 
 fn companions(path: &Path) -> [PathBuf; 2] {

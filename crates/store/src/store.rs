@@ -1,5 +1,6 @@
 //! The store as its callers hold it: a handle to the one thread that works on the database.
 
+use crate::home::First;
 use crate::{Error, Tx, home};
 use domain::Timestamp;
 use rusqlite::Connection;
@@ -68,6 +69,20 @@ impl Store {
     /// [`Error::Missing`] at every start after that until a backup is restored or [`Store::begin_anew`] is called;
     /// [`Error::DiskFull`], [`Error::Io`], [`Error::Database`].
     pub fn open(home: &Path, now: Timestamp) -> Result<(Self, Opened), Error> {
+        Self::open_as(home, now, First::MayBe)
+    }
+
+    /// Opens `home/state.db` where it is known to have been: one that is not there, or that nothing was ever in, is an
+    /// error, and none is made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`]; and as [`Store::open`].
+    pub fn open_used(home: &Path, now: Timestamp) -> Result<(Self, Opened), Error> {
+        Self::open_as(home, now, First::Was)
+    }
+
+    fn open_as(home: &Path, now: Timestamp, first: First) -> Result<(Self, Opened), Error> {
         let lock = home::lock(home)?;
         let path = home::database_path(home);
         if !path.exists()
@@ -75,26 +90,28 @@ impl Store {
         {
             return Err(Error::Missing { path, set_aside });
         }
-        let (connection, opened) = home::connect(home, now)?;
+        let (connection, opened) = home::connect(home, now, first)?;
         Ok((Self::start(connection, Some(lock), Some(path))?, opened))
     }
 
-    /// Makes an empty `home/state.db` although a damaged one is set aside: only for an owner who said so.
+    /// Makes an empty `home/state.db` although a damaged one is set aside, or one was there: only for an owner who said
+    /// so.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] when there is a database; and as [`Store::open`].
+    /// [`Error::Conflict`] when there is a database with something in it; and as [`Store::open`].
     pub fn begin_anew(home: &Path, now: Timestamp) -> Result<Self, Error> {
         let lock = home::lock(home)?;
         let path = home::database_path(home);
-        if path.exists() {
+        let (connection, opened) = home::connect(home, now, First::MayBe)?;
+        if opened.from_version > 0 {
+            home::close(connection);
             return Err(Error::Conflict {
                 what: "database",
                 id: path.display().to_string(),
                 found: "there already",
             });
         }
-        let (connection, _) = home::connect(home, now)?;
         Self::start(connection, Some(lock), Some(path))
     }
 

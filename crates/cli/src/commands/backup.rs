@@ -8,9 +8,10 @@ use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::scratch::Scratch;
 use crate::{hidden, moment, root, show};
+use audit::BackupAct;
 use backup::{Lock, Opener, Progress};
 use daemon::config::{Config, FILE};
-use daemon::{KeyKind, VaultKey};
+use daemon::{BackupNote, KeyKind, VaultKey};
 use gateway::wire::ProofState;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -23,7 +24,7 @@ pub async fn run(common: &Common, command: &BackupCommand) -> Result<Exit, Probl
     let home = show::home(common)?;
     match command {
         BackupCommand::Key { out } => key(common, out),
-        BackupCommand::Create(wanted) => create(common, &home, wanted),
+        BackupCommand::Create(wanted) => create(common, &home, wanted).await,
         BackupCommand::Verify { file, opened_with } => verify(common, &home, file, opened_with).await,
         BackupCommand::Restore(wanted) => restore(common, &home, wanted).await,
         BackupCommand::List { folder } => list(common, &home, folder.as_deref()),
@@ -54,7 +55,7 @@ fn settings(home: &Path) -> Result<Config, Problem> {
     Ok(if file.exists() { Config::load(&file)? } else { Config::default() })
 }
 
-fn create(common: &Common, home: &Path, wanted: &Create) -> Result<Exit, Problem> {
+async fn create(common: &Common, home: &Path, wanted: &Create) -> Result<Exit, Problem> {
     root::enter(home)?;
     let config = settings(home)?;
     let now = daemon::now();
@@ -71,7 +72,18 @@ fn create(common: &Common, home: &Path, wanted: &Create) -> Result<Exit, Problem
         None => config.backup.folder(home).join(backup::file_name(now)),
     };
     let checkpoint = daemon::last_checkpoint(home)?.map(|checkpoint| checkpoint.to_string());
-    let made = backup::create(home, &to, &lock, checkpoint, now, &mut telling()).map_err(failed)?;
+    let made = match backup::create(home, &to, &lock, checkpoint, now, &mut telling()) {
+        Ok(made) => made,
+        Err(error) => {
+            let note = BackupNote::new(BackupAct::Failed, &to, "", daemon::chain(&error));
+            if let Err(unrecorded) = note.keep(home).await {
+                show::note(&format!("this could not be put on record: {}", daemon::chain(&unrecorded)));
+            }
+            return Err(failed(error));
+        }
+    };
+    let detail = format!("{} files, at the command line", made.manifest.files.len());
+    BackupNote::new(BackupAct::Made, &made.path, &made.digest, detail).keep(home).await?;
     show::note("");
     if common.json {
         show::json(&serde_json::json!({"file": made.path, "bytes": made.bytes, "digest": made.digest,
@@ -186,6 +198,13 @@ async fn restore(common: &Common, home: &Path, wanted: &Restore) -> Result<Exit,
             return Err(failed(error));
         }
     };
+    let made = reports::moment(domain::Timestamp(restored.manifest.made), moment::utc_offset_minutes(now));
+    let detail = format!(
+        "the home is as it was at {made}, {} files; what stood there is in {}",
+        restored.manifest.files.len(),
+        aside.display()
+    );
+    BackupNote::new(BackupAct::Restored, &file, "", detail).keep(home).await?;
     let has_key = home.join("vault.key").exists();
     if common.json {
         show::json(
@@ -194,7 +213,6 @@ async fn restore(common: &Common, home: &Path, wanted: &Restore) -> Result<Exit,
         );
         return Ok(Exit::Done);
     }
-    let made = reports::moment(domain::Timestamp(restored.manifest.made), moment::utc_offset_minutes(now));
     show::line(&format!(
         "{} is as it was at {made}: {} files.",
         home.display(),

@@ -36,7 +36,13 @@ pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
         show::note("Hardshell is not running: starting it for this chat");
         Some(
             Running::start_asking(
-                Options { home, port: Some(0), theatre: None, log: daemon::LogRedaction::default() },
+                Options {
+                    home,
+                    port: Some(0),
+                    theatre: None,
+                    begin: daemon::Begin::GoingOn,
+                    log: daemon::LogRedaction::default(),
+                },
                 crate::hidden::passphrase,
             )
             .await

@@ -161,6 +161,7 @@ async fn test(common: &Common, home: &Path, name: &str) -> Result<Exit, Problem>
             home: home.to_path_buf(),
             port: Some(0),
             theatre: None,
+            begin: daemon::Begin::GoingOn,
             log: daemon::LogRedaction::default(),
         },
         crate::hidden::passphrase,

@@ -36,7 +36,8 @@ pub async fn run(common: &Common, command: &SecretCommand) -> Result<Exit, Probl
     }
     let home = Home::prepare(&root)?;
     let config = Config::load(&home.path(FILE))?;
-    let vault = config.vault.open(home.root(), hidden::passphrase).map_err(Box::new)?;
+    let vault =
+        config.open_vault(home.root(), hidden::passphrase, daemon::Begin::GoingOn).map_err(Box::new)?;
     let opened = Opened { home, config, vault: Arc::new(vault) };
     match command {
         SecretCommand::Set { name, host, note, expires } => {

@@ -8,7 +8,7 @@ use crate::commands::sign_in::tunnel;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{root, show};
-use daemon::{LogRedaction, Options, Running};
+use daemon::{Begin, LogRedaction, Options, Running};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Starts it, prints the link, and runs until it is told to stop.
@@ -27,7 +27,11 @@ pub async fn run(common: &Common, arguments: &Up) -> Result<Exit, Problem> {
     root::leave(&home)?;
     crate::scratch::sweep(&std::env::temp_dir());
     let theatre = Some(crate::theatre::theatre());
-    let options = Options { home, port: arguments.port, theatre, log };
+    let begin = match arguments.begin_anew {
+        true => Begin::Anew,
+        false => Begin::GoingOn,
+    };
+    let options = Options { home, port: arguments.port, theatre, begin, log };
     let running = Running::start_asking(options, crate::hidden::passphrase).await.map_err(Box::new)?;
     // Before it says that it is up: whoever reads that may signal at once.
     let mut terminate = signal(SignalKind::terminate()).map_err(|source| io("listen for signals", source))?;

@@ -45,6 +45,8 @@ mod kept_backups;
 #[cfg(test)]
 mod lockdown;
 #[cfg(test)]
+mod lost;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod no_bypass;

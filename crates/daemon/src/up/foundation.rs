@@ -6,6 +6,7 @@ use crate::connections::Connections;
 use crate::hands::{Hands, Surroundings};
 use crate::home::Home;
 use crate::lockdown::Switch;
+use crate::lost::{self, Begin};
 use crate::memory::Kept;
 use crate::proofs::Prover;
 use crate::rules::load_policy;
@@ -66,13 +67,14 @@ impl Foundation {
         config: &Config,
         ask: crate::keys::Ask,
         now: Timestamp,
-        program_log: &crate::LogRedaction,
+        options: &super::Options,
     ) -> Result<Self, StartError> {
         // A real sandbox is tried while everything else is opened: nothing of the two needs the other.
         let walls = tokio::spawn(sandbox::Sandbox::probe());
-        let vault = Arc::new(config.vault.open(home.root(), ask)?);
+        let lost_vault = config.lost_vault(home.root())?;
+        let vault = Arc::new(config.open_vault(home.root(), ask, options.begin)?);
         let redact = Arc::new(crate::redaction::Redaction::of(Arc::clone(&vault))?);
-        program_log.knows(&redact);
+        options.log.knows(&redact);
         let key = KeySource::File(home.path(AUDIT_KEY));
         let open =
             || Log::open(&home.path("audit"), &key, Arc::clone(&redact) as Arc<dyn audit::Redact>, now);
@@ -95,8 +97,15 @@ impl Foundation {
             );
         }
         let log = Arc::new(log);
-        let open = || Store::open(home.root(), now);
-        let (store, _) = once_free(open, |error| matches!(error, store::Error::InUse { .. })).await?;
+        let open = || lost::open_store(home.root(), config, now, options.begin);
+        let is_in_use = |error: &StartError| matches!(error, StartError::Store(store::Error::InUse { .. }));
+        let (store, lost_store) = once_free(open, is_in_use).await?;
+        let gone: Vec<_> =
+            lost_vault.map(|lost| lost.path().to_path_buf()).into_iter().chain(lost_store).collect();
+        if options.begin == Begin::Anew && gone.is_empty() {
+            return Err(StartError::NothingLost);
+        }
+        lost::note_anew(&log, &gone, now).await?;
         let refused = Arc::new(Refused::default());
         let observer =
             Connections::into(Arc::clone(&log), gateway::clock(), switch.clone(), Arc::clone(&vault));

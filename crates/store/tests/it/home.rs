@@ -211,6 +211,36 @@ async fn a_damaged_database_is_set_aside_and_never_replaced_by_an_empty_one() {
 }
 
 #[tokio::test]
+async fn a_home_that_had_a_database_is_given_no_new_one_unasked() {
+    let house = House::new();
+    let path = house.home().join("state.db");
+    let refused = || matches!(Store::open_used(house.home(), NOW), Err(Error::Empty { .. }));
+    assert!(refused() && !path.exists(), "nothing is made");
+    let (store, _) = house.open();
+    add(&store, "s1").await;
+    drop(store);
+    let (store, _) = Store::open_used(house.home(), NOW).unwrap();
+    assert_eq!(ids(&store).await, ["s1"]);
+    drop(store);
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _gone = fs::remove_file(house.home().join(name));
+    }
+    assert!(refused() && !path.exists());
+    fs::write(&path, "").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    assert!(refused());
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0, "it stays as it was found");
+    let born = rusqlite::Connection::open(&path).unwrap();
+    born.execute_batch("CREATE TABLE a (b); DROP TABLE a; VACUUM").unwrap();
+    drop(born);
+    assert!(fs::metadata(&path).unwrap().len() > 0 && refused());
+    let store = Store::begin_anew(house.home(), NOW).unwrap();
+    assert!(ids(&store).await.is_empty());
+    drop(store);
+    drop(Store::open_used(house.home(), NOW).unwrap());
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_read_is_an_error_that_names_it() {
     let house = House::new();
     let (store, _) = house.open();

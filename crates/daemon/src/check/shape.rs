@@ -14,10 +14,15 @@ const SLIPS_MAX: usize = 20;
 pub(super) fn slips(text: &str, path: &Path) -> Vec<Finding> {
     let mut rest = text.to_string();
     let mut found = Vec::new();
+    let mut gone = Vec::new();
     while found.len() < SLIPS_MAX {
         let Err(error) = toml::from_str::<Config>(&rest) else { break };
         let span = error.span().unwrap_or(0..0);
-        found.push(finding(path, text, span.start, &ConfigProblem::malformed(path, &rest, &error)));
+        // What was taken out for its own slip is missing because of that alone.
+        let is_missing = |key: &String| error.message().contains(&format!("missing field `{key}`"));
+        if !gone.iter().any(is_missing) {
+            found.push(finding(path, text, span.start, &ConfigProblem::malformed(path, &rest, &error)));
+        }
         // Behind what is no TOML at all nobody can tell what was meant.
         if DeTable::parse(&rest).is_err() {
             break;
@@ -26,6 +31,8 @@ pub(super) fn slips(text: &str, path: &Path) -> Vec<Finding> {
         if blanked == rest || DeTable::parse(&blanked).is_err() {
             break;
         }
+        let taken = rest.lines().zip(blanked.lines()).filter(|(before, after)| before != after);
+        gone.extend(taken.filter_map(|(line, _)| Some(line.split_once('=')?.0.trim().to_string())));
         rest = blanked;
     }
     found.sort_by_key(|finding| finding.place.map(|place| (place.line, place.column)));

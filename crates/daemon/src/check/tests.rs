@@ -167,6 +167,10 @@ fn every_slip_in_the_shape_is_named_at_once_in_plain_words_with_its_key_and_a_hi
         let [one] = &check_home(folder.path()).unwrap()[..] else { panic!("{port}") };
         assert!(one.what.ends_with("is not a port: a number from 1 to 65535, or 0 for a free one"), "{one}");
     }
+    let text = "[[models]]\nname = \"m\"\nkind = \"antropic\"\nmodel = \"y\"\n";
+    fs::write(folder.path().join(config::FILE), text).unwrap();
+    let [one] = &check_home(folder.path()).unwrap()[..] else { panic!("one slip is said once") };
+    assert!(one.what.ends_with("did you mean `anthropic`?"), "{one}");
 }
 
 #[test]

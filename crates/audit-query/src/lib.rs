@@ -1,8 +1,9 @@
 //! Finds records: by time, session, tool, effect, decision, rule, principal, source, target and label.
 //!
 //! Closed segments have an index that says which records have which terms. The index only narrows the search: every
-//! record that is returned was read from the log and matched again, and an index that is missing, old or damaged is
-//! made anew from the log.
+//! record that is returned was read from the log and matched again. What hides nothing must be whole, too: an index is
+//! vouched for with a key that is made of the log's, and names the first and the last record that it was made from. One
+//! that is missing, old, damaged or edited is made anew from the log, and who has no key reads the log itself.
 //!
 //! This crate decides nothing, and never writes to the log: what may be done never depends on what it finds.
 #![forbid(unsafe_code)]
@@ -12,9 +13,9 @@ mod postings;
 mod search;
 mod terms;
 
-use audit::{Error, Go, Kind, Record, Seq};
+use audit::{Error, Go, IndexKey, Kind, Record, Seq};
 use domain::{Channel, Effect, Integrity, SessionId, TaskId, Tier, Timestamp, Verdict};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most records that one call of [`query`] returns; ask again from where it ended.
 pub const RECORDS_MAX: usize = 10_000;
@@ -106,10 +107,33 @@ pub fn query(folder: &Path, filter: &Filter, limit: usize) -> Result<Found, Erro
 ///
 /// As [`query`].
 pub fn index_closed(folder: &Path) -> Result<(), Error> {
-    for segment in audit::segments(folder)?.iter().filter(|segment| segment.is_closed()) {
-        index::Index::of(segment)?;
+    let Some(key) = key_of(folder) else { return Ok(()) };
+    for segment in audit::segments(folder)? {
+        index::Index::of(&segment, &key)?;
     }
     Ok(())
+}
+
+/// The key that indexes of the log in `folder` are vouched for with; nothing for whoever may not have it.
+fn key_of(folder: &Path) -> Option<IndexKey> {
+    IndexKey::of(&audit::KeySource::File(folder.with_file_name(audit::KEY_FILE))).ok()
+}
+
+/// Checks every index against the log, and makes those anew that say something else, which are returned. A crash can
+/// leave one; whoever edits one hides nothing by it.
+///
+/// # Errors
+///
+/// As [`query`].
+pub fn check_indexes(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut wrong = Vec::new();
+    let Some(key) = key_of(folder) else { return Ok(wrong) };
+    for segment in audit::segments(folder)?.iter().filter(|segment| segment.is_closed()) {
+        if index::Index::is_wrong(segment, &key)? {
+            wrong.push(segment.index_path().to_path_buf());
+        }
+    }
+    Ok(wrong)
 }
 
 /// Shows every record that matches to `look`, in order, until it says stop. Lines that are no records are passed over:
@@ -124,11 +148,12 @@ pub fn visit(folder: &Path, filter: &Filter, look: &mut dyn FnMut(Record) -> Go)
         segments.reverse();
     }
     let wanted = terms::Wanted::of(filter);
+    let key = key_of(folder);
     for segment in segments {
-        let go = if segment.is_closed() {
-            search::indexed(&segment, filter, &wanted, look)?
-        } else {
-            search::scan(&segment, filter, &wanted, look)?
+        let index = key.as_ref().map(|key| index::Index::of(&segment, key)).transpose()?.flatten();
+        let go = match index {
+            Some(index) => search::indexed(&segment, &index, filter, &wanted, look)?,
+            None => search::scan(&segment, filter, &wanted, look)?,
         };
         if go == Go::Stop {
             break;

@@ -27,23 +27,23 @@ pub(crate) fn scan(
 /// the segment is read whole.
 pub(crate) fn indexed(
     segment: &Segment,
+    index: &Index<'_>,
     filter: &Filter,
     wanted: &Wanted,
     look: &mut dyn FnMut(Record) -> Go,
 ) -> Result<Go, Error> {
-    let index = Index::of(segment)?;
-    if !may_hold(&index, filter) {
+    if !may_hold(index, filter) {
         return Ok(Go::On);
     }
     let mut rest = filter.clone();
-    if let Some(mut places) = candidates(&index, wanted) {
+    if let Some(mut places) = candidates(index, wanted) {
         if filter.order == Order::NewestFirst {
             places.reverse();
         }
         let mut reader = segment.parts()?;
         let mut whole = true;
         for place in places {
-            let Some(record) = record_at(&index, &mut reader, place) else {
+            let Some(record) = record_at(index, &mut reader, place) else {
                 whole = false;
                 break;
             };
@@ -64,13 +64,13 @@ pub(crate) fn indexed(
 }
 
 /// The record at `place`; nothing when the index says where none, or another, stands.
-fn record_at(index: &Index, reader: &mut Parts, place: u32) -> Option<Record> {
+fn record_at(index: &Index<'_>, reader: &mut Parts, place: u32) -> Option<Record> {
     let (start, end) = index.span(place)?;
     let record = Record::parse(&reader.read(start, end).ok()?).ok()?;
     (record.seq().0 == index.first_seq.checked_add(u64::from(place))?).then_some(record)
 }
 
-fn may_hold(index: &Index, filter: &Filter) -> bool {
+fn may_hold(index: &Index<'_>, filter: &Filter) -> bool {
     filter.after.is_none_or(|after| index.last_seq > after.0)
         && filter.before.is_none_or(|before| index.first_seq < before.0)
         && filter.from.is_none_or(|from| index.latest >= from)
@@ -78,7 +78,7 @@ fn may_hold(index: &Index, filter: &Filter) -> bool {
 }
 
 /// The places that have a term of each group; nothing when the index is damaged.
-fn candidates(index: &Index, wanted: &Wanted) -> Option<Vec<u32>> {
+fn candidates(index: &Index<'_>, wanted: &Wanted) -> Option<Vec<u32>> {
     let mut all: Option<Vec<u32>> = None;
     // Rare terms come late in the list of groups; a group that is empty ends it.
     for group in wanted.groups.iter().rev() {

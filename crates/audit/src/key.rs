@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
+/// The name of a house's key, beside the folder of its log.
+pub const KEY_FILE: &str = "audit.key";
 /// First line of a key file; the second holds 64 hexadecimal digits.
 const KEY_FILE_HEADER: &str = "hardshell audit key v1";
 /// The longest key file that is read, in bytes.
@@ -119,6 +121,28 @@ fn make_file(path: &Path) -> Result<Zeroizing<[u8; 32]>, Error> {
         folder::sync_folder(parent)?;
     }
     Ok(seed)
+}
+
+/// What indexes of the log are vouched for with, so that one that somebody without the key edited is not believed.
+pub struct IndexKey(Zeroizing<[u8; 32]>);
+
+impl IndexKey {
+    /// Made of the key at `source`.
+    ///
+    /// # Errors
+    ///
+    /// As [`PublicKey::of`].
+    pub fn of(source: &KeySource) -> Result<Self, Error> {
+        let keys = Keys::load(source, IfMissing::Refuse)?;
+        let seed = Zeroizing::new(keys.signing.to_bytes());
+        Ok(Self(Zeroizing::new(blake3::derive_key("hardshell audit index v1", seed.as_slice()))))
+    }
+
+    /// The keyed digest of `bytes`.
+    #[must_use]
+    pub fn digest(&self, bytes: &[u8]) -> [u8; 32] {
+        *blake3::keyed_hash(&self.0, bytes).as_bytes()
+    }
 }
 
 /// The public half: whoever has it can check the log, and nobody can sign with it.

@@ -31,7 +31,7 @@ pub use chain::{Checkpoint, CheckpointError, Void};
 pub use deed::{Content, ContentKey, Deed, Target};
 pub use entry::{Ending, Entry, Event, Subject};
 pub use error::{Error, WriteFailure};
-pub use key::{KeySource, PublicKey, PublicKeyError, sign_statement};
+pub use key::{IndexKey, KEY_FILE, KeySource, PublicKey, PublicKeyError, sign_statement};
 pub use line::{Hash, Malformed, Record, Seq};
 pub use log::{Log, Missed, NothingSecret, Opened, Recordable, Recorded, Redact, State, Tail};
 pub use read::{Parts, Segment, lines, newest, open_private, segments};

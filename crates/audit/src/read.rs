@@ -1,8 +1,8 @@
 //! The log for whoever reads it: its segments with what counts of each, parts of them, and the newest records.
 
-use crate::folder::{self, Folder, Form, SegmentFile};
+use crate::folder::{self, Folder, SegmentFile};
 use crate::heads::Heads;
-use crate::{Error, Kind, Record, pack, segment};
+use crate::{Error, Hash, Kind, Record, pack, segment};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ pub struct Segment {
     file: SegmentFile,
     void: Option<usize>,
     closed: bool,
+    span: Option<(Hash, Hash)>,
     beside: PathBuf,
 }
 
@@ -32,7 +33,9 @@ pub fn segments(folder: &Path) -> Result<Vec<Segment>, Error> {
     let segment = |file: SegmentFile| {
         let closed = Some(file.number) != newest;
         let void = heads.void_of(file.number).filter(|_| closed);
-        Segment { beside: index_path(&folder.path, file.number), void, closed, file }
+        let ends = heads.end_of(file.number).map(|(_, hash)| hash).filter(|_| closed);
+        let span = heads.first_of(file.number).map(|first| first.hash).zip(ends);
+        Segment { span, beside: index_path(&folder.path, file.number), void, closed, file }
     };
     Ok(files.into_iter().map(segment).collect())
 }
@@ -88,21 +91,17 @@ impl Segment {
         self.closed
     }
 
+    /// The digests of its first and of its last record, of a closed segment: as its first line and the segment behind it
+    /// say.
+    #[must_use]
+    pub fn span(&self) -> Option<(Hash, Hash)> {
+        self.span
+    }
+
     /// Where an index of it may lie: the log removes it with the segment, and never reads it.
     #[must_use]
     pub fn index_path(&self) -> &Path {
         &self.beside
-    }
-
-    /// Its length on disk in bytes, and whether it is packed.
-    ///
-    /// # Errors
-    ///
-    /// As [`segments`].
-    pub fn lies_as(&self) -> Result<(u64, bool), Error> {
-        let (open, form) = segment::open(&self.file)?;
-        let found = open.metadata().map_err(|error| Error::io("read", &self.file.path, error))?;
-        Ok((found.len(), form == Form::Gzip))
     }
 
     /// Its lines, unpacked, as far as they are part of the chain.

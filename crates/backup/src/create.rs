@@ -13,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 /// Files and folders of a home that are not taken along, each with the reason that the manifest gives.
-const LEFT_OUT: [(&str, &str); 12] = [
+const LEFT_OUT: [(&str, &str); 14] = [
     ("vault.key", "the vault's key: with it whoever opens the backup would have every secret"),
     ("backups", "the other backups"),
     ("run", "sockets and what belongs to a running program"),
@@ -21,6 +21,8 @@ const LEFT_OUT: [(&str, &str); 12] = [
     ("lockdown", "the stop switch, which belongs to the machine"),
     ("shipping", "how far the receivers of the log have come, which belongs to the machine"),
     ("suspended", "what is suspended, which belongs to the machine"),
+    ("audit.seen", "how far the audit log was seen signed, which belongs to the machine"),
+    ("audit.seen.new", "how far the audit log was seen signed, which belongs to the machine"),
     ("state.db", "copied by the database itself"),
     ("state.db-wal", "copied by the database itself"),
     ("state.db-shm", "copied by the database itself"),

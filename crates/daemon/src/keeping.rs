@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::lockdown::Switch;
 use crate::meters::Meters;
-use audit::{Against, BackupAct, Checkpoint, Content, Entry, Event, Go, Log, Subject};
+use crate::witness::{self, Seen};
+use audit::{Against, BackupAct, Content, Entry, Event, Go, Log, Subject};
 use backup::Lock;
 use domain::Timestamp;
 use std::path::PathBuf;
@@ -16,6 +17,10 @@ const FIRST: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
 /// How many times that is done before the log is tidied and checked again, and a backup that failed is tried again.
 const MINUTES: u32 = 60;
+/// The check of the log rests for so many times as long as a segment took: it goes over everything and is in no hurry.
+const REST: u32 = 4;
+/// It rests no longer than this after a segment, so that it ends within the hour, and a stop does not wait for it.
+const REST_MAX: Duration = Duration::from_millis(200);
 /// A backup is due when the last one is this old.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -32,14 +37,12 @@ impl Keeping {
     /// For as long as the house stands.
     pub(crate) async fn keep(self) {
         let this = Arc::new(self);
-        // What was checked once is not read again, until the next start.
-        let mut good: Option<Checkpoint> = None;
         tokio::time::sleep(FIRST).await;
         loop {
             let round = Arc::clone(&this);
-            let since = good.take();
-            let done = tokio::task::spawn_blocking(move || round.look_after_log(since)).await;
-            good = done.unwrap_or_default();
+            if let Err(error) = tokio::task::spawn_blocking(move || round.look_after_log()).await {
+                tracing::error!(%error, "looking after the audit log ended in a panic");
+            }
             let mut failed = false;
             for _ in 0..MINUTES {
                 failed = failed || !this.back_up((gateway::clock())()).await;
@@ -48,12 +51,12 @@ impl Keeping {
         }
     }
 
-    /// Packs, prunes and checks the log; somebody who changed it locks the house. What a restore that was killed had
-    /// unpacked goes.
-    fn look_after_log(&self, since: Option<Checkpoint>) -> Option<Checkpoint> {
+    /// Packs, prunes and checks the log, from its first record on and each time again; somebody who changed it locks the
+    /// house. What a restore that was killed had unpacked goes.
+    fn look_after_log(&self) {
         if self.log.state() != audit::State::Writing {
             // What the disk did not take is closed by the next record that it does; until then there is nothing to pack.
-            return since;
+            return;
         }
         if let Err(error) = backup::sweep(&self.home) {
             tracing::error!(%error, "what a restore left could not be removed");
@@ -63,23 +66,28 @@ impl Keeping {
         if let Err(error) = tidied.and_then(|_| audit_query::index_closed(self.log.folder())) {
             tracing::error!(%error, "the audit log could not be tidied");
         }
-        let against = Against { elsewhere: &[], since: since.as_ref() };
-        let begun = std::time::Instant::now();
-        match audit::verify(self.log.folder(), self.log.public_key(), against, &mut |_| Go::On) {
-            Ok(report) => match report.fault {
-                None => {
-                    self.meters.verified(begun.elapsed(), report.bytes);
-                    report.checkpoint
-                }
-                Some(fault) => {
-                    self.switch.lock_or_say(&format!("somebody changed the audit log: {fault}"));
-                    None
-                }
-            },
-            Err(error) => {
-                tracing::error!(%error, "the audit log could not be checked");
-                since
+        let seen = match witness::seen(&self.home) {
+            Ok(Seen::Signed(signed)) => vec![signed],
+            Ok(Seen::Nothing | Seen::Changed) | Err(_) => Vec::new(),
+        };
+        let against = Against { elsewhere: &seen, since: None };
+        let (mut worked, mut begun) = (Duration::ZERO, std::time::Instant::now());
+        let checked = audit::verify(self.log.folder(), self.log.public_key(), against, &mut |_| {
+            let took = begun.elapsed();
+            worked = worked.saturating_add(took);
+            if self.log.state() == audit::State::Closed {
+                return Go::Stop;
             }
+            std::thread::sleep(took.saturating_mul(REST).min(REST_MAX));
+            begun = std::time::Instant::now();
+            Go::On
+        });
+        match checked {
+            Ok(report) => match report.fault {
+                None => self.meters.verified(worked, report.bytes),
+                Some(fault) => self.switch.lock_or_say(&format!("somebody changed the audit log: {fault}")),
+            },
+            Err(error) => tracing::error!(%error, "the audit log could not be checked"),
         }
     }
 

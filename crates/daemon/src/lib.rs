@@ -51,6 +51,7 @@ mod suspending;
 mod tasks;
 mod turn;
 mod up;
+mod witness;
 
 pub use agent::printable;
 pub use backup_record::BackupNote;
@@ -59,7 +60,7 @@ pub use doctor::{Examined, Fix};
 pub use home::{Home, HomeError, became_user_of};
 pub use keys::{Ask, Asking, KeyKind, VaultSection, ask_nobody};
 pub use lockdown::{FILE as LOCKDOWN, Switch};
-pub use look::{LogReport, last_checkpoint, shown as shown_record, verify_log};
+pub use look::{LogReport, last_checkpoint, log_was_seen, shown as shown_record, verify_log};
 pub use lost::{Begin, Lost};
 pub use posture::doctor::{Ailment, FixError, Weight as AilmentWeight};
 pub use posture::{FoundKey, KeysError, read_keys};

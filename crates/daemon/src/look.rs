@@ -1,6 +1,7 @@
 //! Looks into the audit log, for screens and the command line.
 
 use crate::house::{FrontDoor, failed};
+use crate::witness::{self, Seen};
 use audit::{Against, Checkpoint, Go, KeySource, Kind, PublicKey, Record, Report, Seq};
 use audit_query::{Filter, Found, Order};
 use domain::Timestamp;
@@ -69,7 +70,7 @@ pub fn shown(record: &Record) -> Option<wire::AuditRecord> {
 }
 
 /// What a check of the log found, for people and programs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct LogReport {
     /// Whether nothing is wrong.
     pub intact: bool,
@@ -81,6 +82,13 @@ pub struct LogReport {
     pub unsigned: u64,
     /// The last good record.
     pub last: Option<u64>,
+    /// How many records before the first were removed by retention, signed and on record.
+    pub pruned: u64,
+    /// When the last of them were, in milliseconds since 1970.
+    pub pruned_at: Option<u64>,
+    /// Indexes that said something else than the log, by path. They are believed no more than that, and a crash can
+    /// leave one.
+    pub indexes_made_anew: Vec<String>,
     /// The first thing that is wrong.
     pub fault: Option<String>,
 }
@@ -97,31 +105,93 @@ impl LogReport {
     pub fn in_words(&self) -> String {
         match &self.fault {
             None => format!(
-                "The log is intact: {} records in {} segment(s), the last {} not signed yet.",
-                self.records, self.segments, self.unsigned
+                "The log is intact: {} records in {} segment(s), the last {} not signed yet.{}{}",
+                self.records,
+                self.segments,
+                self.unsigned,
+                self.pruned_in_words(),
+                self.indexes_in_words()
             ),
-            Some(fault) => format!("The log is NOT intact after {} good records: {fault}", self.records),
+            Some(fault) => format!(
+                "The log is NOT intact after {} good records: {fault}{}",
+                self.records,
+                self.indexes_in_words()
+            ),
         }
     }
 }
 
-/// Checks the log of the home at `root`, with the key that is there, and against checkpoints kept in another place.
+fn check_indexes(folder: &Path) -> Vec<String> {
+    match audit_query::check_indexes(folder) {
+        Ok(wrong) => wrong.iter().map(|path| path.display().to_string()).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the indexes of the audit log could not be checked");
+            Vec::new()
+        }
+    }
+}
+
+impl LogReport {
+    fn indexes_in_words(&self) -> String {
+        let line = |path: &String| {
+            format!("\nThe index {path} said something else than the log; it was made anew from the log.")
+        };
+        self.indexes_made_anew.iter().map(line).collect()
+    }
+
+    fn pruned_in_words(&self) -> String {
+        let Some(when) = self.pruned_at else { return String::new() };
+        let moment = i64::try_from(when).ok().and_then(|when| jiff::Timestamp::from_millisecond(when).ok());
+        let moment =
+            moment.map_or_else(|| when.to_string(), |moment| moment.strftime("%F %R UTC").to_string());
+        format!(
+            "\nRecords 1 to {} were removed by the retention of `hardshell.toml`, the last of them at {moment}: that is signed and on record.",
+            self.pruned
+        )
+    }
+}
+
+/// Whether a signature of the log of the home at `root` was remembered: there must be a log then.
+#[must_use]
+pub fn log_was_seen(root: &Path) -> bool {
+    !matches!(witness::seen(root), Ok(Seen::Nothing))
+}
+
+/// Checks the log of the home at `root`, with the key that is there, and against the signature that the home remembers
+/// and checkpoints kept in another place.
 ///
 /// # Errors
 ///
 /// [`audit::Error`] when the files cannot be read or are not safe.
 pub fn verify_log(root: &Path, elsewhere: &[Checkpoint]) -> Result<LogReport, audit::Error> {
     let folder = root.join("audit");
+    let seen = witness::seen(root)?;
+    if let Seen::Signed(signed) = &seen
+        && !folder.exists()
+    {
+        return Ok(LogReport { fault: Some(witness::gone(signed)), ..LogReport::default() });
+    }
     let key = PublicKey::of(&KeySource::File(root.join(crate::up::AUDIT_KEY)))?;
-    let against = Against { elsewhere, since: None };
+    let mut known = elsewhere.to_vec();
+    let mut changed = None;
+    match seen {
+        Seen::Nothing => {}
+        Seen::Signed(signed) => known.push(signed),
+        Seen::Changed => changed = Some(witness::CHANGED.to_string()),
+    }
+    let against = Against { elsewhere: &known, since: None };
     let report: Report = audit::verify(&folder, key, against, &mut |_| Go::On)?;
+    let fault = report.fault.map(|fault| fault.to_string()).or(changed);
     Ok(LogReport {
-        intact: report.is_intact(),
+        intact: fault.is_none(),
         records: report.records,
         segments: report.segments,
         unsigned: report.unsigned,
         last: report.last.map(|seq| seq.0),
-        fault: report.fault.map(|fault| fault.to_string()),
+        pruned: report.pruned.map_or(0, |seq| seq.0),
+        pruned_at: report.pruned_at.map(|time| time.0),
+        indexes_made_anew: check_indexes(&folder),
+        fault,
     })
 }
 

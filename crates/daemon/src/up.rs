@@ -19,6 +19,7 @@ use crate::stopping::Stopping;
 use crate::suspending::Suspending;
 use crate::tasks::Tasks;
 use crate::turn::{TurnParts, delimiters, drawer, standing_text, today};
+use crate::witness::Witness;
 use audit::Log;
 use broker::{Broker, Parts};
 use domain::SessionId;
@@ -37,7 +38,7 @@ use tokio::task::JoinHandle;
 const OPEN_FILES: u64 = 65_536;
 
 /// The name of the audit log's signing key in the home, apart from the vault.
-pub const AUDIT_KEY: &str = "audit.key";
+pub const AUDIT_KEY: &str = audit::KEY_FILE;
 
 /// Plays attacks; handed in from above, since a stage is set with a whole house of its own.
 pub type Theatre =
@@ -72,6 +73,7 @@ pub struct Running {
     connections: Arc<Connections>,
     pub(crate) door: Arc<FrontDoor>,
     shipping: shipping::Shipping,
+    witness: Option<Witness>,
     background: Vec<JoinHandle<()>>,
 }
 
@@ -110,6 +112,7 @@ impl Running {
         let delimiters = Arc::new(delimiters(&random)?);
         let Foundation {
             log,
+            witness,
             store,
             vault,
             keeper,
@@ -250,6 +253,7 @@ impl Running {
             tokio::spawn(keep_elsewhere(keeper)),
             tokio::spawn(Arc::clone(&state.meters).follow(Arc::clone(&log))),
         ];
+        background.extend(witness.clone().map(|witness| tokio::spawn(witness.keep())));
         first_mails.await??;
         prover.prove(&state, &broker.policy()).await;
         state.meters.proved(begun.elapsed());
@@ -274,6 +278,7 @@ impl Running {
             connections,
             door,
             shipping,
+            witness,
             background,
         })
     }
@@ -321,6 +326,9 @@ impl Running {
         self.shipping.stop().await;
         // The connections that the log was sent on by are over only now, and on record like any other.
         self.connections.drain().await;
+        if let Some(witness) = &self.witness {
+            witness.remember().await;
+        }
         self.log.close();
     }
 }

@@ -110,6 +110,7 @@ impl Patient {
             "vault.db",
             "vault.key",
             "audit.key",
+            "audit.seen",
             "state.db",
             "audit",
             "run",

@@ -4,7 +4,7 @@ use audit::{
     Against, Deed, Entry, Event, Go, KeySource, Kind, Log, NothingSecret, Retention, SignInAct, Subject,
     Target, TargetKind, verify,
 };
-use audit_query::{Filter, Order, index_closed, query, visit};
+use audit_query::{Filter, Order, check_indexes, index_closed, query, visit};
 use domain::{
     ActionDigest, Channel, Effect, Integrity, Label, Principal, Role, RuleHit, Source, SourceKind, Tier,
     Timestamp, Verdict,
@@ -198,4 +198,52 @@ async fn a_limit_says_that_there_is_more() {
     let rest = query(log.folder(), &rest, 1000).unwrap();
     assert!(!rest.more);
     assert!(rest.records.iter().all(|record| record.seq() < first.records[2].seq()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_somebody_without_the_key_edited_hides_nothing_and_is_named() {
+    let temporary = tempfile::tempdir().unwrap();
+    let log = filled(&temporary, 100).await;
+    let folder = log.folder().to_owned();
+    log.checkpoint().await.unwrap();
+    let expected = answers(&folder);
+    tokio::task::block_in_place(|| log.tidy(Retention::default(), NOW)).unwrap();
+    index_closed(&folder).unwrap();
+    log.close();
+    let indexes = files(&folder, ".index");
+    let whole: Vec<_> = indexes.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert_eq!((indexes.len(), check_indexes(&folder).unwrap().len()), (4, 0));
+    // The time of its newest record lies before every question, and its digest is made anew.
+    let header = 8 + 64 + 7 * 8 + 256 * 24;
+    let mut edited = whole[1].clone();
+    edited[8 + 64 + 3 * 8..8 + 64 + 5 * 8].fill(0);
+    let digest = blake3::hash(&edited[..header]);
+    edited[header..header + 32].copy_from_slice(digest.as_bytes());
+    // One list is emptied of its records: of the first bucket that has one.
+    let mut emptied = whole[1].clone();
+    emptied[header + 32 + 200..header + 32 + 400].fill(0);
+    let mut moved = whole[1].clone();
+    let end = moved.len();
+    moved[end - 8..].fill(0);
+    for bytes in [&edited, &emptied, &moved, &whole[2]] {
+        fs::write(&indexes[1], bytes).unwrap();
+        assert_eq!(check_indexes(&folder).unwrap(), [indexes[1].clone()]);
+        assert_eq!(fs::read(&indexes[1]).unwrap(), whole[1], "made anew");
+        fs::write(&indexes[1], bytes).unwrap();
+        assert_eq!(answers(&folder), expected);
+    }
+    // One that was made of a segment that had been changed is not kept, for when the segment is right again.
+    fs::remove_file(&indexes[1]).unwrap();
+    let packed = files(&folder, ".jsonl.gz")[1].clone();
+    let right = fs::read(&packed).unwrap();
+    fs::write(&packed, &right[..right.len() - 20]).unwrap();
+    index_closed(&folder).unwrap();
+    assert_eq!(files(&folder, ".index").len(), 3);
+    fs::write(&packed, right).unwrap();
+    assert_eq!(answers(&folder), expected);
+    // Who has no key reads the log itself.
+    fs::rename(temporary.path().join("audit.key"), temporary.path().join("elsewhere")).unwrap();
+    fs::write(&indexes[1], &edited).unwrap();
+    assert_eq!(answers(&folder), expected);
+    assert_eq!(check_indexes(&folder).unwrap().len(), 0);
 }

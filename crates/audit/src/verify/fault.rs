@@ -111,8 +111,8 @@ impl fmt::Display for Wrong {
             }
             Self::StartMissing => f.write_str("the records before it are gone and no removal is on record"),
             Self::SegmentMissing { number } => write!(f, "segment {number} is gone"),
-            Self::Cut => f.write_str("the log was cut: a checkpoint kept elsewhere vouches for this record"),
-            Self::OtherHistory => f.write_str("a checkpoint kept elsewhere vouches for another record here"),
+            Self::Cut => f.write_str("the log was cut or an older one was put in its place: a signature kept outside of it vouches for this record"),
+            Self::OtherHistory => f.write_str("a signature kept outside of the log vouches for another record here, or for another log"),
         }
     }
 }

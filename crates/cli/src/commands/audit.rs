@@ -36,6 +36,10 @@ pub async fn run(common: &Common, arguments: &Audit) -> Result<Exit, Problem> {
 /// been finished; where there never was one, nothing is missing from a backup.
 fn enter(home: &Path) -> Result<(), Problem> {
     root::enter(home)?;
+    has_log(home)
+}
+
+fn has_log(home: &Path) -> Result<(), Problem> {
     match std::fs::metadata(home.join("audit")) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::Other {
             what: format!("find a log: there is none in {}", home.display()),
@@ -49,7 +53,10 @@ fn verify(common: &Common, home: &Path, against: Option<&Path>) -> Result<Exit, 
     let elsewhere = against.map(std::fs::read_to_string).transpose();
     let elsewhere =
         elsewhere.map_err(|source| Problem::Io { step: "read the checkpoints".to_string(), source })?;
-    enter(home)?;
+    root::enter(home)?;
+    if !daemon::log_was_seen(home) {
+        has_log(home)?;
+    }
     let lines = elsewhere.unwrap_or_default();
     let mut known = Vec::new();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {

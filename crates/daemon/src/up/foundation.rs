@@ -13,6 +13,7 @@ use crate::rules::load_policy;
 use crate::start_error::StartError;
 use crate::state::HouseState;
 use crate::suspending::{Suspension, Suspensions};
+use crate::witness::{self, Witness};
 use audit::{KeySource, Log};
 use broker::Executors;
 use connectors::secrets::Refused;
@@ -35,6 +36,8 @@ const FREE_ASKED_EVERY: Duration = Duration::from_millis(20);
 /// What stands before the door: log, store, vault, way out, walls, models, tools.
 pub(super) struct Foundation {
     pub(super) log: Arc<Log>,
+    /// None where the log is not what was remembered of it.
+    pub(super) witness: Option<Witness>,
     pub(super) store: Store,
     pub(super) vault: Arc<vault::Vault>,
     pub(super) keeper: connectors::secrets::Keeper,
@@ -76,12 +79,19 @@ impl Foundation {
         let redact = Arc::new(crate::redaction::Redaction::of(Arc::clone(&vault))?);
         options.log.knows(&redact);
         let key = KeySource::File(home.path(AUDIT_KEY));
+        let disputed = witness::against(home.root(), &key)?;
         let open =
             || Log::open(&home.path("audit"), &key, Arc::clone(&redact) as Arc<dyn audit::Redact>, now);
         let (log, opened) = once_free(open, |error| matches!(error, audit::Error::InUse { .. })).await?;
         let switch = Switch::of(home.root());
         if let Err(error) = switch.prepare() {
             tracing::warn!(%error, "lockdown may not hold over a restart while the disk is full");
+        }
+        if let Some(what) = &disputed {
+            // What was remembered stays as it is, so that each start says it again.
+            switch.lock_or_say(&format!(
+                "somebody changed the audit log: {what}; `hardshell audit verify` says more, and who means to begin a new log removes `audit.seen`"
+            ));
         }
         if let Some(place) = opened.damaged.first() {
             let (segment, offset) = (place.segment, place.offset);
@@ -97,6 +107,7 @@ impl Foundation {
             );
         }
         let log = Arc::new(log);
+        let witness = disputed.is_none().then(|| Witness::of(Arc::clone(&log), home.root()));
         let open = || lost::open_store(home.root(), config, now, options.begin);
         let is_in_use = |error: &StartError| matches!(error, StartError::Store(store::Error::InUse { .. }));
         let (store, lost_store) = once_free(open, is_in_use).await?;
@@ -171,6 +182,7 @@ impl Foundation {
         };
         Ok(Self {
             log,
+            witness,
             store,
             vault,
             keeper,

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod index;
+mod parts;
 mod postings;
 mod search;
 mod terms;

@@ -1,10 +1,11 @@
 //! Looks for records in one segment, with its index or without.
 
 use crate::index::Index;
+use crate::parts::Reader;
 use crate::postings::{both, either};
 use crate::terms::{Terms, Wanted};
 use crate::{Filter, Order};
-use audit::{Error, Go, Parts, Record, Segment};
+use audit::{Error, Go, Record, Segment};
 
 /// Reads every record of a segment, as far as it is part of the chain.
 pub(crate) fn scan(
@@ -40,7 +41,7 @@ pub(crate) fn indexed(
         if filter.order == Order::NewestFirst {
             places.reverse();
         }
-        let mut reader = segment.parts()?;
+        let mut reader = Reader::open(segment)?;
         let mut whole = true;
         for place in places {
             let Some(record) = record_at(index, &mut reader, place) else {
@@ -64,7 +65,7 @@ pub(crate) fn indexed(
 }
 
 /// The record at `place`; nothing when the index says where none, or another, stands.
-fn record_at(index: &Index<'_>, reader: &mut Parts, place: u32) -> Option<Record> {
+fn record_at(index: &Index<'_>, reader: &mut Reader, place: u32) -> Option<Record> {
     let (start, end) = index.span(place)?;
     let record = Record::parse(&reader.read(start, end).ok()?).ok()?;
     (record.seq().0 == index.first_seq.checked_add(u64::from(place))?).then_some(record)

@@ -34,7 +34,8 @@ pub use error::{Error, WriteFailure};
 pub use key::{IndexKey, KEY_FILE, KeySource, PublicKey, PublicKeyError, sign_statement};
 pub use line::{Hash, Malformed, Record, Seq};
 pub use log::{Log, Missed, NothingSecret, Opened, Recordable, Recorded, Redact, State, Tail};
-pub use read::{Parts, Segment, lines, newest, open_private, segments};
+pub use pack::{HEADER_BYTES, LENGTH_AT, MEMBER_BYTES};
+pub use read::{Segment, lines, newest, open_private, segments};
 pub use tidy::{Retention, Tidied};
 pub use verify::{Against, Fault, Go, Progress, Report, Wrong, verify};
 pub use words::{

@@ -4,21 +4,18 @@
 use crate::folder::{self, Folder, Form, SegmentFile, sync_folder};
 use crate::{Error, segment};
 use flate2::Compression;
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 
 /// How much of a segment goes into one member, in bytes.
-const MEMBER_BYTES: usize = 256 * 1024;
-/// The longest member, packed, in bytes: what cannot be made smaller grows a little.
-const PACKED_BYTES_MAX: usize = MEMBER_BYTES + MEMBER_BYTES / 8;
+pub const MEMBER_BYTES: usize = 256 * 1024;
 /// A member's header as we write it: fixed part, and an extra field (RFC 1952, 2.3.1.1) `HS` of four bytes that holds
 /// the member's packed length.
-const HEADER_BYTES: usize = 10 + 2 + 4 + 4;
+pub const HEADER_BYTES: usize = 10 + 2 + 4 + 4;
 /// Where in the header the packed length stands.
-const LENGTH_AT: usize = 16;
+pub const LENGTH_AT: usize = 16;
 
 /// Packs a closed segment and removes the plain file, once the packed one is durable and reads back the same. A
 /// segment or folder that may only be appended to stays as it is, and so do two files of one segment that differ: a
@@ -90,99 +87,4 @@ fn append_only(path: &std::path::Path) -> bool {
         .map_err(|_unreadable| ())
         .and_then(|file| rustix::fs::ioctl_getflags(&file).map_err(|_none| ()));
     flags.is_ok_and(|flags| flags.intersects(rustix::fs::IFlags::APPEND | rustix::fs::IFlags::IMMUTABLE))
-}
-
-/// Reads parts of a segment.
-pub(crate) struct Reader {
-    file: File,
-    path: std::path::PathBuf,
-    form: Form,
-    /// Where each member begins in the file, as far as it was looked for.
-    members: Vec<u64>,
-    /// The members that were unpacked last: a record can lie across two.
-    kept: [Option<(usize, Vec<u8>)>; 2],
-}
-
-impl Reader {
-    pub(crate) fn open(file: &SegmentFile) -> Result<Self, Error> {
-        let (open, form) = segment::open(file)?;
-        Ok(Self { file: open, path: file.path.clone(), form, members: vec![0], kept: [None, None] })
-    }
-
-    /// The bytes from `start` to `end` of the unpacked segment; fewer where it ends before.
-    pub(crate) fn read(&mut self, start: usize, end: usize) -> Result<Vec<u8>, Error> {
-        let length = end.saturating_sub(start).min(MEMBER_BYTES);
-        if self.form == Form::Plain {
-            let mut bytes = vec![0; length];
-            let at = u64::try_from(start).unwrap_or(u64::MAX);
-            return match self.file.read_exact_at(&mut bytes, at) {
-                Ok(()) => Ok(bytes),
-                Err(error) => Err(Error::io("read", &self.path, error)),
-            };
-        }
-        let mut bytes = Vec::with_capacity(length);
-        let mut at = start;
-        while bytes.len() < length {
-            let number = at / MEMBER_BYTES;
-            let within = at % MEMBER_BYTES;
-            let member = self.member(number)?;
-            let part = member.get(within..).unwrap_or_default();
-            let part = part.get(..length.saturating_sub(bytes.len())).unwrap_or(part);
-            if part.is_empty() {
-                break;
-            }
-            bytes.extend_from_slice(part);
-            at = at.saturating_add(part.len());
-        }
-        Ok(bytes)
-    }
-
-    fn member(&mut self, number: usize) -> Result<&[u8], Error> {
-        let slot = number % 2;
-        let known =
-            self.kept.get(slot).is_some_and(|kept| kept.as_ref().is_some_and(|kept| kept.0 == number));
-        if !known {
-            let bytes = self.unpack(number)?;
-            if let Some(kept) = self.kept.get_mut(slot) {
-                *kept = Some((number, bytes));
-            }
-        }
-        let kept = self.kept.get(slot).and_then(Option::as_ref);
-        Ok(kept.map(|kept| kept.1.as_slice()).unwrap_or_default())
-    }
-
-    fn unpack(&mut self, number: usize) -> Result<Vec<u8>, Error> {
-        let failed = |path: &std::path::Path, error: std::io::Error| Error::io("unpack", path, error);
-        while self.members.len() <= number {
-            let at = self.members.last().copied().unwrap_or_default();
-            let length = self.packed_length(at).map_err(|error| failed(&self.path, error))?;
-            self.members.push(at.saturating_add(u64::from(length)));
-        }
-        let at = self.members.get(number).copied().unwrap_or(u64::MAX);
-        let length = self.packed_length(at).map_err(|error| failed(&self.path, error))?;
-        let mut packed = vec![0; usize::try_from(length).unwrap_or_default()];
-        self.file.read_exact_at(&mut packed, at).map_err(|error| failed(&self.path, error))?;
-        let mut bytes = Vec::with_capacity(MEMBER_BYTES);
-        let limit = u64::try_from(MEMBER_BYTES).unwrap_or(u64::MAX);
-        GzDecoder::new(packed.as_slice())
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(|error| failed(&self.path, error))?;
-        Ok(bytes)
-    }
-
-    /// The packed length of the member at `at`, from its header.
-    fn packed_length(&self, at: u64) -> std::io::Result<u32> {
-        let mut header = [0; HEADER_BYTES];
-        self.file.read_exact_at(&mut header, at)?;
-        let field = header.get(12..LENGTH_AT).unwrap_or_default();
-        let length = header.last_chunk().map_or(0, |length| u32::from_le_bytes(*length));
-        let fits =
-            usize::try_from(length).is_ok_and(|length| length > HEADER_BYTES && length <= PACKED_BYTES_MAX);
-        if field == [b'H', b'S', 4, 0] && fits {
-            Ok(length)
-        } else {
-            Err(std::io::Error::new(ErrorKind::InvalidData, "a member is not as Hardshell packs it"))
-        }
-    }
 }

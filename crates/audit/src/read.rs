@@ -1,8 +1,8 @@
-//! The log for whoever reads it: its segments with what counts of each, parts of them, and the newest records.
+//! The log for whoever reads it: its segments with what counts of each, and the newest records.
 
-use crate::folder::{self, Folder, SegmentFile};
+use crate::folder::{self, Folder, Form, SegmentFile};
 use crate::heads::Heads;
-use crate::{Error, Hash, Kind, Record, pack, segment};
+use crate::{Error, Hash, Kind, Record, segment};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,6 @@ pub struct Segment {
     span: Option<(Hash, Hash)>,
     beside: PathBuf,
 }
-
-/// Parts of a segment, read without unpacking the rest.
-pub struct Parts(pack::Reader);
 
 /// The segments of the log in `folder`, oldest first.
 ///
@@ -115,24 +112,13 @@ impl Segment {
         Ok(bytes)
     }
 
-    /// Opens it to read parts of it.
+    /// Opens it to read parts of it, and says whether it is packed.
     ///
     /// # Errors
     ///
     /// As [`segments`].
-    pub fn parts(&self) -> Result<Parts, Error> {
-        pack::Reader::open(&self.file).map(Parts)
-    }
-}
-
-impl Parts {
-    /// The bytes from `start` to `end` of the unpacked segment; fewer where it ends before.
-    ///
-    /// # Errors
-    ///
-    /// As [`segments`].
-    pub fn read(&mut self, start: usize, end: usize) -> Result<Vec<u8>, Error> {
-        self.0.read(start, end)
+    pub fn open(&self) -> Result<(File, bool), Error> {
+        segment::open(&self.file).map(|(file, form)| (file, form == Form::Gzip))
     }
 }
 

@@ -33,6 +33,8 @@ const LEFT_OUT: [(&str, &str); 14] = [
 const MADE_ANEW: [&str; 3] = [".index", ".packing", ".new"];
 /// Where a home keeps what belongs to a running program: the database's copy too, which never leaves the home.
 const RUN: &str = "run";
+/// That copy.
+const COPY: &str = "backup.database";
 /// The most files of one backup.
 pub(crate) const FILES_MAX: usize = 1_000_000;
 /// The deepest folder.
@@ -77,17 +79,17 @@ pub fn create(
     now: Timestamp,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Made, Error> {
+    let _turn = turn(home)?;
     if to.exists() {
         return Err(Error::InTheWay { path: to.to_path_buf() });
     }
-    let _turn = turn(home)?;
-    let copy = home.join(RUN).join("backup.database");
+    // Whoever is told of that knows that it has begun.
+    progress(&Progress { files: 0, bytes: 0 });
+    let copy = home.join(RUN).join(COPY);
     remove(&copy)?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     folder::sweep(folder)?;
-    let mut unfinished = to.as_os_str().to_os_string();
-    unfinished.push(folder::UNFINISHED);
-    let unfinished = PathBuf::from(unfinished);
+    let unfinished = beside(to);
     folder::given_up(&unfinished)?;
     let made = (|| {
         // The database first: the log is read after it, and so knows of everything in it.
@@ -105,6 +107,19 @@ pub fn create(
         let _ = remove(&copy);
     }
     made
+}
+
+/// Where a backup of `home` as the file `to` is until it is whole.
+#[must_use]
+pub fn unfinished(home: &Path, to: &Path) -> [PathBuf; 3] {
+    let run = home.join(RUN);
+    [beside(to), run.join(COPY), run.join(format!("{COPY}-journal"))]
+}
+
+fn beside(to: &Path) -> PathBuf {
+    let mut unfinished = to.as_os_str().to_os_string();
+    unfinished.push(folder::UNFINISHED);
+    PathBuf::from(unfinished)
 }
 
 /// Waits until no other process makes a backup of this home.

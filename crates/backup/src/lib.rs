@@ -17,7 +17,7 @@ mod manifest;
 mod place;
 mod restore;
 
-pub use create::{Made, Progress, create};
+pub use create::{Made, Progress, create, unfinished};
 pub use error::Error;
 pub use folder::{Kept, file_name, list, newest_before, rotate};
 pub use key::{Lock, Opener, generate};

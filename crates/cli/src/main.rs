@@ -8,12 +8,14 @@ mod exit;
 mod hidden;
 mod keeper;
 mod moment;
+mod output;
 mod problem;
 mod records;
 mod root;
 mod scratch;
 mod show;
 mod stage;
+mod stopping;
 mod theatre;
 mod typed;
 

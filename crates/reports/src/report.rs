@@ -12,6 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 use unusual::Watch;
 
+/// What the connections are for that proofs make.
+const PROOF: &str = "proof";
 /// How far back "seen before" and "as usual" reach.
 pub const HISTORY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How many different things of one kind are counted one by one; what comes after is counted as `(others)`.
@@ -203,6 +205,8 @@ impl Summary {
             }
             Event::SignIn { act, .. } => self.sign_ins.add(SignInAct::as_str(*act)),
             Event::Secret { secret, act: SecretAct::Lent, .. } => self.secrets.add(secret.as_str()),
+            // What the house tries on itself is no work of anybody's.
+            Event::Connection { by, .. } if by == PROOF => {}
             Event::Connection { host, verdict, .. } => match verdict {
                 Verdict::Allow => self.hosts.add(host),
                 Verdict::Ask | Verdict::Deny => self.hosts_refused.add(host),

@@ -47,7 +47,7 @@ pub struct Create {
     /// Who can open it (age); can be given several times. Left out: those of `[backup]` in the configuration.
     #[arg(long, value_name = "AGE1…", conflicts_with = "passphrase")]
     pub recipient: Vec<String>,
-    /// Lock it with a passphrase, read from a hidden prompt or from stdin.
+    /// Lock it with a passphrase of at least 12 characters, read from a hidden prompt or from stdin.
     #[arg(long)]
     pub passphrase: bool,
     /// A folder, or a file that must not exist. Left out: the configured folder.

@@ -134,7 +134,7 @@ pub struct Report {
     /// Up to this time; now when left out.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// Write a page to this file too.
+    /// Write a page to this file too; one that is there is replaced.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Write each chart as an SVG into this folder too.

@@ -4,8 +4,9 @@ use crate::arguments::Common;
 use crate::arguments::looking::{Audit, AuditCommand, Export, Query, Report, Which};
 use crate::client::Client;
 use crate::exit::Exit;
+use crate::output::{Output, There};
 use crate::problem::Problem;
-use crate::{moment, records, root, show};
+use crate::{moment, records, root, show, stopping};
 use audit::{Kind, Seq};
 use audit_query::{Filter, Order};
 use domain::{Effect, Integrity, Tier, Verdict};
@@ -183,12 +184,14 @@ fn report(common: &Common, home: &Path, wanted: &Report) -> Result<Exit, Problem
         utc_offset_minutes: moment::utc_offset_minutes(now),
     };
     let (svg, png) = (here(wanted.svg.as_deref())?, here(wanted.png.as_deref())?);
-    let page = wanted.html.as_deref().map(create).transpose()?;
+    let page = wanted.html.as_deref().map(|to| Output::begin(to, There::Goes)).transpose()?;
+    stopping::watch()?;
     enter(home)?;
     let summary = reports::report(&home.join("audit"), window)?;
     if let (Some(path), Some(mut file)) = (&wanted.html, page) {
         let text = reports::page(&summary, window)?;
         file.write_all(text.as_bytes()).map_err(|source| unwritten(path, source))?;
+        file.finish()?;
         show::note(&format!("the page is {}", path.display()));
     }
     for (name, chart) in reports::charts(&summary) {
@@ -212,7 +215,10 @@ fn report(common: &Common, home: &Path, wanted: &Report) -> Result<Exit, Problem
 
 fn export(common: &Common, home: &Path, wanted: &Export) -> Result<Exit, Problem> {
     let format = Format::parse(&wanted.format).unwrap_or(Format::JsonLines);
-    let file = wanted.out.as_deref().map(create).transpose()?;
+    let file = wanted.out.as_deref().map(|to| Output::begin(to, There::Stays)).transpose()?;
+    if file.is_some() {
+        stopping::watch()?;
+    }
     enter(home)?;
     let filter = filter(&wanted.which, Order::OldestFirst)?;
     let folder = home.join("audit");
@@ -221,7 +227,8 @@ fn export(common: &Common, home: &Path, wanted: &Export) -> Result<Exit, Problem
             let mut out = BufWriter::new(file);
             let count = reports::export(&folder, &filter, format, &mut out)?;
             let path = wanted.out.as_deref().unwrap_or(Path::new(""));
-            out.flush().map_err(|source| unwritten(path, source))?;
+            let file = out.into_inner().map_err(|error| unwritten(path, error.into_error()))?;
+            file.finish()?;
             count
         }
         None => {
@@ -256,7 +263,9 @@ pub fn create(path: &Path) -> Result<std::fs::File, Problem> {
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    create(path)?.write_all(bytes).map_err(|source| unwritten(path, source))
+    let mut file = Output::begin(path, There::Goes)?;
+    file.write_all(bytes).map_err(|source| unwritten(path, source))?;
+    file.finish()
 }
 
 pub fn unwritten(path: &Path, source: std::io::Error) -> Problem {

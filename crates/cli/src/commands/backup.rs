@@ -7,6 +7,7 @@ use crate::commands::audit::{create as new_file, unwritten};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::scratch::Scratch;
+use crate::stopping::{self, Unfinished};
 use crate::{hidden, moment, root, show};
 use audit::BackupAct;
 use backup::{Lock, Opener, Progress};
@@ -18,6 +19,8 @@ use std::path::Path;
 
 /// The longest key file that is read, in bytes.
 const KEY_FILE_BYTES_MAX: u64 = 1 << 20;
+/// The shortest passphrase that a backup is locked with, in characters.
+const PASSPHRASE_CHARS_MIN: usize = 12;
 
 /// Does it.
 pub async fn run(common: &Common, command: &BackupCommand) -> Result<Exit, Problem> {
@@ -60,7 +63,7 @@ async fn create(common: &Common, home: &Path, wanted: &Create) -> Result<Exit, P
     let config = settings(home)?;
     let now = daemon::now();
     let lock = if wanted.passphrase {
-        Lock::with_passphrase(passphrase("a new passphrase for the backup")?)
+        Lock::with_passphrase(long_enough(passphrase("a new passphrase for the backup")?)?)
     } else if wanted.recipient.is_empty() {
         Lock::for_recipients(config.backup.recipients.iter().map(String::as_str)).map_err(failed)?
     } else {
@@ -72,8 +75,21 @@ async fn create(common: &Common, home: &Path, wanted: &Create) -> Result<Exit, P
         None => config.backup.folder(home).join(backup::file_name(now)),
     };
     let checkpoint = daemon::last_checkpoint(home)?.map(|checkpoint| checkpoint.to_string());
-    let made = match backup::create(home, &to, &lock, checkpoint, now, &mut telling()) {
-        Ok(made) => made,
+    stopping::watch()?;
+    let (mut begun, mut tell) = (Vec::new(), telling());
+    let mut progress = |progress: &Progress| {
+        if begun.is_empty() {
+            // It is this process's turn, so what has these names is its own; `to` while it is read once more, too.
+            let own = backup::unfinished(home, &to);
+            begun = own.iter().chain(Some(&to)).map(|path| Unfinished::of(path)).collect();
+        }
+        tell(progress);
+    };
+    let made = match backup::create(home, &to, &lock, checkpoint, now, &mut progress) {
+        Ok(made) => {
+            begun.into_iter().for_each(Unfinished::keep);
+            made
+        }
         Err(error) => {
             let note = BackupNote::new(BackupAct::Failed, &to, "", daemon::chain(&error));
             if let Err(unrecorded) = note.keep(home).await {
@@ -112,6 +128,8 @@ async fn verify(common: &Common, home: &Path, file: &Path, with: &OpenedWith) ->
     root::leave(home)?;
     let scratch = Scratch::make()?;
     let to = scratch.path().join("home");
+    stopping::watch()?;
+    let _begun = Unfinished::of(scratch.path());
     let restored = backup::restore(file, &opener, &to, &mut telling()).map_err(failed)?;
     show::note("");
     // The vault's key is not in it: that of this machine opens the vault, where it is the same house.
@@ -188,9 +206,12 @@ async fn restore(common: &Common, home: &Path, wanted: &Restore) -> Result<Exit,
         .map_err(|source| unwritten(home, source))?;
     backup::sweep(home).map_err(failed)?;
     let staging = backup::staging(home, now);
+    stopping::watch()?;
+    let begun = Unfinished::of(&staging);
     let restored = backup::restore(&file, &opener, &staging, &mut telling()).map_err(failed)?;
     show::note("");
-    let aside = match backup::put_in_place(home, now) {
+    // What a journal names by now is not removed, whatever comes of it.
+    let aside = match begun.placed_by(|| backup::put_in_place(home, now)) {
         Ok(aside) => aside,
         Err(error) => {
             // What a journal still names stays; the error that is told is the one that came first.
@@ -299,6 +320,18 @@ fn passphrase(what: &str) -> Result<String, Problem> {
         });
     }
     Ok(text)
+}
+
+/// A passphrase that a backup may be locked with. Its length alone counts: whoever has the file can try as many as they
+/// like, and rules about signs make none harder to guess than another word does.
+fn long_enough(text: String) -> Result<String, Problem> {
+    if text.chars().count() >= PASSPHRASE_CHARS_MIN {
+        return Ok(text);
+    }
+    Err(Problem::Other {
+        what: format!("use that passphrase: it has fewer than {PASSPHRASE_CHARS_MIN} characters"),
+        hint: Some("a few words that nobody would guess together; or `hardshell backup key`".to_string()),
+    })
 }
 
 /// Says how far it is, on one line of a terminal.

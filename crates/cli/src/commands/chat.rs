@@ -17,6 +17,7 @@ use gateway::wire::{
     Question, ServerFrame, Session, Sessions, Status, TaskState, Tier, Transcript, Verdict,
 };
 use outcome::{Taken, come_to, gone, left};
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Of how many sessions what was typed can be called back.
@@ -24,6 +25,12 @@ const SESSIONS_CALLED_BACK: u32 = 5;
 
 /// How often one answer is followed again after a connection that was closed.
 const REJOINED_MAX: u32 = 20;
+
+/// How a house that has not made its first proofs yet says so.
+const PROOFS_TO_COME: &str = "not ready: proofs: they are being made";
+/// How long they are waited for, and how often it is asked.
+const PROVED_WITHIN: Duration = Duration::from_secs(10);
+const ASKED_AGAIN_EVERY: Duration = Duration::from_millis(100);
 
 /// Talks.
 pub async fn run(common: &Common, arguments: &Chat) -> Result<Exit, Problem> {
@@ -179,6 +186,23 @@ async fn set_ceiling(client: &Client, session: &str, ceiling: Tier) -> Result<()
     Ok(())
 }
 
+/// What `post` says once the proofs that every start makes are made: a moment later they are.
+async fn once_proved<T>(post: impl AsyncFn() -> Result<T, Problem>) -> Result<T, Problem> {
+    let begun = Instant::now();
+    loop {
+        match post().await {
+            Err(Problem::Refused(error))
+                if error.code == ErrorCode::NotReady
+                    && error.message.starts_with(PROOFS_TO_COME)
+                    && begun.elapsed() < PROVED_WITHIN =>
+            {
+                tokio::time::sleep(ASKED_AGAIN_EVERY).await;
+            }
+            said => return said,
+        }
+    }
+}
+
 /// What to do with a question.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asking {
@@ -199,7 +223,7 @@ async fn say(
     let id = daemon::message_id();
     let path = format!("/api/v1/sessions/{session}/messages");
     let message = NewMessage { id, text: text.to_string(), quoted: None };
-    let accepted: Accepted = match client.post(&path, &message).await {
+    let accepted: Accepted = match once_proved(async || client.post(&path, &message).await).await {
         // That is what was asked for.
         Err(problem) if problem.exit() == Exit::LockedDown && text.eq_ignore_ascii_case(STOP) => {
             return Ok(stopped(common));

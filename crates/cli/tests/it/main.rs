@@ -71,6 +71,8 @@ mod sheet;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]
+mod stopped;
+#[cfg(test)]
 mod strict;
 #[cfg(test)]
 mod suspended;

@@ -1,6 +1,6 @@
 //! What counts as unusual: a closed list of rules, each stated, none learnt.
 
-use super::{HISTORY, Window, is_in};
+use super::{HISTORY, PROOF, Window, is_in};
 use audit::{Entry, Event, Record, Seq, SignInAct, TargetKind};
 use domain::{Effect, SessionId, Tier, Timestamp, Verdict};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -147,7 +147,7 @@ impl Watch {
                 self.count(deed.effect, record);
                 self.by_night(deed.effect, &deed.name, record);
             }
-            Event::Connection { host, verdict: Verdict::Allow, .. } => {
+            Event::Connection { by, host, verdict: Verdict::Allow, .. } if by != PROOF => {
                 self.is_new(UnusualRule::NewHost, "host", host, record);
             }
             Event::Refusal { .. } => self.burst(UnusualRule::RefusalBurst, "refusals", record),

@@ -83,14 +83,14 @@ pub fn create(
     if to.exists() {
         return Err(Error::InTheWay { path: to.to_path_buf() });
     }
-    // Whoever is told of that knows that it has begun.
-    progress(&Progress { files: 0, bytes: 0 });
     let copy = home.join(RUN).join(COPY);
     remove(&copy)?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     folder::sweep(folder)?;
     let unfinished = beside(to);
     folder::given_up(&unfinished)?;
+    // Whoever is told of that knows that it has begun.
+    progress(&Progress { files: 0, bytes: 0 });
     let made = (|| {
         // The database first: the log is read after it, and so knows of everything in it.
         store::snapshot(home, &copy)?;

@@ -43,6 +43,12 @@ impl Output {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o600);
             let file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(to).map_err(bad)?;
+            // One that was there is somebody's: nobody else's is written into, nor one with a second name.
+            let found = file.metadata().map_err(bad)?;
+            let is_own = found.uid() == rustix::process::geteuid().as_raw() && found.nlink() == 1;
+            if !is_own || found.mode() & 0o077 != 0 {
+                return Err(bad(io::ErrorKind::AlreadyExists.into()));
+            }
             return Ok(Self { to: to.to_path_buf(), there, file, beside: None });
         }
         let name = to.file_name().ok_or_else(|| bad(io::ErrorKind::InvalidInput.into()))?;

@@ -12,7 +12,7 @@ build="ca-certificates curl gcc git libc6-dev make pkg-config"
 node="nodejs npm"
 run="ca-certificates tzdata"
 vm="e2fsprogs mmdebstrap qemu-system-x86"
-test="bubblewrap chromium file gawk jq libfaketime psmisc python3 python3-pip python3-venv ripgrep rsyslog rsyslog-gnutls strace systemd tar util-linux"
+test="bubblewrap chromium file gawk jq libfaketime procps psmisc python3 python3-pip python3-venv ripgrep rsyslog rsyslog-gnutls strace systemd tar util-linux"
 
 case "${1:-}" in
 build) echo $build ;;

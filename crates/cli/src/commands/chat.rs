@@ -26,9 +26,7 @@ const SESSIONS_CALLED_BACK: u32 = 5;
 /// How often one answer is followed again after a connection that was closed.
 const REJOINED_MAX: u32 = 20;
 
-/// How a house that has not made its first proofs yet says so.
-const PROOFS_TO_COME: &str = "not ready: proofs: they are being made";
-/// How long they are waited for, and how often it is asked.
+/// How long the first proofs are waited for, and how often it is asked.
 const PROVED_WITHIN: Duration = Duration::from_secs(10);
 const ASKED_AGAIN_EVERY: Duration = Duration::from_millis(100);
 
@@ -187,15 +185,17 @@ async fn set_ceiling(client: &Client, session: &str, ceiling: Tier) -> Result<()
 }
 
 /// What `post` says once the proofs that every start makes are made: a moment later they are.
-async fn once_proved<T>(post: impl AsyncFn() -> Result<T, Problem>) -> Result<T, Problem> {
+async fn once_proved<T>(client: &Client, post: impl AsyncFn() -> Result<T, Problem>) -> Result<T, Problem> {
     let begun = Instant::now();
     loop {
         match post().await {
             Err(Problem::Refused(error))
-                if error.code == ErrorCode::NotReady
-                    && error.message.starts_with(PROOFS_TO_COME)
-                    && begun.elapsed() < PROVED_WITHIN =>
+                if error.code == ErrorCode::NotReady && begun.elapsed() < PROVED_WITHIN =>
             {
+                let status: Status = client.get("/api/v1/status").await?;
+                if !status.proofs.is_empty() {
+                    return Err(Problem::Refused(error));
+                }
                 tokio::time::sleep(ASKED_AGAIN_EVERY).await;
             }
             said => return said,
@@ -223,7 +223,7 @@ async fn say(
     let id = daemon::message_id();
     let path = format!("/api/v1/sessions/{session}/messages");
     let message = NewMessage { id, text: text.to_string(), quoted: None };
-    let accepted: Accepted = match once_proved(async || client.post(&path, &message).await).await {
+    let accepted: Accepted = match once_proved(client, async || client.post(&path, &message).await).await {
         // That is what was asked for.
         Err(problem) if problem.exit() == Exit::LockedDown && text.eq_ignore_ascii_case(STOP) => {
             return Ok(stopped(common));
